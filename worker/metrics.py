@@ -1,7 +1,7 @@
 """Prometheus metrics of one worker process: attempts, calls of MLflow, notifications, gate results.
 
 Each worker is scraped by itself (REGISTRAR_WORKER_METRICS). What must be right without that, the receiver derives from
-the ledger. Labels are only names of registrar.yml and our own. docs/metrics.md explains each.
+the ledger. Labels are only names of registrar.yml and our own. docs/reference/metrics.md explains each.
 """
 
 import time

@@ -1,13 +1,11 @@
 """What sending an event again would do, without doing it."""
 
-from registrar.cli.context import Context
 from registrar.events.types import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
 from worker.promotions import registration
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.plan import Plan, plan
 from worker.promotions.registration import choose_run, find_registered
 from worker.registry.protocol import PermanentError
-from worker.registry_session import registry_session
 
 
 def plan_replay(evaluation: EvaluationContext, data: Data) -> Plan:
@@ -40,9 +38,3 @@ def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
             return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])
     return Plan("ready", [f"run {run.id} would become a new version of {data.model}"])
-
-
-def of_event(context: Context, data: Data) -> Plan:
-    """Raises RegistryUnavailable."""
-    with registry_session(context) as evaluation:
-        return plan_replay(evaluation, data)

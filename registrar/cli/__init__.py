@@ -1,24 +1,23 @@
 """The command line: `registrar [--data FOLDER | --url URL] COMMAND`.
 
-A file in this folder, or an entry point of the group "registrar.commands", is a plug-in: a module with
-`commands: list[click.Command]`, each of them a function decorated with @click.command or @click.group and a
-docstring that begins with one line of help, and shows how it is called. @click.pass_obj gives a command what all share
-(context.py); show.py prints. A module is imported when one of its commands is used, and no sooner: it may import what
-it likes. What a person can mend is raised as a registrar.errors.Problem and shown without a traceback.
+commands.py lists the commands; each is a function decorated with @click.command or @click.group in a module of this
+folder, which is imported when the command is used. Its docstring begins with one line of help and shows how the command
+is called. @click.pass_obj gives a command the registrar.cli.context.Context; formatting.py prints. A UserError is shown
+without a traceback.
 
-docs/cli.md is made of all of this: python -m tests.cli.manual > docs/cli.md
+docs/cli.md is generated: python -m tests.cli.manual > docs/cli.md
 """
 
-import importlib
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from registrar.cli.lazy_group import LazyGroup
+from registrar.cli.commands import SECTIONS
+from registrar.cli.lazy_group import LazyGroup, load
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -58,5 +57,4 @@ def main(context: click.Context, data: Path, url: str | None, token_file: Path |
     command has others, its help says so. Each command: registrar COMMAND --help.
     """
     named = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
-    shared = importlib.import_module("registrar.cli.context")
-    context.obj = shared.Context(data, url, token_file, named)
+    context.obj = load("registrar.cli.context:Context")(data, url, token_file, named)  # it imports SQLAlchemy

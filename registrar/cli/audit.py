@@ -10,11 +10,11 @@ import click
 
 from registrar.cli import formatting
 from registrar.cli.context import Context
-from registrar.cli.history import Time
+from registrar.cli.params import Time
 from registrar.config.settings import SettingsError
-from registrar.doctor.http_probe import Silence
-from registrar.doctor.registry_differences import otherwise
-from registrar.doctor.registry_snapshot import Server
+from registrar.doctor.registry_differences import describe_differences
+from registrar.http.mlflow_server import MlflowServer
+from registrar.http.probe import Silence
 from registrar.ledger.journal import export as exports
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.verify import Proof
@@ -63,23 +63,23 @@ def verify(
 
     Prints the number of entries and the newest one's number and hash, the head. Note it where nobody who may write to
     the ledger can: with --expect it shows later that nothing up to it was changed or cut off. Of a receiver elsewhere
-    (--url) the chain alone is walked. Exit code 2: damage, told on stderr. 1: the record is intact, and MLflow shows
-    otherwise; where MLflow does not answer, that is said and is no failure.
+    (--url) the chain alone is walked. Exit code 2: damage, described on stderr. 1: the record is intact, and MLflow
+    shows otherwise; where MLflow does not answer, that is said and is no failure.
     """
     context: Context = ctx.obj
     if part and file is None:
         raise click.UsageError("--part is about an export: name it with --file")
-    with formatting.working("walking the journal") as say:
-        proof = _proven(context, file, expect=expect, part=part, say=say)
+    with formatting.show_progress("walking the journal") as say:
+        proof = _verify(context, file, expect=expect, part=part, say=say)
         here = file is None and not context.remote
-        shown = _mlflow(context, say) if here and not offline else Shown()
+        shown = _compare_registry(context, say) if here and not offline else RegistryComparison()
     if as_json:
         found = {"entries": proof.walk.count, "head": str(proof.walk.head), "part": part}
-        formatting.json_text(
+        formatting.print_json(
             {**found, "unsaid": proof.sentences(), "mlflow": shown.otherwise, "not_asked": shown.not_asked}
         )
     else:
-        _tell(proof, shown, part=part)
+        _print_proof(proof, shown, part=part)
         if file is None and context.remote:
             click.echo("of the chain alone: whether the record agrees with it is verified on its machine", err=True)
     if shown.otherwise:
@@ -87,14 +87,14 @@ def verify(
 
 
 @dataclass(frozen=True)
-class Shown:
+class RegistryComparison:
     """otherwise: what MLflow shows otherwise, in sentences; None: it was not asked. not_asked: why it was not."""
 
     otherwise: list[str] | None = None
     not_asked: str | None = None
 
 
-def _tell(proof: Proof, shown: Shown, *, part: bool) -> None:
+def _print_proof(proof: Proof, shown: RegistryComparison, *, part: bool) -> None:
     click.echo(f"{proof.walk.count} entries, {'each intact, a part' if part else 'intact'}; head {proof.walk.head}")
     for sentence in proof.sentences():
         click.echo(f"not proven: {sentence}", err=True)
@@ -106,30 +106,30 @@ def _tell(proof: Proof, shown: Shown, *, part: bool) -> None:
         click.echo(f"  {sentence}")
 
 
-def _mlflow(context: Context, say: Callable[[str], None]) -> Shown:
+def _compare_registry(context: Context, say: Callable[[str], None]) -> RegistryComparison:
     say("asking MLflow")
     try:
         settings = context.settings()
-        server = Server(settings.mlflow_uri, settings.environ)
+        server = MlflowServer(settings.mlflow_uri, settings.environ)
         with context.ledger() as ledger, ledger.read() as connection:
-            return Shown(list(otherwise(connection, server)))
+            return RegistryComparison(list(describe_differences(connection, server)))
     except (Silence, SettingsError) as error:
-        return Shown(not_asked=str(error))
+        return RegistryComparison(not_asked=str(error))
 
 
-def _proven(
+def _verify(
     context: Context, file: TextIO | None, *, expect: tuple[Head, ...], part: bool, say: Callable[[str], None]
 ) -> Proof:
     if file is None and not context.remote:
         with context.ledger() as ledger, ledger.read() as connection:
             return verify_ledger(connection, expect=expect)
     if file:
-        return Proof(_through(ChainVerifier(_lines(file), expect=expect, part=part), say), {})
+        return Proof(_walk_chain(ChainVerifier(_read_entries(file), expect=expect, part=part), say), {})
     with context.reading() as reading:
-        return Proof(_through(ChainVerifier(reading.audit(), expect=expect, part=part), say), {})
+        return Proof(_walk_chain(ChainVerifier(reading.audit(), expect=expect, part=part), say), {})
 
 
-def _through(walk: ChainVerifier, say: Callable[[str], None]) -> ChainVerifier:
+def _walk_chain(walk: ChainVerifier, say: Callable[[str], None]) -> ChainVerifier:
     for count, _ in enumerate(walk, start=1):
         if count % 1000 == 0:
             say(f"walking the journal: {count:,} entries")
@@ -156,27 +156,27 @@ def export(
     entries out). csv is for spreadsheets: cells that begin with = + - @ or a tab, which
     would be taken for formulas, get an apostrophe before them.
     """
-    with context.reading() as reading, formatting.working("writing the journal") as say:
+    with context.reading() as reading, formatting.show_progress("writing the journal") as say:
         found = reading.audit(model=model, since=since, until=until)
-        output.writelines(exports.LINES[form](_counted(found, say)))
+        output.writelines(exports.LINES[form](_count_entries(found, say)))
 
 
-def _counted(entries: Iterator[dict[str, Any]], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def _count_entries(entries: Iterator[dict[str, Any]], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     for count, entry in enumerate(entries, start=1):
         if count % 1000 == 0:
             say(f"writing the journal: {count:,} entries")
         yield entry
 
 
-def _lines(file: TextIO) -> Iterator[dict[str, Any]]:
+def _read_entries(file: TextIO) -> Iterator[dict[str, Any]]:
     try:
         for number, line in enumerate(file, start=1):
-            yield _entry(number, line)
+            yield _parse_entry(number, line)
     except UnicodeDecodeError:
         raise Damaged("the file is not UTF-8 text") from None
 
 
-def _entry(number: int, line: str) -> dict[str, Any]:
+def _parse_entry(number: int, line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -184,6 +184,3 @@ def _entry(number: int, line: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Damaged(f"line {number} is no entry in JSON")
     return found
-
-
-commands = [audit]

@@ -1,4 +1,4 @@
-"""What commands that change something share: they are given to a receiver's /v1/commands, and waited for."""
+"""Submits commands that change something to a receiver's /v1/commands, and waits for their end."""
 
 import math
 import uuid
@@ -40,7 +40,7 @@ class Seconds(click.ParamType[float]):
 
 @dataclass(frozen=True)
 class How:
-    """What `options` made of the command line. wait: seconds to wait for the end of an event; None: do not wait."""
+    """The options that `options` adds. wait: seconds to wait for the end of an event; None: do not wait."""
 
     context: Context
     wait: float | None
@@ -76,12 +76,12 @@ def _called(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def new_id() -> str:
-    """Of a delivery, or the Idempotency-Key of a command."""
+    """Return a new id for a delivery, or for the Idempotency-Key of a command."""
     return f"msg_{uuid.uuid4().hex}"
 
 
-def check(type_: str, data: dict[str, Any]) -> None:
-    """Refuse what the receiver would refuse. Raises click.UsageError."""
+def check_data(type_: str, data: dict[str, Any]) -> None:
+    """Raise click.UsageError for data that the receiver would refuse."""
     try:
         parse(type_, data)
     except UnknownType as error:
@@ -94,14 +94,16 @@ def check(type_: str, data: dict[str, Any]) -> None:
         raise click.UsageError("\n  ".join([f"this is no {type_}:", *wrong])) from None
 
 
-def do(ctx: click.Context, how: How, type_: str, data: dict[str, Any], *, then: Then | None = None) -> NoReturn:
-    """Give one command, tell of it, and exit. then: as of `tell`. Raises Problem, click.UsageError."""
-    check(type_, data)
-    ctx.exit(tell([give(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
+def submit_and_exit(
+    ctx: click.Context, how: How, type_: str, data: dict[str, Any], *, then: Then | None = None
+) -> NoReturn:
+    """Submit one command, report its end, and exit. then: as of report_receipts. Raises UserError, UsageError."""
+    check_data(type_, data)
+    ctx.exit(report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
 
 
-def give(context: Context, type_: str, data: dict[str, Any]) -> Receipt:
-    """As the token's bearer, or as this machine's local operator. Raises Problem."""
+def submit(context: Context, type_: str, data: dict[str, Any]) -> Receipt:
+    """Submit a command as the token's bearer, or as this machine's local operator. Raises UserError."""
     receiver = context.receiver
     try:
         return receiver.command(type_, data, key=new_id())
@@ -111,10 +113,13 @@ def give(context: Context, type_: str, data: dict[str, Any]) -> Receipt:
         raise Unreachable(f"{error} `registrar up` starts it, or REGISTRAR_LOCAL_URL says where it listens") from None
 
 
-def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, token: str | None = None) -> int:
-    """Return the exit code. token: of the receiver that gave the receipts.
+def report_receipts(
+    receipts: Sequence[Receipt], how: How, *, then: Then | None = None, token: str | None = None
+) -> int:
+    """Wait for the end of each event where `how` says so, print it, and return the exit code.
 
-    then: of an event that succeeded, the id of the one that goes on with it: waited for in its turn.
+    then: returns the id of the event that follows one that succeeded; it is waited for, too. token: of the receiver
+    that gave the receipts.
     """
     if how.wait is None:
         followed: list[tuple[Receipt, list[dict[str, Any]]]] = [(receipt, []) for receipt in receipts]
@@ -123,7 +128,7 @@ def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, tok
             followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
     if how.as_json:
         found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
-        formatting.json_text(found[0] if len(found) == 1 else found)
+        formatting.print_json(found[0] if len(found) == 1 else found)
     else:
         for receipt, events in followed:
             before = "was accepted before, as" if receipt.repeated else "accepted as"
@@ -137,7 +142,7 @@ def _is_done(event: dict[str, Any]) -> bool:
 
 
 def _result(events: list[dict[str, Any]]) -> list[str]:
-    """A line for each task, and one for all."""
+    """Return a line for each task, and one for the event."""
     first, *others = events
     ended = tables.state("refused" if _is_refused(events[-1]) else str(events[-1]["state"]))
     more = [line for event in others for line in (f"then {event['type']} {event['id']}", *_tasks(event))]
@@ -155,6 +160,6 @@ def _tasks(event: dict[str, Any]) -> list[str]:
 
 
 def _task(task: dict[str, Any]) -> str:
-    """Who is no viewer there is told the names and states alone."""
+    """Describe a task. A caller who is no viewer gets names and states alone."""
     said = task.get("error") or (task.get("outcome") or {}).get("summary", "")
     return f"  {tables.state(task['state'], padded=9)}  {task['name']:<18}  {said}".rstrip()

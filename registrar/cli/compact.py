@@ -8,7 +8,7 @@ import click
 
 from registrar.cli import formatting
 from registrar.cli.context import Context
-from registrar.cli.events import tell
+from registrar.cli.events import print_event
 from registrar.compaction import archive_file, run
 from registrar.compaction.writer import Written
 from registrar.ledger import Ledger
@@ -67,7 +67,7 @@ def archive(ctx: click.Context, *, older_than: timedelta | None, to: Path | None
         if plan:
             _plan(run.plan(ledger, cutoff=cutoff), as_json=as_json)
         else:
-            with formatting.working("moving what is old") as say:
+            with formatting.show_progress("moving what is old") as say:
                 found = []
                 for written in run.archive(ledger, cutoff=cutoff, folder=to or _default(context)):
                     found.append(written)
@@ -84,7 +84,7 @@ def _default(context: Context) -> Path:
 def _plan(found: run.Plan, *, as_json: bool) -> None:
     rows = [(*place, count, found.tasks[place]) for place, count in found.rows.items()]
     if as_json:
-        formatting.json_text({"archive": [dict(zip(PLANNED, row, strict=True)) for row in rows], "stays": found.kept})
+        formatting.print_json({"archive": [dict(zip(PLANNED, row, strict=True)) for row in rows], "stays": found.kept})
         return
     formatting.table(PLANNED, rows, empty="nothing is old enough and may go")
     for why, count in found.kept.items():
@@ -93,7 +93,7 @@ def _plan(found: run.Plan, *, as_json: bool) -> None:
 
 def _written(found: list[Written], *, as_json: bool) -> None:
     if as_json:
-        formatting.json_text([vars(each) for each in found])
+        formatting.print_json([vars(each) for each in found])
         return
     formatting.table(
         COLUMNS, [(each.path, each.rows, each.tasks) for each in found], empty="nothing was old enough and could go"
@@ -117,20 +117,17 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
     registrar archive show evt_91ab... --from /mnt/backup/archive
     """
     with context.ledger() as ledger:
-        found = _found(ledger, event_id, folder)
+        found = _find_event(ledger, event_id, folder)
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
-        tell(found)
+        print_event(found)
 
 
-def _found(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
+def _find_event(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
     with ledger.read() as connection:
         if at := place(connection, event_id):
             return {**archive_file.read_event(connection, event_id, at, folder=folder), "archive": at.name}
         if event_status.event(connection, event_id):
             raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")
     raise Unknown(f"the ledger has no event {event_id}, and never archived one")
-
-
-commands = [archive]

@@ -53,7 +53,7 @@ def list_dead(context: Context, *, state: str | None, model: str | None, limit: 
     with context.reading() as reading:
         found = _listed(reading, state=state, model=model, limit=limit)
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         formatting.table(COLUMNS, [_row(each) for each in found], empty="nothing failed for good")
 
@@ -80,7 +80,7 @@ def show_dead(context: Context, task_id: str, as_json: bool) -> None:
     with context.reading() as reading:
         found = reading.dead_one(task_id)
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         click.echo("\n".join(_lines(found)))
         others = [task for task in found["event"]["tasks"] if task["id"] != task_id]
@@ -100,7 +100,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}"
     yield f"{'args':<12} {json.dumps(found['args'], ensure_ascii=False)}"
     yield f"{'error':<12} {formatting.text(found['error'])}"
-    yield from formatting.settled(task for task in event["tasks"] if task["id"] == found["id"])
+    yield from formatting.intervention_lines(task for task in event["tasks"] if task["id"] == found["id"])
     yield f"{'try again':<12} {_may(found['no_retry'], 'retry', found['id'])}"
     yield f"{'or drop it':<12} {_may(found['no_drop'], 'drop', found['id'])}"
 
@@ -143,7 +143,7 @@ def retry(
     if every:
         found.sort(key=lambda each: (each["accepted_at"], each["created_at"]))
     refused = {each["id"]: each["no_retry"] for each in found if each["no_retry"]}
-    _say(refused, every=every)
+    _report_refused(refused, every=every)
     asked = [(each, {"reason": reason} if reason else {}) for each in found if each["id"] not in refused]
     _send(ctx, how, "task.retry", asked)
 
@@ -174,12 +174,12 @@ def drop_all(ctx: click.Context, how: command.How, task_ids: Sequence[str], reas
     """Ask for a task.drop of each, and exit. Raises NotSent where one can't be."""
     with ctx.obj.reading() as reading:
         found = [reading.dead_one(id_) for id_ in task_ids]
-    _say({each["id"]: each["no_drop"] for each in found if each["no_drop"]}, every=False)
+    _report_refused({each["id"]: each["no_drop"] for each in found if each["no_drop"]}, every=False)
     asked = [(each, {"reason": reason}) for each in found]
     _send(ctx, how, "task.drop", asked)
 
 
-def _say(refused: Mapping[str, str], *, every: bool) -> None:
+def _report_refused(refused: Mapping[str, str], *, every: bool) -> None:
     """Of named tasks none is sent where one can't be; of all, those that can."""
     if refused and not every:
         raise NotSent("; ".join(refused.values()))
@@ -193,10 +193,7 @@ def _send(ctx: click.Context, how: command.How, type_: str, asked: list[tuple[Ro
     receipts = []
     for each, more in asked:
         data = {"task_id": each["id"], **({"model": each["model"]} if each["model"] else {}), **more}
-        receipts.append(command.give(how.context, type_, data))
+        receipts.append(command.submit(how.context, type_, data))
     of = {receipt.id: each["event_id"] for receipt, (each, _) in zip(receipts, asked, strict=True)}
     then = (lambda event: of[event["id"]]) if type_ == "task.retry" else None
-    ctx.exit(command.tell(receipts, how, then=then, token=how.context.receiver.token))
-
-
-commands = [dead]
+    ctx.exit(command.report_receipts(receipts, how, then=then, token=how.context.receiver.token))

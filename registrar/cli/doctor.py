@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import entry_points
 from typing import IO
 
 import click
@@ -11,18 +10,14 @@ import click
 from registrar import policy as policies
 from registrar.cli import formatting, params, tables
 from registrar.cli.context import Context
+from registrar.cli.source_signature import explain
 from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import DoctorContext, fail
 from registrar.doctor.examine import Line, examine
-from registrar.errors import UserError
 from registrar.policy import Policy, PolicyError
 from registrar.text.wording import plural
 
 FAILED = 1
-
-
-class NoReceiver(UserError):
-    """Signatures are the receiver's business, and it is not installed here."""
 
 
 @click.command()
@@ -55,11 +50,11 @@ def doctor(
     or sent to people. Exit code: 1 where something fails, else 0.
 
     With --source, and a captured request, the usual mistakes are tried until its signature comes out: the secret in
-    another form, a body that was written anew, another scheme, a clock that is off. Secrets are not shown.
+    another form, a body that was serialized again, another scheme, a clock that is off. Secrets are not shown.
     """
     context: Context = click_context.obj
     if source:
-        _signature(context, source, file, at)
+        explain(context, source, file, at)
         return
     if file:
         raise click.UsageError("--request needs --source NAME: whose signature is it?")
@@ -70,7 +65,7 @@ def doctor(
         lines: Iterable[Line] = [Line("config", fail(str(error), "Nothing else was looked at: where would it be?"))]
     else:
         lines = examine(DoctorContext(context.data, settings, _policy(settings)))
-    if _told(lines, as_json=as_json):
+    if _print_all(lines, as_json=as_json):
         click_context.exit(FAILED)
 
 
@@ -82,8 +77,8 @@ def _policy(settings: Settings) -> Policy | None:
         return None
 
 
-def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
-    """Whether something fails. Each line is shown when it is known; JSON at the end."""
+def _print_all(lines: Iterable[Line], *, as_json: bool) -> bool:
+    """Return whether something fails. Lines are printed as they become known, JSON at the end."""
     seen = []
     for line in lines:
         seen.append(line)
@@ -91,7 +86,7 @@ def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
             _print(line)
     levels = [line.finding.level for line in seen]
     if as_json:
-        formatting.json_text([{"part": line.part, **asdict(line.finding)} for line in seen])
+        formatting.print_json([{"part": line.part, **asdict(line.finding)} for line in seen])
     else:
         warnings, failures = plural(levels.count("warn"), "warning"), plural(levels.count("FAIL"), "failure")
         click.echo(f"{levels.count('ok')} ok, {warnings}, {failures}")
@@ -102,16 +97,3 @@ def _print(line: Line) -> None:
     finding = line.finding
     level = tables.state(finding.level, padded=4)
     click.echo(f"{level}  {line.part:<8}  {finding.seen}" + (f". {finding.do}" if finding.do else ""))
-
-
-def _signature(context: Context, source: str, file: IO[bytes] | None, at: datetime | None) -> None:
-    """webhooks offers it by name: registrar may not import it."""
-    try:
-        [entry] = entry_points(group="registrar.signature")
-        explain = entry.load()
-    except ModuleNotFoundError:
-        raise NoReceiver("signatures need the receiver's half: pip install 'mlflow-registrar[receiver]'") from None
-    explain(context, source, file, at)
-
-
-commands = [doctor]

@@ -1,4 +1,4 @@
-"""`registrar events list | show | tail`: what was accepted, and what became of it."""
+"""`registrar events list | show | tail`, `registrar rejections`: what came in, and what became of it."""
 
 import time
 from collections import deque
@@ -12,7 +12,7 @@ import click
 
 from registrar.cli import formatting, tables
 from registrar.cli.context import Context
-from registrar.cli.history import Time
+from registrar.cli.params import Time
 from registrar.ledger.queries.event_search import STATES, EventFilter
 from registrar.queries.query_service import MOST, Archived, QueryService, Row, Unknown, up_to
 from registrar.text.wording import plural
@@ -22,8 +22,8 @@ _TAIL, _TAIL_WIDTHS = ("at", "type", "model", "by", "id"), (0, 24, 24)
 _TASK = ("name", "state", "attempts", "started_at", "finished_at", "id")
 
 
-def sought(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose events; the command is called with `sought`."""
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose events; the command is called with `wanted`."""
     options = (
         click.option("--source", metavar="NAME", help="Of this source; web: done on pages or by the API."),
         click.option("--type", metavar="TYPE", help="Such as training_run.finished."),
@@ -46,7 +46,7 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
         until: datetime | None,
         **more: Any,
     ) -> Any:
-        return command(*args, sought=EventFilter(source, type, model, actor, state, since, until), **more)
+        return command(*args, wanted=EventFilter(source, type, model, actor, state, since, until), **more)
 
     found: Callable[..., Any] = called
     for option in reversed(options):
@@ -55,11 +55,11 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group(invoke_without_command=True)
-@sought
+@filter_options
 @formatting.limit
 @formatting.as_json
 @click.pass_context
-def events(ctx: click.Context, sought: EventFilter, limit: int, as_json: bool) -> None:
+def events(ctx: click.Context, wanted: EventFilter, limit: int, as_json: bool) -> None:
     """List what was accepted, newest first; show one with what became of it; follow what comes in.
 
     \b
@@ -69,32 +69,32 @@ def events(ctx: click.Context, sought: EventFilter, limit: int, as_json: bool) -
     registrar events tail --type training_run.finished
     """
     if not ctx.invoked_subcommand:
-        _list(ctx.obj, sought, limit=limit, as_json=as_json)
+        _list(ctx.obj, wanted, limit=limit, as_json=as_json)
 
 
 @events.command("list")
-@sought
+@filter_options
 @formatting.limit
 @formatting.as_json
 @click.pass_obj
-def list_events(context: Context, sought: EventFilter, limit: int, as_json: bool) -> None:
+def list_events(context: Context, wanted: EventFilter, limit: int, as_json: bool) -> None:
     """List what was accepted, newest first.
 
     \b
     registrar events list --model churn --since 2026-11-22
     registrar events list --source ci --state dead --json
     """
-    _list(context, sought, limit=limit, as_json=as_json)
+    _list(context, wanted, limit=limit, as_json=as_json)
 
 
-def _list(context: Context, sought: EventFilter, *, limit: int, as_json: bool) -> None:
+def _list(context: Context, wanted: EventFilter, *, limit: int, as_json: bool) -> None:
     with context.reading() as reading:
-        found = up_to(limit, lambda most, cursor: reading.events(sought, limit=most, cursor=cursor))
+        found = up_to(limit, lambda most, cursor: reading.events(wanted, limit=most, cursor=cursor))
         waiting = {} if as_json else reading.overview()["unfinished"]
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
         return
-    empty = "no event was accepted yet" if sought == EventFilter() else "no such event was accepted"
+    empty = "no event was accepted yet" if wanted == EventFilter() else "no such event was accepted"
     formatting.table(COLUMNS, formatting.pick(found, COLUMNS), empty=empty)
     if waiting:
         of_each = ", ".join(f"{count:,} of {source}" for source, count in waiting.items())
@@ -118,19 +118,19 @@ def show_event(context: Context, event_id: str, as_json: bool) -> None:
             when, _, how = str(error).partition(": ")
             raise Unknown(f"{when}, into {error.file}: {how}") from None
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
-        tell(found)
+        print_event(found)
 
 
 @events.command()
-@sought
+@filter_options
 @click.option("-n", "--last", type=click.IntRange(0, MOST), default=10, show_default=True, help="So many first.")
 @click.option("--count", type=click.IntRange(1), help="End after so many, those first ones included.")
 @click.option("--every", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks.")
 @formatting.as_json
 @click.pass_obj
-def tail(context: Context, *, sought: EventFilter, last: int, count: int | None, every: float, as_json: bool) -> None:
+def tail(context: Context, *, wanted: EventFilter, last: int, count: int | None, every: float, as_json: bool) -> None:
     """Show events as they come in, oldest first, until Ctrl-C. With --json a line for each.
 
     \b
@@ -138,29 +138,29 @@ def tail(context: Context, *, sought: EventFilter, last: int, count: int | None,
     registrar events tail --model churn -n 0 --count 1 --json    # wait for the next one
     """
     with suppress(KeyboardInterrupt), context.reading() as reading:
-        for number, row in enumerate(_coming(reading, sought, last=last, every=every), start=1):
-            click.echo(formatting.dumped(row) if as_json else _line(row))
+        for number, row in enumerate(_follow_events(reading, wanted, last=last, every=every), start=1):
+            click.echo(formatting.dump_json(row) if as_json else _line(row))
             if number == count:
                 return
 
 
-def _coming(reading: QueryService, sought: EventFilter, *, last: int, every: float) -> Iterator[Row]:
+def _follow_events(reading: QueryService, wanted: EventFilter, *, last: int, every: float) -> Iterator[Row]:
     """The last ones, then each that is accepted, once."""
-    first = reading.events(sought, limit=max(1, last)).rows
+    first = reading.events(wanted, limit=max(1, last)).rows
     seen = deque((row["id"] for row in reversed(first)), maxlen=MOST)
     yield from reversed(first[:last])
     while True:
         time.sleep(every)
-        fresh = list(_since(reading, sought, set(seen)))
+        fresh = list(_newer_than(reading, wanted, set(seen)))
         seen.extend(row["id"] for row in reversed(fresh))
         yield from reversed(fresh)
 
 
-def _since(reading: QueryService, sought: EventFilter, seen: set[str]) -> Iterator[Row]:
+def _newer_than(reading: QueryService, wanted: EventFilter, seen: set[str]) -> Iterator[Row]:
     """Newest first, down to one that was seen; of the very first ones all."""
     cursor = None
     while True:
-        page = reading.events(sought, limit=50, cursor=cursor)
+        page = reading.events(wanted, limit=50, cursor=cursor)
         for row in page.rows:
             if row["id"] in seen:
                 return
@@ -176,16 +176,16 @@ def _line(row: Row) -> str:
     return "\n".join(tables.lines(alone, tables.terminal_width(), heading=False))
 
 
-def tell(event: dict[str, Any]) -> None:
-    """One event, for people."""
+def print_event(event: dict[str, Any]) -> None:
+    """Print one event."""
     refused = event["state"] == "succeeded" and event.get("refused")
     shown = {**event, "state": tables.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {shown[name] if name == 'state' else formatting.text(shown[name])}")
-    click.echo(f"{'data':<12} {formatting.dumped(event['data'])}")
+    click.echo(f"{'data':<12} {formatting.dump_json(event['data'])}")
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")
-    click.echo("\n".join([*formatting.replays(event), *formatting.settled(event["tasks"]), ""]))
+    click.echo("\n".join([*formatting.replay_lines(event), *formatting.intervention_lines(event["tasks"]), ""]))
     formatting.table(_TASK, formatting.pick(event["tasks"], _TASK), empty="it has no tasks")
     for task in event["tasks"]:
         said = task["error"] or (task["outcome"] or {}).get("summary")
@@ -193,4 +193,23 @@ def tell(event: dict[str, Any]) -> None:
             click.echo(f"{task['name']}: {formatting.sentence(said)}")
 
 
-commands = [events]
+REJECTION_COLUMNS = ("at", "source", "status", "code", "size", "detail")
+
+
+@click.command()
+@click.option("--source", metavar="NAME", help="By this source alone.")
+@formatting.limit
+@formatting.as_json
+@click.pass_obj
+def rejections(context: Context, *, source: str | None, limit: int, as_json: bool) -> None:
+    """List requests that were refused and why, newest first.
+
+    \b
+    registrar rejections --source ci
+    """
+    with context.reading() as reading:
+        found = up_to(limit, lambda most, cursor: reading.rejections(source=source, limit=most, cursor=cursor))
+    if as_json:
+        formatting.print_json(found)
+    else:
+        formatting.table(REJECTION_COLUMNS, formatting.pick(found, REJECTION_COLUMNS), empty="nothing was refused")

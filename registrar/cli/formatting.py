@@ -37,7 +37,9 @@ def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object
 
 
 @contextmanager
-def working(text: str, *, otherwise: Callable[[str], None] = lambda said: None) -> Iterator[Callable[[str], None]]:
+def show_progress(
+    text: str, *, otherwise: Callable[[str], None] = lambda said: None
+) -> Iterator[Callable[[str], None]]:
     """Says on a terminal, beside what is printed, that something goes on; call what it gives to say how far it is.
 
     otherwise: what is called where there is no terminal.
@@ -50,22 +52,22 @@ def working(text: str, *, otherwise: Callable[[str], None] = lambda said: None) 
         yield lambda said: status.update(escape(said))
 
 
-def json_text(value: object) -> None:
+def print_json(value: object) -> None:
     """Indented JSON; times in ISO 8601."""
-    click.echo(dumped(value, indent=2))
+    click.echo(dump_json(value, indent=2))
 
 
-def dumped(value: object, *, indent: int | None = None) -> str:
+def dump_json(value: object, *, indent: int | None = None) -> str:
     """JSON in which nothing moves what stands beside it."""
     return escaped(json.dumps(value, indent=indent, ensure_ascii=False, default=jsonable))
 
 
-def json_list(values: Iterable[object]) -> None:
+def print_json_list(values: Iterable[object]) -> None:
     """A JSON array, each value printed as it comes."""
     begun = False
     for value in values:
-        told = dumped(value, indent=2)
-        click.echo((",\n" if begun else "[\n") + indent(told, "  "), nl=False)
+        item = dump_json(value, indent=2)
+        click.echo((",\n" if begun else "[\n") + indent(item, "  "), nl=False)
         begun = True
     click.echo("\n]" if begun else "[]")
 
@@ -97,21 +99,21 @@ def jsonable(value: object) -> str:
 _DONE = {"task.retry": "tried again", "task.drop": "dropped"}
 
 
-def settled(tasks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def intervention_lines(tasks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for task in tasks:
         for deed in task["settled"]:
             was = deed["was"]
             before = f"{task['name']} had ended as {was['state']}, attempt {was['attempts']}: {was['error']}"
-            yield f"{_DONE[deed['type']]:<12} {_who(deed)}; {before}"
+            yield f"{_DONE[deed['type']]:<12} {_describe_intervention(deed)}; {before}"
 
 
-def replays(event: Mapping[str, Any]) -> Iterator[str]:
+def replay_lines(event: Mapping[str, Any]) -> Iterator[str]:
     if event["replay_of"]:
         yield f"{'replay of':<12} {event['replay_of']}"
     for deed in event["replays"]:
-        yield f"{'replayed as':<12} {deed['became']}, {_who(deed)}"
+        yield f"{'replayed as':<12} {deed['became']}, {_describe_intervention(deed)}"
 
 
-def _who(deed: Mapping[str, Any]) -> str:
+def _describe_intervention(deed: Mapping[str, Any]) -> str:
     because = f": {deed['reason']}" if deed["reason"] else ""
     return f"{text(deed['at'])} by {deed['actor_name']} ({deed['event_id']}){because}"

@@ -16,9 +16,10 @@ INCIDENTS = ("at", "what", "by", "event")
 @formatting.as_json
 @click.pass_obj
 def overview(context: Context, *, as_json: bool) -> None:
-    """Say what waits for whom, and what is not well: open promotions, versions that are not live, work that is not done
-    or failed for good, parts that are not well, and what was refused, quarantined, disputed or changed by hand in the
-    last 24 hours.
+    """Say what waits for whom, and what is not well.
+
+    Open promotions, versions that are not live, tasks that are not done or failed for good, parts that are not well,
+    and what was refused, quarantined, disputed or changed by hand in the last 24 hours.
 
     \b
     registrar overview
@@ -27,7 +28,7 @@ def overview(context: Context, *, as_json: bool) -> None:
         found = reading.overview()
         waits = reading.promotions(state="open", limit=50).rows
     if as_json:
-        formatting.json_text({**found, "open": waits})
+        formatting.print_json({**found, "open": waits})
         return
     formatting.table(COLUMNS, [_row(each) for each in waits], empty="no promotion waits for anybody")
     for each in found["not_live"]:
@@ -68,6 +69,3 @@ def _row(each: Row) -> tuple[object, ...]:
         may = voting["impossible"] or ", ".join(dict.fromkeys(names))
     about = (each["model"], each["version"], each["target"], each["state"], each["created_at"])
     return *about, promotion_view.lacks(each), may, each["id"]
-
-
-commands = [overview]

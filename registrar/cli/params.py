@@ -1,4 +1,4 @@
-"""What `registrar send` is given on its line: KEY=VALUE, JSON, times, ids and addresses, each checked."""
+"""Types of the command line's parameters: KEY=VALUE, JSON, times, ids and addresses, each checked."""
 
 import json
 import re
@@ -20,7 +20,7 @@ class Words(click.ParamType[Word]):
         key, equals, text = str(value).partition("=")
         if not key or not equals:
             self.fail(f"{value!r} is not KEY=VALUE, such as run_id=0123abcd", param, ctx)
-        return key.split("."), _meant(text)
+        return key.split("."), _parse_value(text)
 
 
 class Header(click.ParamType[tuple[str, str]]):
@@ -35,7 +35,20 @@ class Header(click.ParamType[tuple[str, str]]):
         return name, text.strip()
 
 
-def _meant(text: str) -> Any:
+class Time(click.ParamType[datetime]):
+    """An aware datetime from ISO 8601; without an offset it is UTC, as all times that are printed."""
+
+    name = "time"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            given = value if isinstance(value, datetime) else datetime.fromisoformat(value.removesuffix(" UTC"))
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 2026-11-22, 2026-11-22T14:30 or 2026-11-22T14:30:00+01:00")
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _parse_value(text: str) -> Any:
     """Numbers stay text: the commit 12345678 is none, and where a number is wanted its text is taken."""
     try:
         return json.loads(text) if text[:1] in ("[", "{", '"') else text

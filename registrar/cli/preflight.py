@@ -1,4 +1,4 @@
-"""What `registrar up` looks at before it starts anything: what can't work is said in a sentence, and nothing runs."""
+"""Checks of `registrar up` before it starts anything: packages, addresses, registrar.yml and the ledger."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,15 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from registrar.broker.url import Broker
-from registrar.cli import lazy_group
+from registrar.cli.config import policy_errors
+from registrar.cli.errors import not_installed
 from registrar.config.credentials import complaint, without_login
 from registrar.config.settings import SettingsError, process_environment
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import refuse_foreign, refuse_newer
 from registrar.policy import Policy, PolicyError, installation_check, load
-from registrar.policy.load import located
+from registrar.policy.load import with_lines
 
 _SHOWN = ("REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL")
 _PARTS = ("flask", "granian", "mlflow", "psutil")  # of receiver, worker and supervisor
@@ -31,7 +32,7 @@ def packages(*, own_mlflow: bool, ledger: str | None) -> None:
     if ledger and ledger.startswith("postgresql") and find_spec("psycopg") is None:
         lacking.append("psycopg")
     if lacking:
-        raise lazy_group.lacking("up", lacking)
+        raise not_installed("up", lacking, extra="postgres" if lacking == ["psycopg"] else "embedded")
 
 
 def _is_whole_mlflow() -> bool:
@@ -43,7 +44,7 @@ def _is_whole_mlflow() -> bool:
 
 
 def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> None:
-    """What was given on the command line, or in the environment to be shown. Raises SettingsError, BrokerUrlError."""
+    """Check the addresses of the command line and of the environment. Raises SettingsError, BrokerUrlError."""
     given = {"--mlflow": mlflow, "--ledger": ledger, "--broker": broker}
     for option, url in given.items():
         if url is not None and not url.strip():
@@ -60,16 +61,16 @@ def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> 
 
 
 def policy(config: Path) -> Iterator[str]:
-    """What registrar.yml says in vain, to be told. Raises PolicyError for what the parts would not start with."""
+    """Yield warnings about registrar.yml. Raises PolicyError where the services would not start with it."""
     found: Policy = load(config)
     environ = process_environment()
-    if wrong := installation_check.errors(found, environ=environ, path=config):
-        raise PolicyError("\n".join(located(config, wrong)))
-    yield from installation_check.in_vain(found, environ=environ, path=config)
+    if wrong := policy_errors(found, environ=environ, path=config):
+        raise PolicyError("\n".join(with_lines(config, wrong)))
+    yield from installation_check.located_warnings(found, environ=environ, path=config)
 
 
 def ledger(url: str) -> None:
-    """A database that is there already. Raises LedgerUnavailable, LedgerUrlError, SchemaMismatch."""
+    """Check an existing database. Raises LedgerUnavailable, LedgerUrlError, SchemaMismatch."""
     if (file := _sqlite_file(url)) and not file.exists():
         return
     opened = Ledger(url)

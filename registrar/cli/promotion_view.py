@@ -12,8 +12,8 @@ _VOTES = ("at", "actor_name", "verdict", "counted", "why")
 _GATES = ("gate", "passed", "reason")
 
 
-def tell(found: Row) -> None:
-    """found: as Reading.promotion gives it."""
+def print_promotion(found: Row) -> None:
+    """Print a promotion: its evidence, votes and history. found: of QueryService.promotion."""
     click.echo("\n".join(_lines(found)))
     click.echo("\ngates")
     formatting.table(_GATES, [_gate(each) for each in found["evidence"].get("gates", ())], empty="it has no gates")

@@ -55,7 +55,7 @@ def list_promotions(
             limit, lambda most, cursor: reading.promotions(state=wanted, model=model, limit=most, cursor=cursor)
         )
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         empty = "nothing waits for approval" if wanted == OPEN else "there are no such promotions"
         formatting.table(COLUMNS, [_row(each) for each in found], empty=empty)
@@ -90,9 +90,9 @@ def show_promotion(context: Context, *, promotion: str, version: int | None, tar
     with context.reading() as reading:
         found = reading.promotion(_newest(reading, promotion, version, target))
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
         return
-    promotion_view.tell(found)
+    promotion_view.print_promotion(found)
 
 
 def _newest(reading: QueryService, promotion: str, version: int | None, target: str | None) -> str:
@@ -143,8 +143,8 @@ def approve(
     """
     if break_glass and not (reason or "").strip():
         raise click.UsageError("breaking the glass needs a reason: --reason TEXT")
-    found = _found(ctx.obj, promotion, version, target)
-    _say(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
+    found = _find_promotion(ctx.obj, promotion, version, target)
+    _submit_about(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
 
 
 @promotions.command()
@@ -168,11 +168,11 @@ def reject(
     \b
     registrar promotions reject churn 3 --reason "wrong fares at night"
     """
-    found = _found(ctx.obj, promotion, version, target)
+    found = _find_promotion(ctx.obj, promotion, version, target)
     if found["voting"] and found["voting"]["reject_needs_reason"] and not (reason or "").strip():
         about = f"{found['model']} version {found['version']} to {found['target']}"
         raise click.UsageError(f"a rejection of {about} needs a reason: --reason TEXT")
-    _say(ctx, how, "promotion.reject", found, reason=reason)
+    _submit_about(ctx, how, "promotion.reject", found, reason=reason)
 
 
 @promotions.command()
@@ -191,15 +191,15 @@ def cancel(
     reason: str | None,
     how: command.How,
 ) -> None:
-    """Take an open request back: whoever asked for it may, or may approve it.
+    """Take an open request back. The requester may, and everybody who may approve it.
 
     \b
     registrar promotions cancel churn 3 --reason "superseded by the next run"
     """
-    _say(ctx, how, "promotion.cancel", _found(ctx.obj, promotion, version, target), reason=reason)
+    _submit_about(ctx, how, "promotion.cancel", _find_promotion(ctx.obj, promotion, version, target), reason=reason)
 
 
-def _found(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
+def _find_promotion(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
     """The promotion that is meant. Raises Unknown, NotOpen, click.UsageError."""
     with context.reading() as reading:
         if version is None:
@@ -234,10 +234,7 @@ def _not_open(reading: QueryService, model: str, version: int, target: str | Non
     return f"{nothing}; `registrar promotions list` lists what is; to ask: {to_ask}"
 
 
-def _say(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:
+def _submit_about(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:
     data = {**pick(about, "model", "version", "target"), "promotion": about["id"]}
     given = data | {name: value for name, value in more.items() if value}
-    command.do(ctx, how, type_, given)
-
-
-commands = [promotions]
+    command.submit_and_exit(ctx, how, type_, given)

@@ -33,7 +33,7 @@ def list_queue(context: Context, *, model: str | None, limit: int, as_json: bool
     with context.reading() as reading:
         found = up_to(limit, lambda most, cursor: reading.queue(model=model, limit=most, cursor=cursor))
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         formatting.table(COLUMNS, [_row(each) for each in found], empty="nothing waits")
 
@@ -55,9 +55,6 @@ def drop_queued(ctx: click.Context, *, task_ids: tuple[str, ...], reason: str, h
     registrar queue drop tsk_5d0c... --reason "its search is too much for MLflow"
 
     Asks for a task.drop of each, as the token's bearer or this machine's local operator. A promotion that it was to
-    bring on has failed with it, and whoever waits for it is told. What a worker is at right now can't be dropped.
+    bring on has failed with it, and the requester is notified. What a worker is at right now can't be dropped.
     """
     dead_letters.drop_all(ctx, how, task_ids, reason)
-
-
-commands = [queue]

@@ -1,9 +1,12 @@
-"""`registrar rollback`, `registrar prune`: what is asked for about a whole registered model."""
+"""`registrar rollback`, `prune`, `reconcile`: commands about a whole registered model."""
 
 import click
 
 from registrar.cli import command
+from registrar.cli.context import Context
+from registrar.errors import UserError
 from registrar.events.types import ModelPrune, ModelRollback
+from registrar.queries.query_service import pages
 
 
 @click.command()
@@ -27,13 +30,13 @@ def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: in
     registrar rollback churn --reason "wrong fares at night"
     registrar rollback churn --to 3 --reason "wrong fares at night, 4 and 5 too"
 
-    The record says which version held the target before. One that was deployed in vain, and never live, is passed over
-    unless it is named. What is quarantined, deleted, or came by hand alone is never gone back to. The present one
-    gets a tag in MLflow that keeps it from every target. Asks for a model.rollback, as the token's bearer or this
-    machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
+    The record says which version held the target before. One whose deployment failed, and that was never live, is
+    passed over unless it is named. A version that is quarantined, deleted, or came by hand alone is never restored. The
+    present one gets a tag in MLflow that keeps it from every target. Asks for a model.rollback, as the token's bearer
+    or this machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
     """
     named = {"to": to} if to else {}
-    command.do(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
+    command.submit_and_exit(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
 
 
 @click.command()
@@ -42,7 +45,7 @@ def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: in
 @command.options(wait=True)
 @click.pass_context
 def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.How) -> None:
-    """Let go of what MODEL's `retention` in registrar.yml lets go: mark versions, and delete those marked long ago.
+    """Mark the versions of MODEL that `retention` in registrar.yml lets go, and delete those marked long ago.
 
     \b
     registrar plan prune churn      # which would go, which stay, and why
@@ -52,7 +55,53 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.Ho
     Asks for a model.prune, as the token's bearer or this machine's local operator. Exit code 0: done, if there was
     anything to do; 1: it could not be done, or may not; 3: nobody answers.
     """
-    command.do(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
+    command.submit_and_exit(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
 
 
-commands = [rollback, prune]
+class NothingHeld(UserError):
+    """The record knows of nobody who holds anything."""
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option(
+    "--trust",
+    type=click.Choice(["mlflow", "ledger"]),
+    help="Which counts: mlflow, and the record takes over what it shows; ledger, and MLflow is put back.",
+)
+@click.option("--plan", is_flag=True, help="Say what each, or --trust, would do; nothing is moved or recorded.")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
+@command.options(wait=True)
+@click.pass_context
+def reconcile(
+    ctx: click.Context, *, model: str | None, trust: str | None, plan: bool, reason: str | None, how: command.How
+) -> None:
+    """Compare MLflow with the record, of MODEL or of every model that the record knows a holder of.
+
+    \b
+    registrar reconcile churn                   # changes by hand are reported, recorded or reverted
+    registrar reconcile churn --plan            # what it would mean that MLflow counts, or the record
+    registrar reconcile churn --trust mlflow --reason "MLflow is right, the ledger was restored"
+
+    --trust is for where the two tell of different pasts, and nothing is moved until you say: after MLflow or the
+    ledger was restored from a backup, or another MLflow was pointed at. docs/how-to/operations.md tells which to choose.
+    """
+    if reason and not trust:
+        raise click.UsageError("--reason is for --trust")
+    settle = {"trust": trust, "plan": plan, "reason": reason}
+    data = {name: value for name, value in settle.items() if value}
+    type_ = "registry.settle" if data else "registry.reconcile"
+    for each in (models := [model] if model else _list_held_models(how.context)):
+        command.check_data(type_, {"model": each, **data})
+    receipts = [command.submit(how.context, type_, {"model": each, **data}) for each in models]
+    ctx.exit(command.report_receipts(receipts, how, token=how.context.receiver.token))
+
+
+def _list_held_models(context: Context) -> list[str]:
+    with context.reading() as reading:
+        found = [
+            row for page in pages(None, lambda most, cursor: reading.models(limit=most, cursor=cursor)) for row in page
+        ]
+    if held := [str(row["model"]) for row in found if row["holders"]]:
+        return held
+    raise NothingHeld("the record knows of no model that holds a stage or an alias")

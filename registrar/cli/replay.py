@@ -1,14 +1,14 @@
 """`registrar replay`: sends an accepted event again, or says what that would do."""
 
-from importlib.metadata import entry_points
 from typing import Any
 
 import click
 
 from registrar.cli import command, formatting
 from registrar.cli.context import Context
-from registrar.events.resend_rules import ResendRefused, data_to_resend
-from registrar.events.types import Data, EventReplay
+from registrar.cli.lazy_group import load
+from registrar.events import resend_rules
+from registrar.events.types import EventReplay
 from registrar.policy.document import WEB
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
@@ -47,36 +47,28 @@ def replay(
         ctx.exit(_plan(ctx.obj, first, as_json=how.as_json))
     data = {"event_id": event_id, **({"model": first["model"]} if first["model"] else {})}
     given = {**data, "reason": reason} if reason else data
-    command.do(ctx, how, EventReplay.type, given, then=_became)
+    command.submit_and_exit(ctx, how, EventReplay.type, given, then=_new_event_id)
 
 
-def _became(event: dict[str, Any]) -> str:
-    """The event that a replay sent."""
+def _new_event_id(event: dict[str, Any]) -> str:
+    """Return the id of the event that a replay sent."""
     return str(event["tasks"][0]["outcome"]["facts"][0]["details"]["became"])
 
 
 def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
-    """The exit code. Raises Problem."""
+    """Print what a replay would do, and return the exit code. Raises UserError."""
     what = f"{first['type']} {first['id']}"
     lines = [f"it came from {first['actor_name']} on {formatting.text(first['accepted_at'])}, and is {first['state']}"]
     try:
-        state, more = _would(context, data_to_resend(context.policy(), WEB, first["type"], first["data"]))
-        lines += more
-    except ResendRefused as error:
+        again = resend_rules.data_to_resend(context.policy(), WEB, first["type"], first["data"])
+        plan = load("registrar.cli.plan:plan_resend")(context, again)  # it imports mlflow
+        state = plan.state
+        lines += plan.lines
+    except resend_rules.ResendRefused as error:
         state = "blocked"
         lines.append(f"✗ {error}")
     if as_json:
-        formatting.json_text({"event_id": first["id"], "type": first["type"], "state": state, "lines": lines})
+        formatting.print_json({"event_id": first["id"], "type": first["type"], "state": state, "lines": lines})
     else:
         click.echo("\n".join([f"{what}, replayed: {state}", *lines]))
     return CODES[state]
-
-
-def _would(context: Context, data: Data) -> tuple[str, list[str]]:
-    """worker/resend_plan.py, which this package may not import: it offers itself by name."""
-    [entry] = entry_points(group="registrar.planning")
-    found = entry.load()(context, data)
-    return found.state, found.lines
-
-
-commands = [replay]

@@ -8,8 +8,9 @@ import requests
 from click.core import ParameterSource
 
 from registrar.cli import params
-from registrar.cli.command import How, check, new_id, options, tell
-from registrar.cli.signed_request import Answer, Target, posted, sending, sent
+from registrar.cli.command import How, check_data, new_id, options, report_receipts
+from registrar.cli.signed_request import Answer, Target, send_event, send_request
+from webhooks.signatures import source_signing
 
 STDIN = "<stdin>"
 
@@ -31,7 +32,7 @@ STDIN = "<stdin>"
     "--fixture",
     type=click.File("rb"),
     metavar="FILE",
-    help="Post this request, signed anew: of a .http file, or - for stdin, headers and body; else the body alone.",
+    help="Post this request, signed again: of a .http file, or - for stdin, headers and body; else the body alone.",
 )
 @click.option("--header", "headers", multiple=True, type=params.Header(), help="NAME:VALUE, for a --fixture.")
 @click.option(
@@ -85,30 +86,26 @@ def send(
     if fixture:
         if type_ or data_json is not None:
             raise click.UsageError("give TYPE KEY=VALUE... or --fixture, not both")
-        known = sending()
-        sender = target.sender(known)
+        opened = target.open_source()
         name = str(getattr(fixture, "name", STDIN))
         whole = name == STDIN or name.endswith(".http")
-        request = known.captured(fixture.read(), whole=whole, headers=dict(headers))
-        ctx.exit(_tell(posted(known, sender, target, request, id=id_), how))
+        request = source_signing.captured(fixture.read(), whole=whole, headers=dict(headers))
+        ctx.exit(_report_answer(send_request(target, opened, request, id=id_), how))
     if type_ is None:
         raise click.UsageError("say which event to send, such as training_run.finished; or a request with --fixture")
     if words and data_json is not None:
         raise click.UsageError("give KEY=VALUE or --data-json, not both")
     data = data_json if data_json is not None else params.nested(words)
     if not no_check:
-        check(type_, data)
+        check_data(type_, data)
     at = timestamp or (None if id_given else datetime.now(UTC))  # sent again with its --id, it is the same body
     token = target.client.token if target.client else None
-    ctx.exit(_tell(sent(target, type_, data, at=at, id=id_), how, token=token))
+    ctx.exit(_report_answer(send_event(target, type_, data, at=at, id=id_), how, token=token))
 
 
-def _tell(answer: Answer, how: How, *, token: str | None = None) -> int:
-    """The exit code. An answer without events is shown. token: of whoever asked with one."""
+def _report_answer(answer: Answer, how: How, *, token: str | None = None) -> int:
+    """Print what came of a delivery and return the exit code. token: of the caller, if there is one."""
     if not isinstance(answer, requests.Response):
-        return tell(answer, how, token=token)
+        return report_receipts(answer, how, token=token)
     click.echo(answer.text if how.as_json else f"answered {answer.status_code}: {answer.text.strip()}")
     return 0
-
-
-commands = [send]

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,9 @@ from registrar.errors import UserError
 from registrar.http.api_client import Client
 from registrar.http.event_client import Address, Receipt, asked_at, compose, deliver, post, receipts_of
 from registrar.policy import Source
+from webhooks.ingress.source_registry import OpenSource
+from webhooks.ingress.source_types import Outgoing
+from webhooks.signatures import source_signing
 
 STANDARD = "standard"
 
@@ -63,13 +65,13 @@ class Target:
         """Sign one of our events by Standard Webhooks, and post it. Raises UserError."""
         return post(self.address(), body, id=id, answer_within=self.context.answer_within)
 
-    def sender(self, sending: Any) -> Any:
-        """The source as webhooks/signatures/source_signing.py knows it. Raises UserError."""
+    def open_source(self) -> OpenSource:
+        """Open the source, or one of another installation by --kind and --secret. Raises UserError."""
         if self.kind is None and self._known_kind():
-            return sending.opened(self.source, self.context.policy(), self.context.settings())
+            return source_signing.opened(self.source, self.context.policy(), self.context.settings())
         if (secret := self.own_secret()) is None:
             raise click.UsageError("--kind is for a source of another installation: it needs --secret and --to")
-        return sending.stranger(self.kind or STANDARD, self.source, secret)
+        return source_signing.stranger(self.kind or STANDARD, self.source, secret)
 
     def followed(self, receipts: list[Receipt]) -> list[Receipt]:
         """With status addresses that can be asked from here."""
@@ -95,25 +97,19 @@ class Target:
         return sources[self.source]
 
 
-def sending() -> Any:
-    """webhooks/signatures/source_signing.py, which this package may not import: it offers itself by name."""
-    [entry] = entry_points(group="registrar.sending")
-    return entry.load()
-
-
-def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | None, id: str) -> Answer:
+def send_event(target: Target, type_: str, data: dict[str, Any], *, at: datetime | None, id: str) -> Answer:
     """Post one of our events, signed as the source's kind does it; or ask for it with a token. Raises UserError."""
     if target.client:
         return [target.client.command(type_, data, key=id)]
     if target.is_standard:
         return target.followed([target.post(compose(type_, data, at=at), id=id)])
-    known = sending()
-    sender = target.sender(known)
-    return posted(known, sender, target, known.composed(sender, json.loads(compose(type_, data, at=at))), id=id)
+    source = target.open_source()
+    request = source_signing.composed(source, json.loads(compose(type_, data, at=at)))
+    return send_request(target, source, request, id=id)
 
 
-def posted(sending: Any, sender: Any, target: Target, request: Any, *, id: str) -> Answer:
-    """Signed as the source's kind does it. The receipts, or an answer without any. Raises UserError."""
-    signed = sending.signed(sender, request, secret=target.own_secret(), id=id)
+def send_request(target: Target, source: OpenSource, request: Outgoing, *, id: str) -> Answer:
+    """Sign a request as the source's kind does it, and post it. Raises UserError."""
+    signed = source_signing.signed(source, request, secret=target.own_secret(), id=id)
     answer = deliver(target.url, signed.body, signed.headers, answer_within=target.context.answer_within)
     return target.followed(receipts_of(target.url, answer)) or answer

@@ -149,25 +149,25 @@ def _apart(whole: Table, width: int) -> tuple[Table, list[str]]:
     every = range(len(whole.columns))
     ids = [at for at in every if any(_ID.fullmatch(row[at]) for row in whole.rows)]
     kept = [at for at in every if at not in ids]
-    least = {at: _least(whole, at) + len(_BETWEEN) for at in kept}
+    least = {at: _minimum_width(whole, at) + len(_BETWEEN) for at in kept}
     while ids and len(kept) > 1 and sum(least[at] for at in kept) - len(_BETWEEN) > width:
         kept.pop()
     others = [at for at in every if at not in (*ids, *kept)]
-    beneath = [_beneath(_said(row, ids), _said(row, others), width) for row in whole.rows]
+    beneath = [_second_line(_join_cells(row, ids), _join_cells(row, others), width) for row in whole.rows]
     return table([whole.columns[at] for at in kept], [[row[at] for at in kept] for row in whole.rows]), beneath
 
 
-def _said(row: Sequence[str], columns: Sequence[int]) -> str:
+def _join_cells(row: Sequence[str], columns: Sequence[int]) -> str:
     return _BETWEEN.join(row[at] for at in columns if row[at] != "-")
 
 
-def _least(whole: Table, at: int) -> int:
+def _minimum_width(whole: Table, at: int) -> int:
     """Cells of a column with which it can be read, whatever becomes of its heading."""
     widest = max(cell_len(row[at]) for row in whole.rows)
     return min(widest, _READABLE) if any(" " in row[at] and not _TIME.match(row[at]) for row in whole.rows) else widest
 
 
-def _beneath(ids: str, more: str, width: int) -> str:
+def _second_line(ids: str, more: str, width: int) -> str:
     """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
     shown, left = _BENEATH + styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
     if ids and more and left >= _READABLE:

@@ -88,7 +88,7 @@ def create(
     with context.ledger() as ledger, ledger.write() as connection:
         tokens.create(connection, made, local_user())
     if as_json:
-        formatting.json_text({**_told(made, at), "token": secret})
+        formatting.print_json({**_token_as_json(made, at), "token": secret})
         return
     until = f"until {formatting.text(made.expires_at)}" if made.expires_at else "for ever"
     click.echo(secret)
@@ -105,9 +105,9 @@ def list_tokens(context: Context, as_json: bool) -> None:
     registrar token list
     """
     with context.ledger() as ledger, ledger.read() as connection:
-        found = [_told(each, now()) for each in tokens.all_tokens(connection)]
+        found = [_token_as_json(each, now()) for each in tokens.all_tokens(connection)]
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         formatting.table(
             COLUMNS, formatting.pick(found, COLUMNS), empty="there are no tokens; registrar token create makes one"
@@ -128,7 +128,7 @@ def revoke(context: Context, name: str, as_json: bool) -> None:
     with context.ledger() as ledger, ledger.write() as connection:
         found = tokens.revoke(connection, name, local_user(), at=at)
     if as_json:
-        formatting.json_text(_told(found, at))
+        formatting.print_json(_token_as_json(found, at))
     else:
         click.echo(f"{name} is revoked since {formatting.text(found.revoked_at)}")
 
@@ -152,7 +152,7 @@ def _acts_as(made: Token) -> str:
     return made.person or f"token:{made.name}"
 
 
-def _told(made: Token, at: datetime) -> dict[str, Any]:
+def _token_as_json(made: Token, at: datetime) -> dict[str, Any]:
     return {
         "name": made.name,
         "state": made.state(at),
@@ -163,6 +163,3 @@ def _told(made: Token, at: datetime) -> dict[str, Any]:
         "used_at": made.used_at,
         "revoked_at": made.revoked_at,
     }
-
-
-commands = [token]

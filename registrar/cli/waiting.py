@@ -60,18 +60,18 @@ class Waiting:
 def waiting(seconds: float, token: str | None) -> Iterator[Waiting]:
     """On a terminal, what is waited for stands under what is printed; else it is a line now and then."""
     limit = f"at most {seconds:g} s"
-    with formatting.working(f"waiting {limit}", otherwise=_now_and_then()) as say:
+    with formatting.show_progress(f"waiting {limit}", otherwise=_now_and_then()) as say:
         yield Waiting(seconds, token, lambda said: say(f"waiting, {limit}: {said}"))
 
 
 def waited_for(event: Mapping[str, Any]) -> str:
-    """What of an event is not done yet, and why, as far as whoever asks may know: for people."""
+    """Describe the unfinished tasks of an event, and why each waits, as far as the caller may know."""
     tasks = [_open(task) for task in event["tasks"] if task["state"] in ("queued", "running")]
     return f"{event['type']} {event['id']}: {'; '.join(tasks) or 'nothing of it has begun'}"
 
 
 def _open(task: Mapping[str, Any]) -> str:
-    """A task that is queued or running. A stranger to the receiver is told its name and state alone."""
+    """Describe a queued or running task. A caller who is no viewer gets its name and state alone."""
     due = _time(task.get("not_before"))
     again = f" again at {due:%H:%M:%S} UTC" if due and due > datetime.now(UTC) else ""
     before = f", after attempt {task['attempts']}: {task['error']}" if task.get("error") else ""

@@ -71,7 +71,7 @@ class Message:
             data = self.content.data
             return [f"{self.content.type}: {data.get('text') or json.dumps(data)}"]
         written = [line for block in self.content.blocks for line in block.lines] or [self.content.text]
-        return [_shown(line) for line in written]
+        return [_as_slack_shows(line) for line in written]
 
     @property
     def text(self) -> str:
@@ -84,7 +84,7 @@ class Message:
         return {element.action_id: element for element in found if element.action_id}
 
 
-def _shown(text: str) -> str:
+def _as_slack_shows(text: str) -> str:
     """Slack's :emoji: as such, and its three escaped characters as themselves."""
     return html.unescape(Emoji.replace(text))
 

@@ -3,19 +3,64 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from registrar.demo import ci, people
-from registrar.demo.chat import Message
-from registrar.demo.expect import PATIENCE, eventually, expect
-from registrar.demo.registry import Version
-from registrar.demo.scene import MODEL, Scene, about
+from registrar.demo import senders
+from registrar.demo.chat import Chat, Message
+from registrar.demo.expect import PATIENCE, Unexpected, eventually, expect
+from registrar.demo.registry import Registry, Version
+from registrar.demo.screen import Screen
+
+MODEL = "nyc-taxi-regressor"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """environment: for commands run in a process of their own. interrupt: called right after the events were taken."""
+
+    data: Path
+    environment: Mapping[str, str]
+    screen: Screen
+    registry: Registry
+    pipeline: senders.Pipeline
+    slack: senders.Slack
+    chat: Chat
+    interrupt: Callable[[], None]
+
+    def only_version(self, run: senders.Run) -> Version:
+        """The one version made of a run. Raises Unexpected if there are several, or none."""
+        found = self.registry.of_run(run.run_id)
+        expect(len(found) == 1, f"exactly one version of run {run.run_id}", seen=[str(v) for v in found])
+        return found[0]
+
+    def now(self, version: Version) -> Version:
+        """The same version as the registry has it now."""
+        return next(found for found in self.registry.versions() if found.number == version.number)
+
+    def message(self, wanted: Callable[[Message], bool], expected: str) -> Message:
+        """The newest such message, once it is there. Raises Unexpected."""
+        found = self.chat.wait(wanted, seconds=PATIENCE)
+        if found is None:
+            seen = f"{len(self.chat.messages)} others"
+            raise Unexpected(expected=f"{expected} among the messages within {PATIENCE:g} s", seen=seen)
+        return found
+
+
+def about(message: Message, version: Version) -> bool:
+    """Return whether a message to the team is about that version."""
+    return message.place == "team-chat" and f"{MODEL} version {version.number} " in message.text
+
 
 LIMIT = 7.0  # of rmse, as in the demo's registrar.yml
 
 
-def train(scene: Scene) -> tuple[ci.Run, ci.Run]:
-    scene.screen.step(1, f"A team trains two models and logs them to {ci.EXPERIMENT}")
-    runs = ci.train(scene.environment, seed=max((version.number for version in scene.registry.versions()), default=0))
+def train(scene: Scene) -> tuple[senders.Run, senders.Run]:
+    scene.screen.step(1, f"A team trains two models and logs them to {senders.EXPERIMENT}")
+    runs = senders.train(
+        scene.environment, seed=max((version.number for version in scene.registry.versions()), default=0)
+    )
     for run in runs:
         scene.screen.saw(f"run {run.run_id}  {run.name:<17}  rmse {run.rmse:.2f} minutes")
         logged = scene.registry.logged(run.run_id)
@@ -26,7 +71,7 @@ def train(scene: Scene) -> tuple[ci.Run, ci.Run]:
     return worse, better
 
 
-def register(scene: Scene, worse: ci.Run, better: ci.Run) -> tuple[Version, Version]:
+def register(scene: Scene, worse: senders.Run, better: senders.Run) -> tuple[Version, Version]:
     scene.screen.step(2, f"Its CI posts training_run.finished for both, signed: versions of {MODEL} appear")
     receipts = {run.run_id: scene.pipeline.finished(run, model=MODEL) for run in (worse, better)}
     for run in (worse, better):
@@ -36,13 +81,13 @@ def register(scene: Scene, worse: ci.Run, better: ci.Run) -> tuple[Version, Vers
     scene.screen.saw(f"posted {better.name} once more: 200, the same event; nothing happens twice")
     scene.interrupt()
     for receipt in receipts.values():
-        ci.result(receipt)
+        senders.result(receipt)
     first, second = (_registered(scene, run, receipts[run.run_id].id) for run in (worse, better))
     expect(first.number < second.number, "versions in the order of their events", seen=f"{first} and {second}")
     return first, second
 
 
-def _registered(scene: Scene, run: ci.Run, event_id: str) -> Version:
+def _registered(scene: Scene, run: senders.Run, event_id: str) -> Version:
     """The run's one version, which says where it came from."""
     version = scene.only_version(run)
     said = {"registrar.run": run.run_id, "registrar.event": event_id, "registrar.commit": run.commit}
@@ -69,11 +114,11 @@ def approve(scene: Scene, candidate: Version) -> Version:
     card = scene.message(lambda m: about(m, candidate) and "registrar.approve" in m.buttons, "the buttons")
     button = card.buttons["registrar.approve"]
     scene.screen.saw("Bob, who is in no approving group, presses Approve:")
-    refused = scene.slack.answer(scene.slack.press(button, by=people.BOB), seconds=PATIENCE)
+    refused = scene.slack.answer(scene.slack.press(button, by=senders.BOB), seconds=PATIENCE)
     stays = scene.now(candidate)
     expect("not count" in refused.text and stays.stage == "Staging", "Bob refused", seen=f"{refused.text}; {stays}")
     scene.screen.saw("Ada presses Approve:")
-    scene.slack.answer(scene.slack.press(button, by=people.ADA), seconds=PATIENCE)
+    scene.slack.answer(scene.slack.press(button, by=senders.ADA), seconds=PATIENCE)
     promoted = _promoted(scene, candidate)
     for version in _archived(scene, [version for version in before if version.number != promoted.number]):
         scene.screen.good(f"the one before it: {version}")
@@ -104,7 +149,7 @@ def _archived(scene: Scene, before: list[Version]) -> list[Version]:
 COMMAND_SECONDS = 60
 
 
-def tell(scene: Scene, held_back: Version, promoted: Version) -> None:
+def check_notifications(scene: Scene, held_back: Version, promoted: Version) -> None:
     scene.screen.step(5, "People and the deploy system were told (above, as it arrived)")
     scene.message(lambda m: about(m, held_back) and "held back" in m.text, "what was held back")
     scene.message(lambda m: about(m, promoted) and "is in Production" in m.text, "the promotion")
@@ -122,7 +167,7 @@ def _deployed(message: Message, version: Version) -> bool:
     )
 
 
-def recall(scene: Scene, promoted: Version) -> None:
+def check_history(scene: Scene, promoted: Version) -> None:
     scene.screen.step(6, f"registrar history {MODEL}: which version was Production when, and by whose event")
     command = [sys.executable, "-m", "registrar", "--data", str(scene.data), "history", MODEL]
     done = subprocess.run(
@@ -140,6 +185,6 @@ def play(scene: Scene) -> Version:
     held_back, candidate = register(scene, worse, better)
     try_gates(scene, held_back, candidate)
     promoted = approve(scene, candidate)
-    tell(scene, held_back, promoted)
-    recall(scene, promoted)
+    check_notifications(scene, held_back, promoted)
+    check_history(scene, promoted)
     return promoted

@@ -14,13 +14,12 @@ import psutil
 import requests
 
 from registrar.config import settings
-from registrar.demo import ci, people
+from registrar.demo import senders
 from registrar.demo.chat import Chat
 from registrar.demo.config import Place, Secrets
 from registrar.demo.expect import Unexpected
 from registrar.demo.registry import Registry, Version
-from registrar.demo.scenario import play
-from registrar.demo.scene import MODEL, Scene
+from registrar.demo.scenario import MODEL, Scene, play
 from registrar.demo.screen import Screen
 from registrar.errors import UserError
 from registrar.http.event_client import Address
@@ -139,8 +138,8 @@ class Show:
             environment=_environment(stack),
             screen=self.screen,
             registry=Registry(stack.addresses.mlflow_url, MODEL),
-            pipeline=ci.Pipeline(Address(f"{receiver}/webhooks/ci", secrets.ci)),
-            slack=people.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
+            pipeline=senders.Pipeline(Address(f"{receiver}/webhooks/ci", secrets.ci)),
+            slack=senders.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
             chat=chat,
             interrupt=lambda: self._interrupt(stack),
         )

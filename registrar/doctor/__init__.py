@@ -12,7 +12,6 @@ from typing import Literal
 from registrar.config.settings import Settings
 from registrar.policy import Policy
 
-PATIENCE = 3.0  # seconds for a connection, and for an answer
 Level = Literal["ok", "warn", "FAIL"]
 
 

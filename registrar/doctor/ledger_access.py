@@ -1,4 +1,4 @@
-"""Opens the ledger for a look: what is not there is not made, and why it can't be opened is told."""
+"""Opens the ledger for reading, without creating one, and says why it can't be opened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from registrar.ledger.heartbeats import Heartbeat, all_known, time_of
 _ADVICE = "Is the database up, and REGISTRAR_LEDGER_URL right? Nothing is accepted while it is not"
 
 
-class Unopened(Exception):
+class LedgerNotReadable(Exception):
     """It can't be used; the message says why. advice: what to do."""
 
     def __init__(self, why: str, advice: str) -> None:
@@ -24,51 +24,51 @@ class Unopened(Exception):
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Ledger]:
-    """Closed at the end of the block. Raises Unopened, for what goes wrong in the block too."""
+def open_ledger(url: str) -> Iterator[Ledger]:
+    """Closed at the end of the block. Raises LedgerNotReadable, for what goes wrong in the block too."""
     ledger = _ledger(url)
     where = without_login(url)
     try:
         _check_encoding(ledger, where)
         yield ledger
     except LedgerUnavailable as error:
-        raise Unopened(f"{where} {error.reason} ({' '.join(str(error).split())[:200]})", _ADVICE) from None
+        raise LedgerNotReadable(f"{where} {error.reason} ({' '.join(str(error).split())[:200]})", _ADVICE) from None
     except SQLAlchemyError as error:
-        raise Unopened(f"{where} can't be used ({type(error).__name__})", _ADVICE) from None
+        raise LedgerNotReadable(f"{where} can't be used ({type(error).__name__})", _ADVICE) from None
     finally:
         ledger.close()
 
 
-def living(url: str) -> list[Heartbeat]:
+def list_living(url: str) -> list[Heartbeat]:
     """The processes that live; none where the ledger can't be read, which its own check says."""
     try:
-        with opened(url) as ledger, ledger.read() as connection:
+        with open_ledger(url) as ledger, ledger.read() as connection:
             at = time_of(connection)
             return [one for one in all_known(connection) if not one.silent(at)]
-    except Unopened:
+    except LedgerNotReadable:
         return []
 
 
 def _check_encoding(ledger: Ledger, where: str) -> None:
-    """Of a database in SQL_ASCII, psycopg gives bytes where SQLAlchemy expects text. Raises Unopened."""
+    """Of a database in SQL_ASCII, psycopg gives bytes where SQLAlchemy expects text. Raises LedgerNotReadable."""
     try:
         with ledger.read():
             pass
     except TypeError:
         advice = "Make a database with ENCODING 'UTF8': names need it"
-        raise Unopened(f"{where} has an encoding that can't be read (SQL_ASCII?)", advice) from None
+        raise LedgerNotReadable(f"{where} has an encoding that can't be read (SQL_ASCII?)", advice) from None
 
 
 def _ledger(url: str) -> Ledger:
     try:
         if (database := _file(url)) and not Path(database).exists():
-            raise Unopened(f"there is no ledger at {database}", "Make it: registrar migrate")
+            raise LedgerNotReadable(f"there is no ledger at {database}", "Make it: registrar migrate")
         return Ledger(url)
     except LedgerUrlError as error:
-        raise Unopened(str(error), "Correct it") from None
+        raise LedgerNotReadable(str(error), "Correct it") from None
     except ModuleNotFoundError as error:
         advice = "pip install 'mlflow-registrar[postgres]'"
-        raise Unopened(f"{without_login(url)} needs {error.name}, which is not installed", advice) from None
+        raise LedgerNotReadable(f"{without_login(url)} needs {error.name}, which is not installed", advice) from None
 
 
 def _file(url: str) -> str | None:

@@ -1,122 +1,118 @@
-"""What MLflow shows of stages and aliases, by as few questions as can be: of all models at once, or of one alone."""
+"""Reads stages and aliases from MLflow in as few requests as possible: of all models at once, or of one."""
 
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from registrar.config.credentials import login, without_login
-from registrar.doctor.http_probe import MOST, Answer, Silence, ask
 from registrar.events.incarnation import Incarnation
-
-API = "/api/2.0/mlflow"
-
-
-class Server:
-    """Asked as the worker's client asks it: the same login, the same trust."""
-
-    def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
-        self.root = without_login(uri).rstrip("/")
-        self.host = urlsplit(self.root).netloc
-        found = login(uri)
-        user = found.user if found else environ.get("MLFLOW_TRACKING_USERNAME")
-        password = found.password if found else environ.get("MLFLOW_TRACKING_PASSWORD")
-        self._auth = (user, password) if user and password else None
-        token = environ.get("MLFLOW_TRACKING_TOKEN")
-        self._headers = {"Authorization": f"Bearer {token}"} if token and not self._auth else {}
-        self.logs_in = bool(self._auth or token)
-        insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
-        self._verify: bool | str = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
-
-    def get(self, path: str, *, most: int = MOST) -> Answer:
-        """most: bytes of the answer that are read. Raises Silence."""
-        return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify, most=most)
-
+from registrar.http.mlflow_server import MlflowServer
+from registrar.http.probe import Silence
 
 CHANGED_LAST = 300  # versions, of all models or of one
-PAGE = 20  # models of one answer: MLflow reads all versions of each for it
-_LARGEST = 20_000_000  # bytes of an answer: descriptions and tags are long
+MODELS_PER_PAGE = 20  # MLflow reads all versions of each for it
+VERSIONS_PER_PAGE = 200
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Of a model, by MLflow. versions: by number, those that were asked for or changed last; others are not known.
-    aliases: of those.
+class ModelSnapshot:
+    """A model as MLflow has it. versions: by number, as MLflow's JSON; those that were not asked for may be missing.
+
+    aliases: the version that has each.
     """
 
     versions: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
 
+    def holders(self, kind: str, key: str) -> set[int]:
+        """Return the versions that have an alias, or are in a stage. kind: "alias" or "stage"."""
+        if kind == "alias":
+            return {self.aliases[key]} if key in self.aliases else set()
+        return {number for number, version in self.versions.items() if version.get("current_stage") == key}
 
-def of_all(server: Server, wanted: Collection[str], until: float) -> dict[str, Shown]:
-    """What MLflow tells of all models in a few answers, by model; nothing where that takes it too long."""
+
+def snapshot_models(server: MlflowServer, wanted: Collection[str], until: float) -> dict[str, ModelSnapshot]:
+    """Return the wanted models by name, from a few requests for all; nothing where MLflow does not answer these.
+
+    until: a time of time.monotonic(); models that were not answered by then are missing.
+    """
+    search = f"registered-models/search?max_results={MODELS_PER_PAGE}"
     with ThreadPoolExecutor(2) as pool:
-        models = pool.submit(lambda: list(_models(server, until)))
-        changed = pool.submit(_changed_last, server)
+        pages = pool.submit(lambda: list(server.pages(search, until=until)))
+        changed = pool.submit(_search_changed_last, server)
     by_model: dict[str, dict[int, Mapping[str, Any]]] = {}
     try:
-        for one in changed.result():
-            by_model.setdefault(str(one.get("name")), {})[int(one["version"])] = one
-        told = models.result()
+        for version in changed.result():
+            by_model.setdefault(str(version.get("name")), {})[int(version["version"])] = version
+        models = [model for page in pages.result() for model in page.get("registered_models") or ()]
     except Silence:
         return {}
     found = {}
-    for model in told:
+    for model in models:
         if (name := str(model.get("name"))) in wanted:
-            latest = {int(one["version"]): one for one in model.get("latest_versions") or ()}
-            aliases = {str(one["alias"]): int(one["version"]) for one in model.get("aliases") or ()}
-            found[name] = Shown({**latest, **by_model.get(name, {})}, aliases)
+            latest = {int(version["version"]): version for version in model.get("latest_versions") or ()}
+            found[name] = ModelSnapshot({**latest, **by_model.get(name, {})}, _aliases(model))
     return found
 
 
-def _models(server: Server, until: float) -> Iterator[Mapping[str, Any]]:
-    page = ""
-    while time.monotonic() < until:
-        found = _asked(server, f"registered-models/search?max_results={PAGE}{page}") or {}
-        yield from found.get("registered_models") or ()
-        if not (token := found.get("next_page_token")):
-            return
-        page = f"&page_token={quote(token, safe='')}"
-
-
-def of_one(server: Server, model: str, numbers: Collection[int]) -> Shown:
-    """numbers: of versions that are asked for one by one. Raises Silence."""
-    which = "name='{}'".format(model.replace("'", "''"))
-    versions = {int(one["version"]): one for one in _changed_last(server, which) if one.get("name", model) == model}
+def snapshot_model(server: MlflowServer, model: str, numbers: Collection[int]) -> ModelSnapshot:
+    """Return the versions that changed last and those of these numbers. aliases: of the latter. Raises Silence."""
+    changed = _search_changed_last(server, _name_filter(model))
+    versions = {int(one["version"]): one for one in changed if one.get("name", model) == model}
     aliases: dict[str, int] = {}
     for number in sorted(numbers):  # a search does not say which aliases a version has
-        found = _asked(server, f"model-versions/get?name={quote(model, safe='')}&version={number}")
         versions.pop(number, None)
-        if found and isinstance(one := found.get("model_version"), dict):
-            versions[number] = one
-            aliases |= dict.fromkeys(one.get("aliases") or (), number)
-    return Shown(versions, aliases)
+        if version := _get_version(server, model, number):
+            versions[number] = version
+            aliases |= dict.fromkeys(version.get("aliases") or (), number)
+    return ModelSnapshot(versions, aliases)
 
 
-def _changed_last(server: Server, which: str = "") -> list[Mapping[str, Any]]:
+def snapshot_all_versions(server: MlflowServer, model: str, known: Collection[int]) -> ModelSnapshot:
+    """Return all versions of a model. known: asked for one by one where no search shows them. Raises Silence."""
+    search = f"model-versions/search?filter={_name_filter(model)}&max_results={VERSIONS_PER_PAGE}"
+    versions = {
+        int(version["version"]): version
+        for page in server.pages(search)
+        for version in page.get("model_versions") or ()
+    }
+    for number in sorted(set(known) - versions.keys()):
+        if version := _get_version(server, model, number):
+            versions[number] = version
+    answer = server.query(f"registered-models/get?name={quote(model, safe='')}") or {}
+    return ModelSnapshot(versions, _aliases(answer.get("registered_model", {})))
+
+
+def incarnation(version: Mapping[str, Any], root: str) -> Incarnation | None:
+    """Return what tells a version from another one of its name and number; None where MLflow gives no time."""
+    if not str(version.get("creation_timestamp", "")).isdigit():
+        return None
+    run, source = version.get("run_id") or None, str(version.get("source", ""))
+    return Incarnation(str(version.get("name")), int(version.get("version", 0)), created_at(version), run, source, root)
+
+
+def created_at(version: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(version["creation_timestamp"]) / 1000, UTC)
+
+
+def _search_changed_last(server: MlflowServer, name_filter: str = "") -> list[Mapping[str, Any]]:
     order = quote("last_updated_timestamp DESC", safe="")
-    where = f"&filter={quote(which, safe='')}" if which else ""
-    asked = f"model-versions/search?max_results={CHANGED_LAST}&order_by={order}{where}"
-    return list((_asked(server, asked) or {}).get("model_versions") or ())
+    where = f"&filter={name_filter}" if name_filter else ""
+    found = server.query(f"model-versions/search?max_results={CHANGED_LAST}&order_by={order}{where}") or {}
+    return list(found.get("model_versions") or ())
 
 
-def _asked(server: Server, path: str) -> Mapping[str, Any] | None:
-    """None: there is no such thing. Raises Silence for any other refusal."""
-    said: Answer = server.get(f"{API}/{path}", most=_LARGEST)
-    if said.status == 200 and isinstance(said.json, dict):
-        return said.json
-    if isinstance(said.json, dict) and said.json.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
-        return None
-    raise Silence(f"{server.root} answers {said.status} to a question for its versions")
+def _get_version(server: MlflowServer, model: str, number: int) -> Mapping[str, Any] | None:
+    found = server.query(f"model-versions/get?name={quote(model, safe='')}&version={number}") or {}
+    version = found.get("model_version")
+    return version if isinstance(version, dict) else None
 
 
-def incarnation(found: Mapping[str, Any], root: str) -> Incarnation | None:
-    """Of MLflow's answer."""
-    if not str(found.get("creation_timestamp", "")).isdigit():
-        return None
-    made = datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC)
-    run, source = found.get("run_id") or None, str(found.get("source", ""))
-    return Incarnation(str(found.get("name")), int(found.get("version", 0)), made, run, source, root)
+def _name_filter(model: str) -> str:
+    return quote("name='{}'".format(model.replace("'", "''")), safe="")
+
+
+def _aliases(model: Mapping[str, Any]) -> dict[str, int]:
+    return {str(one["alias"]): int(one["version"]) for one in model.get("aliases") or ()}

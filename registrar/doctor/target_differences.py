@@ -1,10 +1,10 @@
-"""Whether MLflow shows the holders of targets that the record has, and the same versions; nobody is accused of what is
-under way.
+"""Compares the holders of targets in MLflow with the record, for `registrar doctor`, and leaves out work under way.
 
-The first look asks for all models at once: who has which alias, the newest version in each stage, and what was changed
-last, for whoever came to a stage has changed. What is archived is without number, and not asked for; `registrar audit
-verify` asks for everything. Ledger and MLflow can't be read at once. So a model that seems to differ is looked at
-again, by itself and the ledger first, and is told where the same was seen twice and no work was under way at it.
+The first comparison asks for all models at once: aliases, the newest version in each stage, and the versions that
+changed last (one that came to a stage has changed). Archived versions are not asked for: there may be any number, and
+`registrar audit verify` asks for everything. Ledger and MLflow can't be read at the same moment, so a model that seems
+to differ is compared again, by itself and the ledger first. It is reported where both comparisons found the same and no
+task was running for it.
 """
 
 import time
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
-from registrar.doctor.http_probe import Silence
-from registrar.doctor.ledger_access import opened
-from registrar.doctor.registry_snapshot import Server, Shown, incarnation, of_all, of_one
+from registrar.doctor.ledger_access import open_ledger
+from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation, snapshot_model, snapshot_models
+from registrar.http.mlflow_server import MlflowServer
+from registrar.http.probe import Silence
 from registrar.ledger.disputes import disputed
 from registrar.ledger.holders import models_held
 from registrar.ledger.open_records import ARCHIVED, Open, open_records
@@ -30,8 +31,9 @@ AGAIN_AFTER = 1.0  # second: a worker writes to MLflow, and then to the ledger
 
 @dataclass(frozen=True)
 class Recorded:
-    """Of a model. held: its targets' holders. stages: those that it ever had a holder in. at_work: something of it is
-    being done, or was begun and is tried again.
+    """A model by the record. held: its targets' holders. stages: those that ever had a holder.
+
+    at_work: a task of it is running, or was begun and is tried again.
     """
 
     held: Sequence[Open] = ()
@@ -41,10 +43,10 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Differences:
-    """moved, others: by model, sentences: of who is elsewhere, and of versions that are others than the record's.
+    """moved, others: sentences by model, about holders that moved, and about versions that are not the record's.
 
-    places: that were looked at. at_work: models where something seems to differ, and is under way. left: models that
-    were not looked at in time. shown: by model.
+    places: how many were compared. at_work: models that seem to differ and have a running task. left: models that were
+    not compared in time. shown: what MLflow has, by model.
     """
 
     moved: Mapping[str, Sequence[str]]
@@ -52,23 +54,24 @@ class Differences:
     places: int
     at_work: Sequence[str]
     left: Sequence[str]
-    shown: Mapping[str, Shown]
+    shown: Mapping[str, ModelSnapshot]
 
 
-def differences(ledger_url: str, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> Differences:
-    """Raises Unopened, and Silence where MLflow answers for no model."""
+def differences(ledger_url: str, server: MlflowServer, *, sleep: Callable[[float], None] = time.sleep) -> Differences:
+    """Compare all models that the record has holders of. Raises Unopened, and Silence where MLflow answers for none."""
     until = time.monotonic() + SECONDS
-    recorded = _recorded(ledger_url)
-    before = _Look(server, recorded, until, known=of_all(server, recorded.keys(), until) if recorded else {})
-    again = _Look(server, {}, until)
+    recorded = _load_records(ledger_url)
+    known = snapshot_models(server, recorded.keys(), until) if recorded else {}
+    before = _Comparison(server, recorded, until, known=known)
+    again = _Comparison(server, {}, until)
     if suspects := before.suspects():
         sleep(AGAIN_AFTER)
-        again = _Look(server, _recorded(ledger_url, suspects), until + SECONDS, also=before)
+        again = _Comparison(server, _load_records(ledger_url, suspects), until + SECONDS, also=before)
     at_work = [model for model in again.shown if before.recorded[model].at_work or again.recorded[model].at_work]
     sure = [model for model in again.shown if model not in at_work]
     return Differences(
-        moved={model: both for model in sure if (both := _both(before.moved(model), again.moved(model)))},
-        others={model: both for model in sure if (both := _both(before.others(model), again.others(model)))},
+        moved={model: both for model in sure if (both := _in_both(before.moved(model), again.moved(model)))},
+        others={model: both for model in sure if (both := _in_both(before.others(model), again.others(model)))},
         places=sum(len(before.recorded[model].held) for model in before.shown),
         at_work=at_work,
         left=[model for model in before.recorded if model not in before.shown],
@@ -76,32 +79,31 @@ def differences(ledger_url: str, server: Server, *, sleep: Callable[[float], Non
     )
 
 
-def _both(before: Sequence[str], now: Sequence[str]) -> list[str]:
+def _in_both(before: Sequence[str], now: Sequence[str]) -> list[str]:
     return [text for text in now if text in before]
 
 
-class _Look:
-    """One look at the ledger and, after it, at MLflow: at those models that are answered in time. Raises Silence where
-    none is.
+class _Comparison:
+    """Compares records with MLflow, as far as it answers in time. Raises Silence where it answers for no model.
 
-    known: what MLflow said of all at once; of a model that it lacks, or a holder, MLflow is asked. also: the look
-    before this, whose finds are looked at again.
+    known: what MLflow said of all models at once; a model or holder that is not in it is asked for. also: the
+    comparison before, whose versions are asked for again.
     """
 
     def __init__(
         self,
-        server: Server,
+        server: MlflowServer,
         recorded: Mapping[str, Recorded],
         until: float,
         *,
-        known: Mapping[str, Shown] | None = None,
-        also: "_Look | None" = None,
+        known: Mapping[str, ModelSnapshot] | None = None,
+        also: "_Comparison | None" = None,
     ) -> None:
         self.recorded, self._server, self._until = recorded, server, until
         self._known, self._also = known or {}, also
         self._silence: Silence | None = None
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = {model: pool.submit(self._shown, model) for model in recorded}
+            found = {model: pool.submit(self._fetch, model) for model in recorded}
         self.shown = {model: seen for model, one in found.items() if (seen := one.result()) is not None}
         if self._silence and not self.shown:
             raise self._silence
@@ -110,51 +112,49 @@ class _Look:
         return [model for model in self.shown if self.moved(model) or self.others(model)]
 
     def moved(self, model: str) -> list[str]:
-        """Sentences: who is elsewhere."""
+        """Return sentences about holders that are elsewhere."""
         return [
-            *_gone(model, self.recorded[model], self.shown[model]),
-            *_came(model, self.recorded[model], self.shown[model]),
+            *_describe_missing(model, self.recorded[model], self.shown[model]),
+            *_describe_unrecorded(model, self.recorded[model], self.shown[model]),
         ]
 
     def others(self, model: str) -> list[str]:
-        """Sentences: which versions are others than the record's."""
-        return list(_others(self.recorded[model], self.shown[model], self._server.root))
+        """Return sentences about versions that are not those of the record."""
+        return list(_describe_replaced(self.recorded[model], self.shown[model], self._server.root))
 
-    def _shown(self, model: str) -> Shown | None:
-        """None: it was not answered in time."""
+    def _fetch(self, model: str) -> ModelSnapshot | None:
+        """Return None where MLflow does not answer in time."""
         held = {one.version for one in self.recorded[model].held}
-        known = self._known.get(model, Shown())
+        known = self._known.get(model, ModelSnapshot())
         if model in self._known and held <= known.versions.keys():
             return known
         if time.monotonic() > self._until:
             return None
         seen = self._also.shown[model] if self._also else known
-        there = {
-            number for number, one in seen.versions.items() if one.get("current_stage") in self.recorded[model].stages
-        }
+        there = {number for stage in self.recorded[model].stages for number in seen.holders("stage", stage)}
         try:
-            return of_one(self._server, model, held | there)
+            return snapshot_model(self._server, model, held | there)
         except Silence as silence:
             self._silence = silence
             return None
 
 
-def _recorded(ledger_url: str, models: Collection[str] | None = None) -> dict[str, Recorded]:
-    """By model, of these or of all; without those in dispute, of which it is known that they differ."""
-    with opened(ledger_url) as ledger, ledger.read() as connection:
-        unsettled, stages = set(disputed(connection)), _stages(connection)
+def _load_records(ledger_url: str, models: Collection[str] | None = None) -> dict[str, Recorded]:
+    """Return records by model, of these models or of all, without those in dispute: these are known to differ."""
+    with open_ledger(ledger_url) as ledger, ledger.read() as connection:
+        unsettled, stages = set(disputed(connection)), _load_stages(connection)
         return {
             model: Recorded(
                 [one for one in open_records(connection, model, about=()) if one.kind in ("stage", "alias")],
                 stages.get(model, frozenset()),
-                _at_work(connection, model),
+                _has_running_task(connection, model),
             )
             for model in models_held(connection)
             if model not in unsettled and (models is None or model in models)
         }
 
 
-def _stages(connection: Connection) -> dict[str, frozenset[str]]:
+def _load_stages(connection: Connection) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     wanted = and_(holders.c.kind == "stage", holders.c.key != ARCHIVED)
     for model, stage in connection.execute(select(holders.c.model, holders.c.key).where(wanted).distinct()):
@@ -162,13 +162,13 @@ def _stages(connection: Connection) -> dict[str, frozenset[str]]:
     return {model: frozenset(stages) for model, stages in found.items()}
 
 
-def _at_work(connection: Connection, model: str) -> bool:
+def _has_running_task(connection: Connection, model: str) -> bool:
     begun = or_(tasks.c.state == RUNNING, tasks.c.attempts > 0)
     query = select(tasks.c.seq).where(tasks.c.lane == f"model:{model}", is_open(), begun).limit(1)
     return connection.execute(query).first() is not None
 
 
-def _gone(model: str, recorded: Recorded, shown: Shown) -> Iterator[str]:
+def _describe_missing(model: str, recorded: Recorded, shown: ModelSnapshot) -> Iterator[str]:
     for one in recorded.held:
         stage = shown.versions.get(one.version, {}).get("current_stage")
         if one.kind == "alias" and shown.aliases.get(one.key) != one.version:
@@ -177,16 +177,15 @@ def _gone(model: str, recorded: Recorded, shown: Shown) -> Iterator[str]:
             yield f"{model} version {one.version} is not in {one.key}"
 
 
-def _came(model: str, recorded: Recorded, shown: Shown) -> Iterator[str]:
+def _describe_unrecorded(model: str, recorded: Recorded, shown: ModelSnapshot) -> Iterator[str]:
     for stage in sorted(recorded.stages):
-        there = {number for number, one in shown.versions.items() if one.get("current_stage") == stage}
         by_record = {one.version for one in recorded.held if (one.kind, one.key) == ("stage", stage)}
         beside = ", ".join(f"version {number}" for number in sorted(by_record)) or "nobody"
-        for number in sorted(there - by_record):
+        for number in sorted(shown.holders("stage", stage) - by_record):
             yield f"{model} version {number} is in {stage}, where the record has {beside}"
 
 
-def _others(recorded: Recorded, shown: Shown, root: str) -> Iterator[str]:
+def _describe_replaced(recorded: Recorded, shown: ModelSnapshot, root: str) -> Iterator[str]:
     for one in recorded.held:
         there = incarnation(shown.versions.get(one.version, {}), root)
         if there and not one.is_of(there):

@@ -36,7 +36,7 @@ class Folder:
     path: Path
 
     def prepare(self) -> None:
-        """Make the folders, for their owner only; version control is told to look away. Raises BadFolder."""
+        """Make the folders, for their owner only, and hide them from version control. Raises BadFolder."""
         try:
             self._make()
         except OSError as error:
@@ -113,7 +113,7 @@ def _write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-TIDYING = 90.0  # seconds that the guard of a killed run may take: the worker alone gets 45
+REAPING = 90.0  # seconds that the reaper of a killed run may take: the worker alone gets 45
 _POLL = 0.1
 
 
@@ -122,9 +122,9 @@ class AlreadyRunning(UserError):
 
 
 class FolderLock:
-    """Held from construction to release; `descriptor` is shared with the guard, which may hold it longer.
+    """Locks the folder from construction to release; the reaper shares `descriptor`, and may hold it longer.
 
-    Raises AlreadyRunning; waits while the guard of a killed run tidies up.
+    Raises AlreadyRunning. Waits while the reaper of a killed run ends its services.
     """
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
@@ -136,8 +136,8 @@ class FolderLock:
             raise
 
     def _take(self, path: Path, say: Callable[[str], None]) -> None:
-        until = time.monotonic() + TIDYING
-        told = False
+        until = time.monotonic() + REAPING
+        announced = False
         while not _locked(self.descriptor):
             owner = path.read_text(encoding="ascii").strip()
             if time.monotonic() > until or (owner.isdigit() and psutil.pid_exists(int(owner))):
@@ -145,9 +145,9 @@ class FolderLock:
                     f"Registrar is running on {path.parent} already (pid {owner or 'unknown'}); "
                     "stop that one first, or give another folder: registrar --data FOLDER up"
                 )
-            if not told:
+            if not announced:
                 say("the last run was killed; waiting for its parts to end")
-                told = True
+                announced = True
             time.sleep(_POLL)
         os.truncate(self.descriptor, 0)
         os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
@@ -164,16 +164,16 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def starter_text() -> str:
+def starter_config() -> str:
     """The template. Its secrets are named relative to the file: the folder may move."""
     return files("registrar.local").joinpath("starter.yml").read_text(encoding="utf-8")
 
 
-def starter(folder: Folder, say: Callable[[str], None]) -> Path:
+def ensure_config(folder: Folder, say: Callable[[str], None]) -> Path:
     """DATA/registrar.yml: written once, then yours."""
     for source in ("ci", "operator"):
         folder.secret(f"{source}.whsec", new_webhook_secret)
     if not folder.config.exists():
-        folder.config.write_text(starter_text(), encoding="utf-8")
+        folder.config.write_text(starter_config(), encoding="utf-8")
         say(f"wrote a first policy, with comments: {folder.config}")
     return folder.config

@@ -1,4 +1,4 @@
-"""One installation in a data folder: its addresses, its ports, and the environment its parts read."""
+"""One installation in a data folder: its addresses, ports and local operator, and the environment of its services."""
 
 import json
 import socket
@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registrar import policy
 from registrar.errors import UserError
 from registrar.local.data_folder import Folder
 from registrar.local.process_tree import MARK
+from registrar.policy import PolicyError
 
 LOOPBACK = "127.0.0.1"
 
@@ -18,18 +20,18 @@ class PortTaken(UserError):
     """The port that was asked for belongs to another program."""
 
 
-def choose(names: Iterable[str], path: Path, *, fixed: dict[str, int]) -> dict[str, int]:
+def choose_ports(names: Iterable[str], path: Path, *, fixed: dict[str, int]) -> dict[str, int]:
     """A free port for each name, written to `path` for the next run. Raises PortTaken for a fixed one."""
-    last = _read(path)
+    last = _read_last_ports(path)
     chosen = {}
     with ExitStack() as held:  # all at once, so that none is given twice
         for name in sorted(names, key=lambda name: name not in fixed):
-            chosen[name] = held.enter_context(_bound(name, fixed.get(name), last.get(name, 0))).getsockname()[1]
+            chosen[name] = held.enter_context(_bind_or_any(name, fixed.get(name), last.get(name, 0))).getsockname()[1]
     path.write_text(json.dumps(last | chosen) + "\n", encoding="utf-8")
     return chosen
 
 
-def _bound(name: str, fixed: int | None, last: int) -> socket.socket:
+def _bind_or_any(name: str, fixed: int | None, last: int) -> socket.socket:
     try:
         return _bind(last if fixed is None else fixed)
     except OSError as error:
@@ -49,7 +51,7 @@ def _bind(port: int) -> socket.socket:
     return bound
 
 
-def _read(path: Path) -> dict[str, int]:
+def _read_last_ports(path: Path) -> dict[str, int]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -76,8 +78,8 @@ class Addresses:
 class Installation:
     """ports: of receiver, redis and mlflow, the last two unless others are used.
 
-    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own. operator: as whom whoever
-    sits at this machine acts.
+    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own. operator: as whom
+    commands from this machine are done.
     """
 
     folder: Folder
@@ -128,3 +130,16 @@ class Installation:
             if name.removesuffix("_FILE") not in ours and (self.mlflow or not name.startswith(_OF_ANOTHER_MLFLOW))
         }
         return {**kept, **ours, MARK: self.folder.mark, "PYTHONUNBUFFERED": "1"}
+
+
+SOURCE = "operator"  # as `registrar send --source operator`; the first registrar.yml has it
+
+
+def local_operator(config: Path, outer: Mapping[str, str]) -> str | None:
+    """As the outer environment says; else the source `operator`, where registrar.yml has one; else nobody."""
+    if named := outer.get("REGISTRAR_LOCAL_OPERATOR"):
+        return named
+    try:
+        return f"source:{SOURCE}" if SOURCE in policy.load(config).sources else None
+    except PolicyError:  # the receiver says what is wrong with it
+        return None

@@ -10,15 +10,14 @@ from typing import Self
 from registrar.config import settings
 from registrar.config.key_generation import new_key
 from registrar.local import installation, orphans
-from registrar.local.data_folder import Folder, FolderLock, starter
-from registrar.local.installation import Addresses, Installation
-from registrar.local.local_operator import local_operator
+from registrar.local.data_folder import Folder, FolderLock, ensure_config
+from registrar.local.installation import Addresses, Installation, local_operator
 from registrar.local.reaper import Reaper
 from registrar.local.services import Service
 from registrar.local.services import plan as all_parts
-from registrar.local.supervisor import Interrupted, Say, Supervisor, Wishes
+from registrar.local.supervisor import Interrupted, Say, StopRequests, Supervisor
 
-GLANCE = 0.3  # seconds between two looks at the parts
+WATCH_EVERY = 0.3  # seconds
 
 
 def _quiet(line: str) -> None:
@@ -29,9 +28,9 @@ class Stack:
     """A context manager: entered, all parts are ready; left, nothing of them is there any more.
 
     data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
-    receiver's; None: any. say: told what happens, a line at a time. progress: told what is awaited, many times a
+    receiver's; None: any. say: gets what happens, a line at a time. progress: gets what is awaited, many times a
     second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. operator:
-    as whom whoever sits here acts; None: as operator.py says. plan: which parts there are.
+    as whom commands from this machine are done; None: see installation.local_operator. plan: which services there are.
 
     Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
     """
@@ -57,7 +56,7 @@ class Stack:
         self._operator = operator
         self._say, self._progress = say, progress
         self._outer = settings.process_environment() if outer is None else outer
-        self._wishes, self._closing, self._turn = Wishes(), Event(), Lock()
+        self._requests, self._closing, self._turn = StopRequests(), Event(), Lock()
         self._watcher: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -65,7 +64,7 @@ class Stack:
         self._lock = FolderLock(self.folder.lock, self._say)
         try:
             self._prepare()
-            self._guard = Reaper(self.folder, lock=self._lock.descriptor)
+            self._reaper = Reaper(self.folder, lock=self._lock.descriptor)
         except BaseException:
             self._lock.release()
             raise
@@ -98,28 +97,28 @@ class Stack:
         return self._supervisor.pid(name)
 
     def watch(self) -> None:
-        """One look: what died is started again, and said so."""
+        """Check the services once, and restart those that died."""
         with self._turn:
             if not self._closing.is_set():
-                self._guard.keep()
+                self._reaper.keep()
                 self._supervisor.watch()
 
     def watch_in_background(self) -> None:
-        """Look again and again, in a thread that ends with the stack."""
+        """Watch in a thread that ends with the stack."""
         self._watcher = Thread(target=self._keep_watching, name="supervisor", daemon=True)
         self._watcher.start()
 
     def ask_to_stop(self) -> None:
-        """For signal handlers. Asked twice, parts are no longer waited for."""
-        (self._wishes.hurry if self._wishes.stop.is_set() else self._wishes.stop).set()
+        """Request the stop, for signal handlers. Called twice, services are no longer waited for."""
+        (self._requests.hurry if self._requests.stop.is_set() else self._requests.stop).set()
 
     def wait(self) -> None:
         """Watch until somebody asks to stop."""
-        while not self._wishes.stop.wait(GLANCE):
+        while not self._requests.stop.wait(WATCH_EVERY):
             self.watch()
 
     def _prepare(self) -> None:
-        orphans.end(self.folder.pids, self.folder.mark, self._say)
+        orphans.end_orphans(self.folder.pids, self.folder.mark, self._say)
         self._site = self._make_site()
         self._supervisor = Supervisor(
             self._plan(self._site),
@@ -127,7 +126,7 @@ class Stack:
             self._site.environ(self._outer),
             say=self._say,
             progress=self._progress,
-            wishes=self._wishes,
+            requests=self._requests,
         )
         self.folder.write_environment(self._site.environment)
 
@@ -135,11 +134,11 @@ class Stack:
         ours = {"redis": not self._broker, "mlflow": not self._mlflow, "receiver": True}
         names = [name for name, needed in ours.items() if needed]
         fixed = {} if self._port is None else {"receiver": self._port}
-        config = self._config.absolute() if self._config else starter(self.folder, self._say)
+        config = self._config.absolute() if self._config else ensure_config(self.folder, self._say)
         return Installation(
             folder=self.folder,
             config=config,
-            ports=installation.choose(names, self.folder.ports, fixed=fixed),
+            ports=installation.choose_ports(names, self.folder.ports, fixed=fixed),
             mlflow=self._mlflow,
             ledger=self._ledger,
             broker=self._broker,
@@ -149,7 +148,7 @@ class Stack:
         )
 
     def _keep_watching(self) -> None:
-        while not self._closing.wait(GLANCE):
+        while not self._closing.wait(WATCH_EVERY):
             self.watch()
 
     def _stop(self) -> None:
@@ -158,18 +157,18 @@ class Stack:
             self._supervisor.stop()
         if self._watcher:
             self._watcher.join()
-        self._guard.dismiss()
+        self._reaper.dismiss()
         self._lock.release()
 
 
 def _stopping() -> tuple[signal.Signals, ...]:
-    """A closed terminal stops the parts too, but not under nohup."""
+    """Return the signals that stop the stack: a closed terminal does, but not under nohup."""
     hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
     return (signal.SIGINT, signal.SIGTERM, *hangup)
 
 
 def serve(stack: Stack, *, when_ready: Callable[[Stack], None]) -> None:
-    """Run a stack until Ctrl-C or SIGTERM. A second one stops it without patience."""
+    """Run a stack until Ctrl-C or SIGTERM. A second one stops it at once."""
     previous = {number: signal.signal(number, lambda *_: stack.ask_to_stop()) for number in _stopping()}
     try:
         with stack:

@@ -1,15 +1,13 @@
-"""Which processes a data folder's last run started, and the end of those that outlived it.
-
-DATA/pids.json is written at every start of a part, so that after a kill -9 somebody can still tidy up: the guard at
-once (tidy.py), or else the next `registrar up`.
-"""
+"""Ends what a killed run left behind: at once by the reaper (reaper.py), else at the next `registrar up`."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from registrar.local import process_tree
+from registrar.local.data_folder import Folder
 
 
 @dataclass(frozen=True)
@@ -22,28 +20,38 @@ class Entry:
     stop_timeout: float
 
 
-def write(path: Path, entries: Iterable[Entry]) -> None:
-    """Replaces the file whole: a reader never finds half of it."""
+def write_pids(path: Path, entries: Iterable[Entry]) -> None:
+    """Replace the whole file: a reader never finds half of it."""
     new = path.with_suffix(".new")
     new.write_text(json.dumps([asdict(entry) for entry in entries], indent=1) + "\n", encoding="utf-8")
     new.replace(path)
 
 
-def read(path: Path) -> list[Entry]:
-    """In the order of their start; none where the file is missing or no such file."""
+def read_pids(path: Path) -> list[Entry]:
+    """Return the entries in the order of their start; none where the file is missing or damaged."""
     try:
         return [Entry(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return []
 
 
-def end(path: Path, mark: str, say: Callable[[str], None]) -> None:
-    """End what the last run left, last started first, and say so. mark: the run's value of trees.MARK."""
-    for entry in reversed(read(path)):
+def end_orphans(path: Path, mark: str, say: Callable[[str], None]) -> None:
+    """End what the last run left, last started first, and say so. mark: the run's value of process_tree.MARK."""
+    for entry in reversed(read_pids(path)):
         if leader := process_tree.find(entry.pid, entry.created):
             say(f"{entry.name} (pid {entry.pid}) had outlived the last run; it is being stopped")
             process_tree.end(leader, patience=entry.stop_timeout)
     if strays := process_tree.marked(mark):
         say(f"stopping what else the last run left: pid {', '.join(str(stray.pid) for stray in strays)}")
         process_tree.clear(strays)
-    write(path, ())
+    write_pids(path, ())
+
+
+def main(data: str) -> None:
+    folder = Folder(Path(data))
+    sys.stdin.buffer.read()
+    end_orphans(folder.pids, folder.mark, lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

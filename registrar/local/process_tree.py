@@ -1,7 +1,7 @@
-"""Process trees: which processes belong to a part, even when the one that started them is dead, and how they end.
+"""Finds and ends the processes of a service, also when the one that started them is dead.
 
-Each part leads a session of its own; whatever it starts is in that session too, and stays there when it is orphaned.
-All carry MARK in their environment, but some (Redis, for one) overwrite that memory: neither sign alone is enough.
+Each service leads a session of its own; its children are in that session too, and stay there when they are orphaned.
+All carry MARK in their environment, but some (such as Redis) overwrite that memory, so both signs are needed.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import psutil
 
 MARK = "REGISTRAR_UP"  # its value is the data folder
-AFTERLIFE = 3.0  # what a part leaves in its session gets so many seconds to end by itself
+LEFTOVER_TIMEOUT = 3.0  # seconds that other processes of a session get to end by themselves
 _POLL = 0.05
 _CLOCK = 2.0  # seconds by which a process's start may seem to move when the clock is set
 
@@ -21,7 +21,7 @@ def never() -> bool:
 
 
 def find(pid: int, created: float) -> psutil.Process | None:
-    """The process, unless it has ended or its pid belongs to another one by now."""
+    """Return the process; None where it has ended, or its pid belongs to another one by now."""
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - created) < _CLOCK
@@ -31,7 +31,7 @@ def find(pid: int, created: float) -> psutil.Process | None:
 
 
 def alive(process: psutil.Process) -> bool:
-    """A zombie is dead: only its parent can remove it."""
+    """Return whether a process runs. A zombie does not: only its parent can remove it."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -39,17 +39,17 @@ def alive(process: psutil.Process) -> bool:
 
 
 def session(leader: int) -> list[psutil.Process]:
-    """The living processes of the session that `leader` led or leads."""
+    """Return the living processes of the session that `leader` led or leads."""
     return [process for process in psutil.process_iter() if _session_of(process.pid) == leader and alive(process)]
 
 
 def marked(value: str) -> list[psutil.Process]:
-    """The living processes that carry the mark, but for this one."""
+    """Return the living processes that carry the mark, except this one."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _mark(process) == value]
 
 
 def end(leader: psutil.Process, *, patience: float, hurry: Callable[[], bool] = never) -> None:
-    """Ask a part to end, and after `patience` seconds, or in a hurry, make it; then all that is left of its session."""
+    """Terminate a service, kill it after `patience` seconds or in a hurry, and end what is left of its session."""
     _signal([leader], psutil.Process.terminate)
     _wait([leader], patience, hurry)
     _signal([leader], psutil.Process.kill)
@@ -59,9 +59,9 @@ def end(leader: psutil.Process, *, patience: float, hurry: Callable[[], bool] = 
 def clear(processes: list[psutil.Process], *, hurry: Callable[[], bool] = never) -> None:
     """End processes that nobody leads any more."""
     _signal(processes, psutil.Process.terminate)
-    _wait(processes, AFTERLIFE, hurry)
+    _wait(processes, LEFTOVER_TIMEOUT, hurry)
     _signal(processes, psutil.Process.kill)
-    _wait(processes, AFTERLIFE, never)
+    _wait(processes, LEFTOVER_TIMEOUT, never)
 
 
 def _wait(processes: list[psutil.Process], seconds: float, hurry: Callable[[], bool]) -> None:

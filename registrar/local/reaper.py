@@ -1,4 +1,4 @@
-"""Keeps a small process (tidy.py) that stops the parts when `registrar up` ends by a kill -9.
+"""Keeps a small process (orphans.py) that stops the services when `registrar up` ends by a kill -9.
 
 It holds one end of a pipe, `up` the other: however `up` ends, the kernel closes it. It also holds the folder's lock,
 so that the next `up` starts when all is tidy. (Linux's PR_SET_PDEATHSIG would reach the parts, not their children.)
@@ -13,7 +13,7 @@ CLOSING = 10.0  # seconds; with all parts stopped there is nothing left to do
 
 
 class Reaper:
-    """The guard of a running stack; starts at once."""
+    """The reaper of a running stack; starts at once."""
 
     def __init__(self, folder: Folder, *, lock: int) -> None:
         self._folder, self._lock = folder, lock
@@ -22,7 +22,7 @@ class Reaper:
     def _start(self) -> subprocess.Popen[bytes]:
         with self._folder.log("guard").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "registrar.local.reaper_process", str(self._folder.path)],
+                [sys.executable, "-m", "registrar.local.orphans", str(self._folder.path)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -36,7 +36,7 @@ class Reaper:
             self._process = self._start()
 
     def dismiss(self) -> None:
-        """To be called when all parts are stopped."""
+        """End it. To be called when all services are stopped."""
         try:
             self._process.communicate(timeout=CLOSING)
         except subprocess.TimeoutExpired:

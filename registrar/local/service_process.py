@@ -28,7 +28,7 @@ class ServiceProcess:
             self._process = subprocess.Popen(
                 part.command,
                 cwd=cwd,
-                env=_told(part, environ),
+                env=_environment(part, environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -82,6 +82,6 @@ class ServiceProcess:
         process_tree.clear(process_tree.session(self.pid), hurry=hurry)
 
 
-def _told(part: Service, environ: Mapping[str, str]) -> dict[str, str]:
+def _environment(part: Service, environ: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith(part.forgets)}
     return {**kept, **part.environment}

@@ -88,7 +88,7 @@ class Alive:
 class Service:
     """A process. Times in seconds.
 
-    environment: what it is told beyond the installation's own. forgets: it is told no variable that begins so.
+    environment: in addition to the installation's. forgets: prefixes of variables that it must not get.
     needs: the parts that must be ready before it. once: it ends by itself with exit code 0, and is ready then.
     address: where people reach it. advice: what to do when it can't start.
     """

@@ -1,4 +1,4 @@
-"""Starts parts in the order of their needs, starts again what dies, and stops all of them in reverse."""
+"""Starts services in the order of their needs, restarts those that die, and stops all of them in reverse."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,19 +41,19 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """stop: all parts shall stop. hurry: and nobody waits for them any more."""
+class StopRequests:
+    """stop: all services shall stop. hurry: without waiting for them any longer."""
 
     stop: Event = field(default_factory=Event)
     hurry: Event = field(default_factory=Event)
 
 
 class CannotStart(UserError):
-    """A part did not become ready; the message says which, why, and what to do."""
+    """A service did not become ready; the message says which, why, and what to do."""
 
 
 class Interrupted(UserError):
-    """Somebody asked to stop before all was ready."""
+    """Stopped by request before all services were ready."""
 
 
 class Supervisor:
@@ -67,19 +67,19 @@ class Supervisor:
         *,
         say: Say,
         progress: Say,
-        wishes: Wishes,
+        requests: StopRequests,
     ) -> None:
         self._parts, self._folder, self._environ = parts, folder, environ
-        self._say, self._progress, self._wishes = say, progress, wishes
+        self._say, self._progress, self._requests = say, progress, requests
         self._running: dict[str, ServiceProcess] = {}
         self._restarts: dict[str, Restarts] = {}
         self._due: dict[str, float] = {}
 
     def start(self) -> None:
-        """Returns when every part is ready. Raises CannotStart, Interrupted."""
+        """Start every service, and return when all are ready. Raises CannotStart, Interrupted."""
         ready: set[str] = set()
         while len(ready) < len(self._parts):
-            if self._wishes.stop.wait(_POLL):
+            if self._requests.stop.wait(_POLL):
                 raise Interrupted("asked to stop while starting")
             for part in self._parts:
                 if part.name not in self._running and ready.issuperset(part.needs):
@@ -89,25 +89,25 @@ class Supervisor:
             ready.update(running.part.name for running in waiting if self._is_ready(running))
 
     def watch(self) -> None:
-        """One look at every part: say who died, start again who is due."""
+        """Check every service once: report those that died, restart those that are due."""
         for part in self._parts:
             running = self._running.get(part.name)
             if running and not part.once and running.exit_code is not None:
-                self._died(running)
+                self._handle_exit(running)
             elif self._due.get(part.name, float("inf")) <= time.monotonic():
                 self._restart(part)
 
     def stop(self) -> None:
-        """Last started, first stopped. Returns when nothing is left."""
+        """Stop all services, the last one first, and return when no process is left."""
         for running in reversed(list(self._running.values())):
             if running.exit_code is None:
                 self._progress(f"stopping {running.part.name} (at most {running.part.stop_timeout:.0f} s)")
-            running.stop(self._wishes.hurry.is_set)
+            running.stop(self._requests.hurry.is_set)
         self._running.clear()
         self._record()
 
     def pid(self, name: str) -> int:
-        """Of a part that is running; KeyError for another."""
+        """Return the pid of a running service. Raises KeyError for another."""
         return self._running[name].pid
 
     def _launch(self, part: Service) -> ServiceProcess:
@@ -135,7 +135,7 @@ class Supervisor:
     def _cannot_start(self, running: ServiceProcess, why: str) -> CannotStart:
         return CannotStart(f"{running.part.name} can't start: {why}. {running.last_lines()}\n{running.part.advice}")
 
-    def _died(self, running: ServiceProcess) -> None:
+    def _handle_exit(self, running: ServiceProcess) -> None:
         name = running.part.name
         del self._running[name]
         running.clear()
@@ -159,4 +159,4 @@ class Supervisor:
             self._say(f"{part.name} {after}restarted (pid {running.pid})")
 
     def _record(self) -> None:
-        orphans.write(self._folder.pids, (running.entry for running in self._running.values()))
+        orphans.write_pids(self._folder.pids, (running.entry for running in self._running.values()))

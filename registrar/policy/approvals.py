@@ -1,6 +1,9 @@
-"""Who must agree before a version may go to a target, and what becomes of a request that nobody answers."""
+"""Who must agree before a version may go to a target, whose approvals are missing, and when a request expires."""
 
-from typing import Annotated, Literal
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -22,7 +25,7 @@ class BreakGlass(Strict):
 
 
 class Escalation(Strict):
-    """Whom to tell when nobody decided for so long."""
+    """Channels that are notified when nobody decided for so long."""
 
     after: Duration
     to: Annotated[list[str], Field(min_length=1, description="channels of this file")]
@@ -49,3 +52,53 @@ class Approval(Strict):
     @property
     def groups(self) -> list[str]:
         return [rule.group for rule in self.rules]
+
+
+_Node: TypeAlias = tuple[str, object]
+_Room: TypeAlias = defaultdict[_Node, Counter[_Node]]  # how much may still flow from one node to the next
+_START, _END = ("start", ""), ("end", "")
+
+
+def missing_approvals(
+    required: Sequence[int], members: Sequence[Collection[str]], agreed: Mapping[str, Collection[str]]
+) -> list[int]:
+    """Return how many approvals each rule still lacks.
+
+    required: of each rule; members: of each rule's group; agreed: by voter, the members whose seat the vote may take:
+    the voter's own, and of those whose delegate the voter is. A seat takes one voter and one member, so that neither
+    counts twice: a maximum flow from voters by members to rules, by augmenting paths
+    (https://en.wikipedia.org/wiki/Ford%E2%80%93Fulkerson_algorithm; here are a few dozen seats).
+    """
+    room = _network(required, members, agreed)
+    while path := _augmenting_path(room, _START, set()):
+        for one, next_ in pairwise(path):
+            room[one][next_] -= 1
+            room[next_][one] += 1
+    return [room["rule", rule][_END] for rule in range(len(required))]
+
+
+def _network(
+    required: Sequence[int], members: Sequence[Collection[str]], agreed: Mapping[str, Collection[str]]
+) -> _Room:
+    """Build the flow network. A member is two nodes with room for one between them."""
+    room: _Room = defaultdict(Counter)
+    for voter in sorted(agreed):
+        room[_START]["voter", voter] = 1
+        for member in sorted(agreed[voter]):
+            room["voter", voter]["member", member] = 1
+            room["member", member]["seat", member] = 1
+            room["seat", member] = Counter(("rule", rule) for rule, group in enumerate(members) if member in group)
+    for rule, count in enumerate(required):
+        room["rule", rule][_END] = count
+    return room
+
+
+def _augmenting_path(room: _Room, node: _Node, tried: set[_Node]) -> list[_Node]:
+    """Return a path with room from a node to the end; [] where there is none."""
+    if node == _END:
+        return [node]
+    tried.add(node)
+    for next_ in [other for other, left in room[node].items() if left > 0]:
+        if next_ not in tried and (rest := _augmenting_path(room, next_, tried)):
+            return [node, *rest]
+    return []

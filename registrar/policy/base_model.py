@@ -20,11 +20,11 @@ _VARIABLE = re.compile(r"(?:\$\{?|\$\{\{ *secrets\.|(?i:env)(?: *[: =] *))([A-Z]
 def _reference(value: str) -> str:
     kind, _, name = value.partition(":")
     if kind not in ("env", "file") or not name or name != name.strip():
-        raise ValueError(f"a secret is named here, never written: {_named(value)}")
+        raise ValueError(f"a secret is named here, never written: {_suggest_secret_reference(value)}")
     return value
 
 
-def _named(value: str) -> str:
+def _suggest_secret_reference(value: str) -> str:
     """What was meant, where it surely is no secret."""
     if variable := _VARIABLE.fullmatch(value.strip()):
         return f"did you mean env:{variable[1]}?"
@@ -45,7 +45,7 @@ _WILD = re.compile(r"\*|\?|\[!?(?:\]|[^\]])[^\]]*\]")  # what fnmatch takes for 
 
 def matches(patterns: list[str], name: str) -> bool:
     """Whether a name is one of these, or matches one of the globs. Case counts."""
-    return any(_fits(pattern, name) for pattern in patterns)
+    return any(_matches_one(pattern, name) for pattern in patterns)
 
 
 def most_specific(patterns: list[str], name: str) -> str | None:
@@ -54,10 +54,10 @@ def most_specific(patterns: list[str], name: str) -> str | None:
     `*`, `?` and a set such as [a-z] are none, however long. Of equal ones that with the fewest `*`, then the last one
     in the order of the alphabet.
     """
-    fitting = [pattern for pattern in patterns if _fits(pattern, name)]
+    fitting = [pattern for pattern in patterns if _matches_one(pattern, name)]
     return max(fitting, key=lambda p: (p == name, len(_WILD.sub("", p)), -p.count("*"), p), default=None)
 
 
-def _fits(pattern: str, name: str) -> bool:
+def _matches_one(pattern: str, name: str) -> bool:
     """A name with brackets in it, which read as a glob is another, fits itself."""
     return pattern == name or fnmatchcase(name, pattern)

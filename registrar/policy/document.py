@@ -57,8 +57,8 @@ class Policy(Strict):
                 if isinstance(target.approval, Approval):
                     yield ("models", name, "targets", index, "approval"), target.approval
 
-    def told(self) -> Iterator[tuple[Place, list[str]]]:
-        """Every list that names channels, and where."""
+    def channel_lists(self) -> Iterator[tuple[Place, list[str]]]:
+        """Yield every list that names channels, and its place."""
         for index, route in enumerate(self.notify):
             yield ("notify", index, "to"), route.to
         for at, approval in self.approvals():

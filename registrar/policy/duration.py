@@ -18,7 +18,9 @@ _PIECE = re.compile(
 def _checked(value: object) -> str:
     if isinstance(value, str) and PATTERN.match(value):
         return value
-    raise ValueError(f"{_shown(value)} is no length of time such as 30s, 15m, 12h or 7d{_meant(value)}")
+    raise ValueError(
+        f"{_describe_value(value)} is no length of time such as 30s, 15m, 12h or 7d{_suggest_duration(value)}"
+    )
 
 
 Duration = Annotated[str, BeforeValidator(_checked), Field(json_schema_extra={"pattern": PATTERN.pattern})]
@@ -29,13 +31,13 @@ def length(duration: str) -> timedelta:
     return timedelta(**{_UNITS[duration[-1]]: int(duration[:-1])})
 
 
-def _shown(value: object) -> str:
+def _describe_value(value: object) -> str:
     if value is None:
         return "nothing"
     return f"{value!r:.40}" if isinstance(value, str) else f"{value!s:.40}"
 
 
-def _meant(value: object) -> str:
+def _suggest_duration(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000:
         return f"; it lacks its unit: {value}s, {value}m, {value}h or {value}d"
     found = _read(value.lower()) if isinstance(value, str) else None

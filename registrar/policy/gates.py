@@ -156,12 +156,12 @@ def _one(given: Any) -> Any:
     if len(said) > 1:
         each = "; ".join(f"- {{{key}: ...}}" for key in said)
         raise ValueError(f"{' and '.join(said)} are {len(said)} gates; give each an item of its own: {each}")
-    if not said and not {"metric", "op"} & given.keys() and not _meant(given):
+    if not said and not {"metric", "op"} & given.keys() and not _suggest_gate(given):
         raise ValueError(f"is no gate such as {_EXAMPLES}")
     return given
 
 
-def _meant(given: dict[Any, Any]) -> str | None:
+def _suggest_gate(given: dict[Any, Any]) -> str | None:
     """The kind whose key is misspelt in what has no kind's key."""
     near = (nearest(str(key), (*_KINDS, "metric", "op")) for key in given)
     return next((key if key in _KINDS else "threshold" for key in near if key), None)
@@ -171,7 +171,7 @@ def _tag(given: Any) -> str:
     """In parentheses: the places of errors name it too, and it is no key of the file."""
     found = kind(given)
     if isinstance(given, dict) and found not in given and "metric" not in given:
-        found = _meant(given) or found
+        found = _suggest_gate(given) or found
     return f"({found})"
 
 

@@ -5,29 +5,28 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from registrar import plugins
-from registrar.config.settings import Settings, SettingsError, resolve
+from registrar.config.settings import SettingsError, resolve
 from registrar.policy import plugin_options
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.lint import warnings
-from registrar.policy.load import located
+from registrar.policy.load import with_lines
 from registrar.text.wording import nearest
 
 log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")
 
 
-def misfits(policy: Policy) -> list[Complaint]:
-    """Kinds that do not exist, and options that their kinds do not take."""
+def unsupported_kinds_and_options(policy: Policy) -> list[Complaint]:
+    """Return complaints about kinds that do not exist, and options that their kinds do not take."""
     return [*_unknown_kinds(policy), *_wrong_options(policy)]
 
 
 def load_kinds(policy: Policy | None) -> None:
-    """Import the kinds that a policy names; what is not installed here is passed over."""
+    """Import the kinds that a policy names, except those that lack a package here."""
     for section, folder in plugin_options.FOLDERS.items():
         for kind in {entry.kind for entry in getattr(policy, section, {}).values()} & set(
             plugin_options.known(section)
@@ -60,39 +59,23 @@ def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> I
         try:
             resolve(reference, environ=environ, folder=folder)
         except SettingsError as error:
-            meant = _meant(reference, environ, folder) or _to_make(policy, at, reference, folder)
+            meant = _suggest_reference(reference, environ, folder) or _how_to_make(policy, at, reference, folder)
             yield at, f"{error}{meant}"
 
 
-def errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
-    """All that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
-    wrong = [*misfits(policy), *unreadable(policy, environ=environ, folder=path.parent)]
-    known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
-    return [*wrong, *_cannot_open(policy, Settings.of_file(path, environ), known)]
-
-
-def _cannot_open(policy: Policy, settings: Settings, known: set[str]) -> list[Complaint]:
-    """The receiver's half offers itself by name; where it is not installed, its sources can't be asked."""
-    found: list[Complaint] = []
-    with suppress(ImportError):
-        for entry in entry_points(group="registrar.sending"):
-            found += entry.load().cannot_open(policy, settings, but=known)
-    return found
-
-
-def in_vain(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[str]:
-    """What a registrar.yml that can be used says in vain: each as FILE:LINE: KEY: what is wrong, and would be right."""
-    return located(path, [*warnings(policy), *bad_addresses(policy, environ=environ, folder=path.parent)])
+def located_warnings(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[str]:
+    """Return the warnings about a usable registrar.yml, each as FILE:LINE: KEY: what is wrong, and would be right."""
+    return with_lines(path, [*warnings(policy), *bad_addresses(policy, environ=environ, folder=path.parent)])
 
 
 def warn(policy: Policy, *, environ: Mapping[str, str], path: Path) -> None:
-    """The same into the log, of a part that starts."""
-    for line in in_vain(policy, environ=environ, path=path):
+    """Log the warnings, when a process starts."""
+    for line in located_warnings(policy, environ=environ, path=path):
         log.warning("%s", line)
 
 
 def bad_addresses(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
-    """Channels whose address can be read, and is none."""
+    """Yield channels whose address can be read and is not a URL."""
     for name, channel in policy.channels.items():
         if channel.url is None or channel.kind in ("apprise", "log"):
             continue
@@ -101,16 +84,16 @@ def bad_addresses(policy: Policy, *, environ: Mapping[str, str], folder: Path) -
             if not _ADDRESS.match(value):
                 yield (
                     ("channels", name, "url"),
-                    f"{channel.url} holds no address: it begins with {_begins(channel.kind)}",
+                    f"{channel.url} holds no address: it begins with {_expected_prefix(channel.kind)}",
                 )
 
 
-def _begins(kind: str) -> str:
+def _expected_prefix(kind: str) -> str:
     return "smtp:// or smtps://" if kind == "email" else "https://"
 
 
 def references(policy: Policy) -> Iterator[tuple[Place, str]]:
-    """Where each secret is said to be, as env:NAME or file:PATH."""
+    """Yield each reference to a secret, as env:NAME or file:PATH, and its place."""
     for name, source in policy.sources.items():
         yield from ((("sources", name, "secrets", index), secret) for index, secret in enumerate(source.secrets))
     for name, channel in policy.channels.items():
@@ -121,8 +104,8 @@ def references(policy: Policy) -> Iterator[tuple[Place, str]]:
         yield ("access", "oidc", "client_secret"), policy.access.oidc.client_secret
 
 
-def _to_make(policy: Policy, at: Place, reference: str, folder: Path) -> str:
-    """How to make a file that there is not. Only what is ours to choose: other kinds' secrets their product gives."""
+def _how_to_make(policy: Policy, at: Place, reference: str, folder: Path) -> str:
+    """Say how to make a missing file; only for secrets of ours: those of other kinds come from their product."""
     kind, _, name = reference.partition(":")
     ours = at[0] == "sources" and policy.sources[str(at[1])].kind == "standard"
     if kind != "file" or not ours or (folder / name).exists():
@@ -130,8 +113,8 @@ def _to_make(policy: Policy, at: Place, reference: str, folder: Path) -> str:
     return f"; to make one: registrar secret --webhook > {shlex.quote(str(folder / name))}"
 
 
-def _meant(reference: str, environ: Mapping[str, str], folder: Path) -> str:
-    """The variable or file that there is, and that looks like it."""
+def _suggest_reference(reference: str, environ: Mapping[str, str], folder: Path) -> str:
+    """Suggest an existing variable or file with a similar name."""
     kind, _, name = reference.partition(":")
     if kind == "env":
         found = nearest(name, (each for each, value in environ.items() if value.strip()), like=0.8)

@@ -10,16 +10,16 @@ from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, PolicyError
 from registrar.policy.references import unresolved
 
-__all__ = ["PolicyError", "load", "located", "parse"]
+__all__ = ["PolicyError", "load", "parse", "with_lines"]
 
 
 def load(path: Path) -> Policy:
-    """The policy in a file. Raises PolicyError."""
-    return parse(_read(path), str(path))
+    """Return the policy in a file. Raises PolicyError."""
+    return parse(_read_text(path), str(path))
 
 
 def parse(text: str, name: str = "registrar.yml") -> Policy:
-    """The policy in a text; `name` stands for the file in complaints. Raises PolicyError."""
+    """Return the policy in a text. name: stands for the file in complaints. Raises PolicyError."""
     file = yaml_text.read(text, name)
     try:
         policy = Policy.model_validate(file.content)
@@ -33,13 +33,13 @@ def parse(text: str, name: str = "registrar.yml") -> Policy:
     return policy
 
 
-def located(path: Path, complaints: Iterable[Complaint]) -> list[str]:
-    """Complaints about a valid file, each as FILE:LINE: KEY: what is wrong, in the order of the file."""
+def with_lines(path: Path, complaints: Iterable[Complaint]) -> list[str]:
+    """Return complaints about a valid file, each as FILE:LINE: KEY: what is wrong, in the order of the file."""
     found = list(complaints)
-    return str(yaml_text.read(_read(path), str(path)).error(found)).splitlines() if found else []
+    return str(yaml_text.read(_read_text(path), str(path)).error(found)).splitlines() if found else []
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from registrar.policy.access import EVERYBODY, same_account
-from registrar.policy.approvals import Approval, Rule
+from registrar.policy.approvals import Approval, Rule, missing_approvals
 from registrar.policy.document import OURSELVES, WEB, Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import RequiredTags
-from registrar.policy.quorum import unfilled
 from registrar.text.wording import meant, plural
 
 _TAKEN = {OURSELVES: "what Registrar itself is called", WEB: "what its own pages and API are called"}
@@ -96,7 +95,7 @@ def _seats(policy: Policy, approval: Approval) -> str | None:
     groups = [policy.groups[rule.group] for rule in approval.rules]
     everybody = {member: {member} for group in groups for member in group}
     required = [rule.required_approvals for rule in approval.rules]
-    if not any(unfilled(required, groups, everybody)):
+    if not any(missing_approvals(required, groups, everybody)):
         return None
     return (
         f"can't be met: together they ask for {sum(required)} approvals, a person counts for one of them, and the "
@@ -142,7 +141,7 @@ def _taggers(policy: Policy) -> Iterator[Complaint]:
 
 
 def _channels(policy: Policy) -> Iterator[Complaint]:
-    for at, channels in policy.told():
+    for at, channels in policy.channel_lists():
         for nth, channel in enumerate(channels):
             if why := _lacking(channel, policy.channels, "channels"):
                 yield (*at, nth), why

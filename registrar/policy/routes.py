@@ -1,4 +1,4 @@
-"""Who is told: channels, and which outcomes of which models go to which of them."""
+"""Channels, and the routes by which outcomes of models go to them."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from registrar.policy.base_model import Glob, SecretRef, Strict, matches
 
 
 class Channel(Strict):
-    """A place where people or systems are told. Addresses of chat webhooks are secrets too."""
+    """A channel to people or systems. Addresses of chat webhooks are secrets too."""
 
     kind: Annotated[str, Field(description="the file in worker/notifications/notifiers/ that knows how to post there")]
     url: SecretRef | None = None

@@ -1,6 +1,6 @@
-"""pydantic's errors as sentences: what stands there, what would be right, and the nearest word that there is.
+"""Turns pydantic's errors into sentences: what stands there, what would be right, and the nearest known word.
 
-What was given is shown where it is one of a few words, and nowhere else: a secret may stand in the wrong place.
+A value is shown only where it should be one of a few words: elsewhere a secret may stand in the wrong place.
 """
 
 import re
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from registrar.policy import key_index
 from registrar.policy.errors import Complaint, Place
+from registrar.text.validation import describe_limit, expected_words, none_of, own_message
 from registrar.text.wording import meant, nearest
 
 _ALIKE = 0.8  # so near that it is rather a slip than a key of another place
@@ -65,21 +66,24 @@ def complaints(
     examples: Mapping[str, str] = EXAMPLES,
     elsewhere: Elsewhere = lambda place: None,
 ) -> Iterator[Complaint]:
-    """content: what was validated. examples: of its keys. elsewhere: what else may be said of an unknown key."""
+    """Yield the place and the sentence of each error.
+
+    content: what was validated. examples: what each key looks like. elsewhere: says more about an unknown key.
+    """
     details = error.errors(include_url=False)
     missing = {tuple(d["loc"]) for d in details if d["type"] == "missing"}
-    slips = {(*d["loc"][:-1], near) for d in details if (near := _slip(root, d))}
+    slips = {(*d["loc"][:-1], near) for d in details if (near := _misspelt_key(root, d))}
     for detail in details:
         loc = tuple(detail["loc"])
         if detail["type"] == "missing" and loc in slips:
             continue  # it is there, misspelt
-        place = _standing(loc[:-1] if detail["type"] == "missing" else loc, content)
+        place = _place_in_file(loc[:-1] if detail["type"] == "missing" else loc, content)
         lacks = any(each[:-1] == loc[:-1] for each in missing - slips)
-        yield place, _Messages(root, examples, elsewhere, lacks).of(detail, place)
+        yield place, _Messages(root, examples, elsewhere, lacks).describe(detail, place)
 
 
-def _standing(loc: Place, content: Any) -> Place:
-    """Without the branches of unions, which stand nowhere in the file."""
+def _place_in_file(loc: Place, content: Any) -> Place:
+    """Return the place without the branches of unions, which stand nowhere in the file."""
     place: Place = ()
     for part in loc:
         stands = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
@@ -88,8 +92,8 @@ def _standing(loc: Place, content: Any) -> Place:
     return place
 
 
-def _slip(root: type[BaseModel], detail: Any) -> str | None:
-    """The key that an unknown one was meant to be."""
+def _misspelt_key(root: type[BaseModel], detail: Any) -> str | None:
+    """Return the key that an unknown one was meant to be."""
     if detail["type"] != "extra_forbidden":
         return None
     return nearest(str(detail["loc"][-1]), key_index.known(root, detail["loc"][:-1]))
@@ -97,31 +101,33 @@ def _slip(root: type[BaseModel], detail: Any) -> str | None:
 
 @dataclass(frozen=True)
 class _Messages:
-    """lacks: whether the mapping that an error is in lacks a key that it must have."""
+    """The sentences about one mapping. lacks: whether it lacks a required key."""
 
     root: type[BaseModel]
     examples: Mapping[str, str]
     elsewhere: Elsewhere
     lacks: bool
 
-    def of(self, detail: Any, place: Place) -> str:
+    def describe(self, detail: Any, place: Place) -> str:
         type_, loc, given, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
         match type_:
             case "extra_forbidden":
-                said = self._unknown(loc, self.elsewhere(place))
+                said = self._describe_unknown_key(loc, self.elsewhere(place))
             case "missing":
-                said = f"{loc[-1]} is missing" + self._such(str(loc[-1]))
+                said = f"{loc[-1]} is missing" + self._example(str(loc[-1]))
+            case "union_tag_not_found":
+                said = f"{str(context['discriminator']).strip(chr(39))} is missing"
             case "literal_error" | "union_tag_invalid":
-                said = _no_such_word(context, given)
+                said = _describe_unknown_word(context, given)
             case "model_type" | "dict_type" | "model_attributes_type":
-                said = self._no_mapping(loc, given, place)
+                said = self._describe_no_mapping(loc, given, place)
             case _ if type_ in _BELONGS:
-                said = self._another_type(type_, given, place) + _means(self.root, loc)
+                said = self._describe_wrong_type(type_, given, place) + _unit_of(self.root, loc)
             case _:
-                said = _limit(type_, context) or str(detail["msg"]).removeprefix("Value error, ")
+                said = describe_limit(type_, context) or own_message(detail)
         return said
 
-    def _unknown(self, loc: Place, elsewhere: str | None) -> str:
+    def _describe_unknown_key(self, loc: Place, elsewhere: str | None) -> str:
         key, here = str(loc[-1]), key_index.known(self.root, loc[:-1])
         if near := nearest(key, here, like=_ALIKE):
             return f"unknown key; did you mean {near}?"
@@ -132,46 +138,44 @@ class _Messages:
             return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
         return f"unknown key{meant(key, here)}"
 
-    def _no_mapping(self, loc: Place, given: Any, place: Place) -> str:
+    def _describe_no_mapping(self, loc: Place, given: Any, place: Place) -> str:
         known = key_index.known(self.root, loc)
-        such = self._such(_key(place))
+        such = self._example(_innermost_key(place))
         of_keys = such if such and ": [" not in such else ", such as NAME: ..."  # `models` is a list elsewhere
         keys = f": {', '.join(known)}" if known else of_keys
-        return f"{_found(given)}, and keys belong below it{keys}"
+        return f"{_describe_kind(given)}, and keys belong below it{keys}"
 
-    def _another_type(self, type_: str, given: Any, place: Place) -> str:
-        said = f"{_found(given)}, and {_BELONGS[type_]} belongs here"
+    def _describe_wrong_type(self, type_: str, given: Any, place: Place) -> str:
+        said = f"{_describe_kind(given)}, and {_BELONGS[type_]} belongs here"
         if type_ == "list_type":
-            return said + (self._such(_key(place)) or ", such as [NAME]")
+            return said + (self._example(_innermost_key(place)) or ", such as [NAME]")
         scalar = given is not None and not isinstance(given, list | dict)
         return said + ("; put it in quotes" if type_ == "string_type" and scalar else "")
 
-    def _such(self, key: str) -> str:
+    def _example(self, key: str) -> str:
         return f", such as {self.examples[key]}" if key in self.examples else ""
 
 
-def _key(place: Place) -> str:
-    """The innermost that is no index."""
+def _innermost_key(place: Place) -> str:
+    """Return the innermost key of a place, which may end with an index."""
     return next((str(part) for part in reversed(place) if isinstance(part, str)), "")
 
 
-def _means(root: type[BaseModel], loc: Place) -> str:
-    """What a number is of."""
+def _unit_of(root: type[BaseModel], loc: Place) -> str:
+    """Return the unit of a number, as the field's description has it."""
     fields = (key_index.keys(model).get(str(loc[-1])) for model in key_index.models(root, loc[:-1]))
     said = next((field.description for field in fields if field and field.annotation in (int, float)), None)
     return f": {said}" if said else ""
 
 
-def _no_such_word(context: Any, given: Any) -> str:
-    expected = str(context.get("expected") or context.get("expected_tags"))
-    words = re.findall(r"'([^']*)'", expected) or [expected]
+def _describe_unknown_word(context: Any, given: Any) -> str:
+    words = expected_words(str(context.get("expected") or context.get("expected_tags")))
     word = str(context.get("tag", given))
     wordy = isinstance(given, str) or "tag" in context
     if len(words) == 1:
         return f"only {words[0]} can stand here"
-    shown = f"{_found(given)}, and is" if not wordy else f"{word!r} is" if _WORD.fullmatch(word) else "is"
-    near = nearest(word, words)
-    return f"{shown} none of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
+    shown = f"{_describe_kind(given)}, and is" if not wordy else f"{word!r} is" if _WORD.fullmatch(word) else "is"
+    return f"{shown} {none_of(words, word)}"
 
 
 _BELONGS = {
@@ -191,26 +195,9 @@ _BELONGS = {
 }
 
 
-def _found(given: Any) -> str:
-    """What stands there, without what it says."""
+def _describe_kind(given: Any) -> str:
+    """Say what kind of value stands there, and not which value: it may be a secret."""
     if isinstance(given, bool):
         return f"is {str(given).lower()}"
     kinds = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
     return "is empty" if given is None else f"is {kinds.get(type(given), 'a ' + type(given).__name__)}"
-
-
-def _limit(type_: str, context: Any) -> str | None:
-    most = context.get("max_length")
-    return {
-        "greater_than_equal": f"is less than {context.get('ge')}",
-        "greater_than": f"is not more than {context.get('gt')}",
-        "less_than_equal": f"is more than {context.get('le')}",
-        "less_than": f"is not less than {context.get('lt')}",
-        "too_short": "is empty: it needs one entry at least",
-        "too_long": f"has more than {most} entries",
-        "string_too_short": "is empty",
-        "string_too_long": f"is longer than {most} characters",
-        "string_pattern_mismatch": "has characters, or a form, that it can't have here",
-        "finite_number": "is no finite number",
-        "union_tag_not_found": f"{str(context.get('discriminator', '')).strip(chr(39))} is missing",
-    }.get(type_)

@@ -10,8 +10,7 @@ from datetime import datetime
 from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion
 from registrar.policy import Policy
-from registrar.policy.approvals import Approval
-from registrar.policy.quorum import unfilled
+from registrar.policy.approvals import Approval, missing_approvals
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def unfilled_seats(
     """
     required = [rule.required_approvals for rule in approval.rules]
     seats = {who: policy.represented(who, at=when, excluded=without) for who, when in agreed}
-    return unfilled(required, [policy.groups.get(group, []) for group in approval.groups], seats)
+    return missing_approvals(required, [policy.groups.get(group, []) for group in approval.groups], seats)
 
 
 def in_words(groups: Sequence[str], missing: Sequence[int]) -> str:

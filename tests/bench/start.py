@@ -91,7 +91,7 @@ def house() -> Iterator[tuple[House, Installation]]:
         folder.prepare()
         folder.config.write_text(CONFIG, encoding="utf-8")
         (folder.path / "ci.whsec").write_text(new_webhook_secret(), encoding="utf-8")
-        chosen = installation.choose(("redis", "receiver"), folder.ports, fixed={})
+        chosen = installation.choose_ports(("redis", "receiver"), folder.ports, fixed={})
         site = Installation(folder=folder, config=folder.config, ports=chosen, secret_key=new_key(), mlflow=NOBODY)
         home = House(folder, site.environ(os.environ))
         subprocess.run(usual.migrate().command, env=home.environ, cwd=folder.path, check=True, capture_output=True)

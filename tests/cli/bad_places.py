@@ -14,7 +14,7 @@ from registrar.cli import main
 from registrar.config.key_generation import new_key
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
-from registrar.local.data_folder import Folder, starter
+from registrar.local.data_folder import Folder, ensure_config
 from registrar.local.installation import Installation
 
 VALUES = {
@@ -75,7 +75,7 @@ def installed(data: Path, *, mlflow: str, broker: str, receiver: str) -> Path:
     folder.prepare()
     site = Installation(
         folder=folder,
-        config=starter(folder, lambda line: None),
+        config=ensure_config(folder, lambda line: None),
         ports={"receiver": 1},
         secret_key=new_key(),
         mlflow=mlflow,

@@ -17,7 +17,7 @@ from registrar.ledger.deliveries import accept
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.migrate import migrate
-from registrar.local.data_folder import Folder, starter
+from registrar.local.data_folder import Folder, ensure_config
 from registrar.local.installation import Installation
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ def data(tmp_path: Path) -> Path:
     folder = Folder(tmp_path / "data")
     folder.prepare()
     ports = {"redis": 1, "mlflow": 2, "receiver": 3}
-    config = starter(folder, lambda line: None)
+    config = ensure_config(folder, lambda line: None)
     site = Installation(folder=folder, config=config, ports=ports, secret_key=Fernet.generate_key().decode())
     folder.write_environment(site.environment)
     return folder.path

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from registrar.cli import main
-from registrar.cli.lazy_group import SECTIONS
+from registrar.cli.commands import SECTIONS
 
 HEAD = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
 BOTH = ("overview", "send", "promotions", "rollback", "prune", "reconcile", "replay", "dead", "queue")
@@ -21,21 +21,20 @@ def manual() -> str:
 
 
 def _lines() -> Iterator[str]:
-    names = [name for names in SECTIONS.values() for name in names if name in main.lines]
-    here = [name for name in names if name not in (*BOTH, *_NEITHER)]
+    here = [name for name in main.lazy if name not in (*BOTH, *_NEITHER)]
     yield HEAD.format(both=_list(BOTH), here=_list(here))
     for title, commands in SECTIONS.items():
         yield f"## {title}\n"
         for name in commands:
-            if name in main.lines and (command := main.get_command(click.Context(main), name)):
-                yield from _told(command, f"registrar {name}", depth=3)
+            if command := main.get_command(click.Context(main), name):
+                yield from _describe(command, f"registrar {name}", depth=3)
 
 
 def _list(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _told(command: click.Command, path: str, *, depth: int) -> Iterator[str]:
+def _describe(command: click.Command, path: str, *, depth: int) -> Iterator[str]:
     context = click.Context(command, info_name=path)
     usage = " ".join(piece for piece in command.collect_usage_pieces(context))
     yield f"{'#' * depth} `{path}`\n"
@@ -48,7 +47,7 @@ def _told(command: click.Command, path: str, *, depth: int) -> Iterator[str]:
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             if inner := command.get_command(context, name):
-                yield from _told(inner, f"{path} {name}", depth=depth + 1)
+                yield from _describe(inner, f"{path} {name}", depth=depth + 1)
 
 
 def _help(command: click.Command) -> str:

@@ -2,9 +2,9 @@
 
 import importlib
 import json
+import pkgutil
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import click
@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from registrar.cli import lazy_group, main
-from registrar.cli.lazy_group import outline
+from registrar import cli
+from registrar.cli import errors, lazy_group, main
 from registrar.config.key_generation import new_webhook_secret
 from registrar.errors import UserError
 from registrar.http.signing import standard_webhooks
@@ -45,24 +45,32 @@ def test_help_lists_every_command_with_its_first_line():
     assert "Bring the ledger's schema up to date." in output
 
 
-@pytest.mark.parametrize("module", sorted({line.module for line in main.lines.values()}))
-def test_what_is_read_from_a_source_is_what_its_import_gives(module):
-    offered = importlib.import_module(module).commands
-    imported = [(command.name, (command.help or "").partition("\n")[0]) for command in offered]
-    assert sorted((line.name, line.help) for line in outline(module)) == sorted(imported)
+@pytest.mark.parametrize("name", main.lazy)
+def test_the_help_of_each_command_is_the_first_line_of_its_own(name: str):
+    command = main.get_command(click.Context(main), name)
+    assert command
+    assert (command.name, (command.help or "").partition("\n")[0]) == (name, main.lazy[name].help)
+
+
+def test_every_command_of_the_folder_can_be_called():
+    modules = [importlib.import_module(f"registrar.cli.{found.name}") for found in pkgutil.iter_modules(cli.__path__)]
+    commands = {value for module in modules for value in vars(module).values() if isinstance(value, click.Command)}
+    inner = {each for command in commands if isinstance(command, click.Group) for each in command.commands.values()}
+    called = {main.get_command(click.Context(main), name) for name in main.lazy}
+    assert commands - inner - {main} == called
 
 
 def test_every_command_has_a_line_of_help():
-    assert [line.name for line in main.lines.values() if not line.help] == []
+    assert [name for name, command in main.lazy.items() if not command.help] == []
 
 
-def plug_in(monkeypatch, tmp_path, source: str) -> None:
-    """As if another distribution offered it by an entry point."""
+def plug_in(monkeypatch, tmp_path, source: str) -> lazy_group.LazyGroup:
+    """A command line of one command, which is in a file of its own."""
     (tmp_path / "plug_in.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "plug_in", raising=False)
-    entry = EntryPoint("more", "plug_in:commands", lazy_group.GROUP)
-    monkeypatch.setattr(lazy_group, "entry_points", lambda group: [entry])
+    hello = lazy_group.LazyCommand("plug_in:hello", "Say hello.")
+    return lazy_group.LazyGroup(sections={"More": {"say-hello": hello}})
 
 
 SOURCE = '''
@@ -75,23 +83,20 @@ def hello():
 
     And more."""
     {does}
-
-commands = [hello]
 '''
 
 
-def test_an_entry_point_is_a_plug_in(monkeypatch, tmp_path):
-    plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does="click.echo('hello')"))
-    group = lazy_group.LazyGroup()
+def test_a_command_is_imported_when_it_is_used(monkeypatch, tmp_path):
+    group = plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does="click.echo('hello')"))
     assert "say-hello" in group.list_commands(click.Context(group))
     assert CliRunner().invoke(group, ["say-hello"]).output == "hello\n"
 
 
 @pytest.mark.parametrize(("more", "does"), [("import mlflow", "pass"), ("", "import mlflow")])
 def test_a_command_whose_part_is_not_installed_says_what_to_install(monkeypatch, tmp_path, more, does):
-    plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
+    group = plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    result = CliRunner().invoke(lazy_group.LazyGroup(), ["say-hello"])
+    result = CliRunner().invoke(group, ["say-hello"])
     assert result.exit_code == 1
     assert result.stderr == (
         "registrar: `registrar say-hello` needs mlflow, which is not installed: "
@@ -112,8 +117,8 @@ def test_a_command_whose_part_is_not_installed_says_what_to_install(monkeypatch,
     ],
 )
 def test_a_fault_of_ours_is_a_sentence_and_says_how_its_traceback_is_shown(monkeypatch, tmp_path, more, does, said):
-    plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
-    result = CliRunner().invoke(lazy_group.LazyGroup(), ["say-hello"])
+    group = plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
+    result = CliRunner().invoke(group, ["say-hello"])
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         f"registrar: {said}",
@@ -123,7 +128,7 @@ def test_a_fault_of_ours_is_a_sentence_and_says_how_its_traceback_is_shown(monke
 
 
 def test_a_fault_of_ours_shows_its_traceback_in_pythons_development_mode():
-    code = "from registrar.cli import unforeseen; unforeseen.problem(KeyError('so it is'))"
+    code = "from registrar.cli.errors import as_user_error; as_user_error(KeyError('so it is'), '')"
     shown = subprocess.run(
         [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
@@ -142,8 +147,8 @@ def test_a_fault_of_ours_shows_its_traceback_in_pythons_development_mode():
     ],
 )
 def test_what_the_system_refuses_is_a_sentence(monkeypatch, tmp_path, error, said):
-    plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does=f"raise {error}"))
-    result = CliRunner().invoke(lazy_group.LazyGroup(), ["say-hello"])
+    group = plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does=f"raise {error}"))
+    result = CliRunner().invoke(group, ["say-hello"])
     assert (result.exit_code, result.stderr) == (1, f"registrar: {said}\n")
 
 
@@ -160,8 +165,27 @@ def test_an_output_that_is_full_is_a_sentence():
 
 def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(lazy_group, "find_spec", lambda name: None)
-    assert lazy_group.to_install("worker.commands") == "pip install 'mlflow-registrar[worker]'"
-    assert lazy_group.to_install("registrar.cli.up") is None
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert "  versions     (not available: pip install 'mlflow-registrar[worker]')" in output
+    assert "\n  up        Start everything" in output
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"),
+    [
+        ("flask", "receiver"),
+        ("granian", "receiver"),
+        ("mlflow", "worker"),
+        ("psutil", "embedded"),
+        ("sklearn", "embedded"),
+        ("psycopg", "postgres"),
+        ("opentelemetry", "tracing"),
+        ("sqlalchemy", None),
+        ("nonexistent_module", None),
+    ],
+)
+def test_the_extra_of_a_package_is_the_smallest_that_brings_it(package: str, extra: str | None):
+    assert errors.extra_of(package) == extra
 
 
 def test_an_unknown_command_is_a_usage_error(run):
@@ -185,7 +209,7 @@ def test_a_problem_is_its_message_and_its_exit_code():
     class Own(UserError):
         exit_code = 7
 
-    told = lazy_group.ReportedError(Own("so it is"))
+    told = errors.ReportedError(Own("so it is"))
     assert (told.exit_code, told.format_message()) == (7, "so it is")
 
 

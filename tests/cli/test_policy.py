@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from registrar.local.data_folder import starter_text
+from registrar.local.data_folder import starter_config
 from registrar.policy.explain import explain
 from registrar.policy.load import parse
 
@@ -263,7 +263,7 @@ def test_without_any_policy_it_says_how_to_get_one(run, data):
     assert "let `registrar up` write a first one" in result.stderr
 
 
-@pytest.mark.parametrize("text", [starter_text(), FULL])
+@pytest.mark.parametrize("text", [starter_config(), FULL])
 def test_the_schema_takes_what_is_right(run, text):
     schema = json.loads(run("schema").stdout)
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from registrar.cli import main
 from registrar.config.key_generation import new_key, new_webhook_secret
-from registrar.demo.ci import Pipeline, Run
+from registrar.demo.senders import Pipeline, Run
 from registrar.http.event_client import Address
 
 ACCEPTED = {"events": [{"id": "evt_1", "type": "training_run.finished", "status_url": "/v1/events/evt_1"}]}

@@ -154,9 +154,7 @@ def terminal(monkeypatch) -> None:
 
 
 def test_a_state_has_the_colour_of_what_it_means(terminal):
-    found = {
-        name: formatting.state(name) for name in ("succeeded", "awaiting_approval", "dead", "refused", "rolled back")
-    }
+    found = {name: tables.state(name) for name in ("succeeded", "awaiting_approval", "dead", "refused", "rolled back")}
     codes = {name: re.findall(r"\x1b\[([0-9;]+)m", text)[:-1] for name, text in found.items()}
     assert codes == {
         "succeeded": ["32"],
@@ -170,7 +168,7 @@ def test_a_state_has_the_colour_of_what_it_means(terminal):
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_nobody_who_wants_no_colour_has_any(terminal, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    assert formatting.state("dead") == "dead"
+    assert tables.state("dead") == "dead"
 
 
 def run(*arguments: str, columns: int | None, **environ: str) -> str:

@@ -9,11 +9,11 @@ from mlflow import MlflowClient
 from sqlalchemy import select, update
 
 from registrar.doctor import target_differences
-from registrar.doctor.registry_snapshot import Server
 from registrar.doctor.target_differences import differences
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
+from registrar.http.mlflow_server import MlflowServer
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import accept
 from registrar.ledger.disputes import Disputed
@@ -201,10 +201,10 @@ def test_what_is_right_when_it_is_looked_at_again_is_no_trouble(server: Pages, l
     def meanwhile(_: float) -> None:
         server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
 
-    found = differences(url, Server(server.root, {}), sleep=meanwhile)
+    found = differences(url, MlflowServer(server.root, {}), sleep=meanwhile)
     assert (found.moved, found.others, found.at_work) == ({}, {}, [])
     server.say(f"{API}/model-versions/get", {"model_version": {**PRODUCTION, "aliases": []}})
-    found = differences(url, Server(server.root, {}), sleep=lambda _: None)
+    found = differences(url, MlflowServer(server.root, {}), sleep=lambda _: None)
     assert found.moved == {"taxi": ["taxi version 4 is not @champion"]}
 
 
@@ -256,7 +256,7 @@ def test_fifty_models_are_asked_for_by_two_questions(server: Pages, ledger: Ledg
         models.append({"name": name, "latest_versions": [newest], "aliases": aliases})
     server.say(f"{API}/registered-models/search", {"registered_models": models})
     server.say(f"{API}/model-versions/search", {"model_versions": []})
-    found = differences(ledger_url, Server(server.root, {}))
+    found = differences(ledger_url, MlflowServer(server.root, {}))
     assert (len(server.heard), found.places, found.moved, found.left) == (2, 100, {}, [])
 
 
@@ -266,7 +266,7 @@ def test_a_registry_that_takes_too_long_for_all_at_once_is_asked_model_by_model(
     server.say(f"{API}/registered-models/search", {}, status=504)
     server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
     url = ledger.engine.url.render_as_string(hide_password=False)
-    found = differences(url, Server(server.root, {}))
+    found = differences(url, MlflowServer(server.root, {}))
     assert (found.places, found.moved, found.left) == (2, {}, [])
 
 
@@ -279,7 +279,7 @@ def test_a_second_version_that_was_moved_long_ago_is_found_in_the_second_look_to
     server.say(f"{API}/model-versions/search", {"model_versions": []})
     server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
     url = ledger.engine.url.render_as_string(hide_password=False)
-    found = differences(url, Server(server.root, {}), sleep=lambda _: None)
+    found = differences(url, MlflowServer(server.root, {}), sleep=lambda _: None)
     assert "taxi version 5 is in Production, where the record has version 4" in found.moved["taxi"]
 
 

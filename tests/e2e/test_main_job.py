@@ -182,7 +182,7 @@ def test_a_plan_says_by_its_exit_code_whether_a_version_may_go(sender, stack, cl
 
 def test_the_receiver_does_not_grow_under_load(sender, stack):
     """What it may hold at most is in tests/webhooks/test_serve.py; here it has served other tests before."""
-    receiver = next(entry.pid for entry in orphans.read(Folder(stack.data).pids) if entry.name == "receiver")
+    receiver = next(entry.pid for entry in orphans.read_pids(Folder(stack.data).pids) if entry.name == "receiver")
 
     def held() -> int:
         process = psutil.Process(receiver)

@@ -65,7 +65,7 @@ class Up:
         return next((process for process in self._guards() if process != first), None)
 
     def _guards(self) -> list[psutil.Process]:
-        return [process for process in self.family() if "registrar.local.reaper_process" in _command(process)]
+        return [process for process in self.family() if "registrar.local.orphans" in _command(process)]
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -10,9 +10,8 @@ import pytest
 
 from registrar.config.settings import Settings, SettingsError, folder_environment, from_folder
 from registrar.local import data_folder as folders
-from registrar.local.data_folder import Folder, starter
-from registrar.local.installation import Installation, PortTaken, choose
-from registrar.local.local_operator import local_operator
+from registrar.local.data_folder import Folder, ensure_config
+from registrar.local.installation import Installation, PortTaken, choose_ports, local_operator
 from registrar.local.services import plan
 
 PORTS = {"redis": 6400, "mlflow": 5001, "receiver": 8001}
@@ -65,7 +64,7 @@ def test_whoever_sits_at_this_machine_acts_as_somebody_of_the_policy(tmp_path):
 
 def test_the_first_policys_operator_is_that_somebody(tmp_path):
     folder = site(tmp_path).folder
-    config = starter(folder, print)
+    config = ensure_config(folder, print)
     assert local_operator(config, {}) == "source:operator"
     assert local_operator(config, {"REGISTRAR_LOCAL_OPERATOR": "you"}) == "you"
     config.write_text("version: 1\n")
@@ -104,7 +103,7 @@ def test_no_secret_is_on_a_command_line_or_in_a_repr(tmp_path):
 
 def test_secrets_are_for_their_owner_only(tmp_path):
     there = site(tmp_path / "data")
-    starter(there.folder, print)
+    ensure_config(there.folder, print)
     there.folder.write_environment(there.environment)
     assert mode(tmp_path / "data") == 0o700
     assert mode(tmp_path / "data" / "secrets") == 0o700
@@ -145,15 +144,15 @@ def test_who_has_set_some_is_told_what_is_missing(tmp_path, monkeypatch):
 
 def test_a_starter_policy_is_written_once_and_then_ones_own(tmp_path):
     said: list[str] = []
-    path = starter(site(tmp_path).folder, said.append)
+    path = ensure_config(site(tmp_path).folder, said.append)
     path.write_text("version: 1\n")
-    assert starter(Folder(tmp_path), said.append).read_text() == "version: 1\n"
+    assert ensure_config(Folder(tmp_path), said.append).read_text() == "version: 1\n"
     assert said == [f"wrote a first policy, with comments: {path}"]
 
 
 def test_a_starter_policy_moves_with_its_folder(tmp_path):
     there = site(tmp_path / "before")
-    starter(there.folder, print)
+    ensure_config(there.folder, print)
     there.folder.path.rename(tmp_path / "after")
     settings = Settings.read(site(tmp_path / "after").environ({}))
     assert settings.secret("file:secrets/ci.whsec").startswith("whsec_")
@@ -161,22 +160,22 @@ def test_a_starter_policy_moves_with_its_folder(tmp_path):
 
 def test_a_port_in_use_gives_way_to_a_free_one(tmp_path):
     path = tmp_path / "ports.json"
-    first = choose(["redis"], path, fixed={})
+    first = choose_ports(["redis"], path, fixed={})
     with socket.create_server(("127.0.0.1", first["redis"])):
-        assert choose(["redis"], path, fixed={}) != first
+        assert choose_ports(["redis"], path, fixed={}) != first
 
 
 def test_a_port_given_by_hand_that_is_taken_is_refused(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=f"port {port} for the receiver can't be used: Address already in use"):
-            choose(["receiver"], tmp_path / "ports.json", fixed={"receiver": port})
+            choose_ports(["receiver"], tmp_path / "ports.json", fixed={"receiver": port})
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"redis": "x"}', '{"redis": 99999}'])
 def test_a_damaged_memory_of_ports_is_no_hindrance(tmp_path, content):
     (tmp_path / "ports.json").write_text(content)
-    assert choose(["redis"], tmp_path / "ports.json", fixed={})["redis"] > 0
+    assert choose_ports(["redis"], tmp_path / "ports.json", fixed={})["redis"] > 0
 
 
 def test_private_files_are_never_readable_by_others_even_for_a_moment(tmp_path, monkeypatch):

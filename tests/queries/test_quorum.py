@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.policy.quorum import unfilled
+from registrar.policy.approvals import missing_approvals
 
 LEADS, RISK = ["ada", "bob"], ["bob", "eve"]
 
@@ -24,7 +24,7 @@ LEADS, RISK = ["ada", "bob"], ["bob", "eve"]
     ],
 )
 def test_one_person_counts_for_one_rule(required, agreed, lacking):
-    assert unfilled(required, [LEADS, RISK], {who: {who} for who in agreed}) == lacking
+    assert missing_approvals(required, [LEADS, RISK], {who: {who} for who in agreed}) == lacking
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_one_person_counts_for_one_rule(required, agreed, lacking):
     ],
 )
 def test_a_delegate_and_whom_they_stand_in_for_fill_one_seat(agreed, lacking):
-    assert unfilled([2, 0], [LEADS, RISK], agreed) == lacking
+    assert missing_approvals([2, 0], [LEADS, RISK], agreed) == lacking
 
 
 people = st.sets(st.sampled_from("abcd"), max_size=3)
@@ -55,7 +55,7 @@ def test_no_other_seating_fills_more(rules, agreed):
     seats = [rule for rule, count in enumerate(required) for _ in range(count)]
     choices = product(*[[None, *sorted(whom)] for whom in agreed.values()])
     best = max(_seated([one for one in chosen if one], members, seats) for chosen in choices)
-    assert sum(unfilled(required, members, agreed)) == len(seats) - best
+    assert sum(missing_approvals(required, members, agreed)) == len(seats) - best
 
 
 def _seated(spoken_for, members, seats) -> int:

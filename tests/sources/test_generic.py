@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 
 from registrar import plugins
 from registrar.policy import Policy
-from registrar.policy.installation_check import misfits
+from registrar.policy.installation_check import unsupported_kinds_and_options
 from tests.docs.pages import HOW_TO
 from tests.sources.captured import FIXTURES, FOLDERS, captures, read, sender
 from webhooks.ingress.errors import BadSignature, InvalidEvent
@@ -181,11 +181,13 @@ def test_options_that_can_not_be_meant_are_refused_at_start(options: dict[str, A
 def test_a_registrar_yml_of_before_is_refused_by_check_config_too_with_what_to_write(preset: str):
     options = {"preset": preset, "data": {"model": "'taxi'"}, "run": {"by": "commit", "experiment": "taxi"}}
     said = {"kind": "generic", "secrets": ["env:SECRET"], "options": options}
-    [(place, sentence)] = misfits(Policy.model_validate({"version": 1, "sources": {"ci": said}}))
+    [(place, sentence)] = unsupported_kinds_and_options(Policy.model_validate({"version": 1, "sources": {"ci": said}}))
     assert place == ("sources", "ci", "options")
     assert "branches: [main] and workflows: [train]" in sentence
     wanted = {**options, "branches": ["main"], "workflows": ["train"]}
-    assert not misfits(Policy.model_validate({"version": 1, "sources": {"ci": {**said, "options": wanted}}}))
+    assert not unsupported_kinds_and_options(
+        Policy.model_validate({"version": 1, "sources": {"ci": {**said, "options": wanted}}})
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from registrar.doctor.http_probe import Silence
-from registrar.doctor.registry_snapshot import API, Server
+from registrar.http.mlflow_server import API, MlflowServer
+from registrar.http.probe import Silence
 from registrar.ledger.heartbeats import EVERY
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class RegistryAvailability:
 
     def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
         self.trouble: str | None = None  # why it did not answer; "": it did; None: not asked yet
-        self._server = Server(uri, environ) if uri.startswith(("http://", "https://")) else None
+        self._server = MlflowServer(uri, environ) if uri.startswith(("http://", "https://")) else None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="registry availability", daemon=True)
 
@@ -51,7 +51,7 @@ class RegistryAvailability:
         self._done.set()
 
 
-def _trouble(server: Server) -> str:
+def _trouble(server: MlflowServer) -> str:
     try:
         answer = server.get(_ASKED)
     except Silence as silence:

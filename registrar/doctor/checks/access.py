@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.http_probe import Answer, Silence, ask
-from registrar.doctor.ledger_access import Unopened, opened
+from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
+from registrar.http.probe import Answer, Silence, ask
 from registrar.http.safe_url import at_loopback
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import all_tokens
@@ -45,7 +45,7 @@ def _this_machine(site: DoctorContext, url: str) -> Finding:
 
 def _through_the_public_address(site: DoctorContext, url: str) -> Iterator[Finding]:
     """That it can't be reached is another check's to say."""
-    said = _asked(url)
+    said = _get_without_login(url)
     if said and _shows_the_policy(said):
         proxy = site.policy and site.policy.access.trusted_proxy
         header = (
@@ -65,7 +65,7 @@ def _through_the_public_address(site: DoctorContext, url: str) -> Iterator[Findi
 def _at_the_local_address(site: DoctorContext, url: str) -> Iterator[Finding]:
     """As nginx asks for anybody, unless told otherwise: from loopback, by the upstream's name, without a header."""
     local = site.settings.local_url.rstrip("/")
-    said = _asked(local) if at_loopback(local) else None
+    said = _get_without_login(local) if at_loopback(local) else None
     if said and said.status == 401:
         yield ok(f"{local} takes nobody for the local operator")
     elif said and _is_ours(said, site.policy):
@@ -80,9 +80,9 @@ def _ways_in(site: DoctorContext, url: str) -> Iterator[Finding]:
     if site.policy is None or _signs_people_in(site.policy):
         return
     try:
-        with opened(site.settings.ledger_url) as ledger, ledger.read() as connection:
+        with open_ledger(site.settings.ledger_url) as ledger, ledger.read() as connection:
             tokens = [token for token in all_tokens(connection) if token.state(now()) == "live"]
-    except Unopened:
+    except LedgerNotReadable:
         return
     if not tokens:
         yield warn(
@@ -136,7 +136,7 @@ def _may(site: DoctorContext) -> str:
     return f"is the local operator, {operator}" if operator else "may look at everything"
 
 
-def _asked(url: str) -> Answer | None:
+def _get_without_login(url: str) -> Answer | None:
     """Without a login. None: it does not answer."""
     try:
         return ask(f"{url}{ASKED}")

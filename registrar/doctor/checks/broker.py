@@ -13,7 +13,8 @@ from redis.sentinel import Sentinel
 from registrar.broker.celery_app import QUEUE, celery_app
 from registrar.broker.url import VISIBILITY_TIMEOUT, Broker, BrokerUrlError
 from registrar.config.credentials import without_login
-from registrar.doctor import PATIENCE, DoctorContext, Finding, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
+from registrar.http.probe import PATIENCE
 
 _OLDEST = (6, 2)
 _LONG = 1000  # messages; a worker takes them by the dozen a second

@@ -1,4 +1,4 @@
-"""Where people are told: addresses that lead somewhere, tokens of the right form. Nothing is sent."""
+"""Channels: addresses that lead somewhere, tokens of the right form. Nothing is sent."""
 
 import re
 import socket
@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies
 
 from registrar.config.settings import Settings, SettingsError
-from registrar.doctor import PATIENCE, DoctorContext, Finding, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
+from registrar.http.probe import PATIENCE
 from registrar.policy.routes import Channel
 
 # https://docs.slack.dev/authentication/tokens, https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats
@@ -33,8 +34,8 @@ def look(site: DoctorContext) -> Iterator[Finding]:
     channels = site.policy.channels if site.policy else {}
     for name, channel in channels.items():
         yield from _one(name, channel, site.settings)
-    told = {to for route in site.policy.notify for to in route.to} if site.policy else set()
-    if site.policy and not told - {name for name, one in channels.items() if one.kind == "log"}:
+    routed = {to for route in site.policy.notify for to in route.to} if site.policy else set()
+    if site.policy and not routed - {name for name, one in channels.items() if one.kind == "log"}:
         yield warn("nobody is told of anything outside of the worker's log", "Add a channel, and a route under notify")
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.checks.broker import connect
-from registrar.doctor.http_probe import Silence, ask
-from registrar.doctor.ledger_access import Unopened, living, opened
+from registrar.doctor.ledger_access import LedgerNotReadable, list_living, open_ledger
+from registrar.http.probe import Silence, ask
 from registrar.ledger.tasks import LEASE_SECONDS
 
 NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions
@@ -47,7 +47,7 @@ def _apart(name: str, off: float, whose: str) -> Iterator[Finding]:
 
 def _parts(url: str) -> dict[str, float]:
     """Of receivers, workers and beats that live, as they measured it themselves when they last wrote."""
-    found = living(url)
+    found = list_living(url)
     return {f"{one.part} {one.instance}": one.clock_ahead for one in found if one.clock_ahead is not None}
 
 
@@ -56,9 +56,9 @@ def _database(url: str) -> float | None:
     if url.startswith("sqlite"):
         return None
     try:
-        with opened(url) as ledger, ledger.read() as connection:
+        with open_ledger(url) as ledger, ledger.read() as connection:
             said: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-    except Unopened:
+    except LedgerNotReadable:
         return None
     return (said - datetime.now(UTC)).total_seconds()
 

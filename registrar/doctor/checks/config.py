@@ -6,10 +6,10 @@ from contextlib import suppress
 from registrar import policy as policies
 from registrar.config.encryption import Encryptor
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.ledger_access import living
+from registrar.doctor.ledger_access import list_living
 from registrar.ledger.heartbeats import CONFIG, KEYS, Heartbeat, fits, mismatches
 from registrar.policy import PolicyError, installation_check, lint
-from registrar.policy.load import located
+from registrar.policy.load import with_lines
 from registrar.queries import policy_view
 from registrar.text.wording import plural
 
@@ -23,13 +23,13 @@ def look(site: DoctorContext) -> Iterator[Finding]:
     except PolicyError as error:
         yield fail(f"{path} can't be used: {'; '.join(str(error).splitlines())}", f"Correct it; {_ADVICE}")
     else:
-        wrong = located(path, installation_check.misfits(policy))
+        wrong = with_lines(path, installation_check.unsupported_kinds_and_options(policy))
         yield from (fail(complaint, f"Correct it; {_ADVICE}") for complaint in wrong)
         if not wrong:
             yield ok(
                 f"{path} is valid: {plural(len(policy.sources), 'source')}, {plural(len(policy.channels), 'channel')}"
             )
-        for line in located(path, lint.warnings(policy)):
+        for line in with_lines(path, lint.warnings(policy)):
             yield warn(line, f"Registrar runs, and this can never do what it says; {_ADVICE}")
         if not policy.sources:
             yield warn("registrar.yml has no sources: nobody can send anything", "Add one under sources")
@@ -42,7 +42,7 @@ def look(site: DoctorContext) -> Iterator[Finding]:
 
 def _agreement(site: DoctorContext) -> Iterator[Finding]:
     """Whether the parts that live have the same key and registrar.yml, and those that this command reads."""
-    parts = living(site.settings.ledger_url)
+    parts = list_living(site.settings.ledger_url)
     found = mismatches(parts)
     for one in found[KEYS]:
         yield fail(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.ledger_access import Unopened, opened
+from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
 from registrar.ledger import Ledger
 from registrar.ledger.capacity import LEAST_FREE, free_bytes, probe
 from registrar.ledger.schema import NewerSchema, SchemaMismatch, check
@@ -21,7 +21,7 @@ _MIB = 1024**2
 def look(site: DoctorContext) -> Iterator[Finding]:
     url = site.settings.ledger_url
     try:
-        with opened(url) as ledger:
+        with open_ledger(url) as ledger:
             check(ledger)
             with ledger.write() as connection:
                 probe(connection)
@@ -29,7 +29,7 @@ def look(site: DoctorContext) -> Iterator[Finding]:
             with ledger.read() as connection:
                 yield from (_sqlite if ledger.engine.dialect.name == "sqlite" else _postgresql)(connection)
             yield from _room(ledger)
-    except Unopened as error:
+    except LedgerNotReadable as error:
         yield fail(str(error), error.advice)
     except NewerSchema as error:
         yield fail(str(error), "Start the newer version: there is no way back, other than a backup of the ledger")

@@ -11,10 +11,11 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.http_probe import Answer, Silence
-from registrar.doctor.ledger_access import Unopened, opened
-from registrar.doctor.registry_snapshot import API, Server, Shown, incarnation
+from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
+from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation
 from registrar.doctor.target_differences import differences
+from registrar.http.mlflow_server import API, MlflowServer
+from registrar.http.probe import Answer, Silence
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import ever_accepted
@@ -37,7 +38,7 @@ def look(site: DoctorContext) -> Iterator[Finding]:
         advice = "Its server's, such as http://mlflow:5000; for one beside it without a login see `mlflow server`"
         yield fail("MLFLOW_TRACKING_URI is no server's address", advice)
         return
-    server = Server(uri, site.settings.environ)
+    server = MlflowServer(uri, site.settings.environ)
     try:
         yield from _version(server)
         models = server.get(f"{API}/registered-models/search?max_results=1")
@@ -54,7 +55,7 @@ def look(site: DoctorContext) -> Iterator[Finding]:
         yield fail(str(silence), "Is MLflow up, and MLFLOW_TRACKING_URI right? Work waits for it for six hours")
 
 
-def _version(server: Server) -> Iterator[Finding]:
+def _version(server: MlflowServer) -> Iterator[Finding]:
     said = server.get("/version")
     version = said.text.strip()[:40]
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
@@ -66,8 +67,8 @@ def _version(server: Server) -> Iterator[Finding]:
         yield ok(f"MLflow {version}")
 
 
-def _refusal(said: Answer, server: Server) -> Finding | None:
-    """What keeps us from the registry, each kind told apart."""
+def _refusal(said: Answer, server: MlflowServer) -> Finding | None:
+    """Describe what keeps us from the registry; None where it answers."""
     name, _, port = server.host.partition(":")
     if said.status == 403 and "Invalid Host header" in said.text:
         hosts = ",".join([name, *([f"{name}:{port}"] if port else []), "localhost:*", "127.0.0.1:*"])
@@ -89,7 +90,7 @@ def _refusal(said: Answer, server: Server) -> Finding | None:
     return None
 
 
-def _files(server: Server) -> Iterator[Finding]:
+def _files(server: MlflowServer) -> Iterator[Finding]:
     """Of the newest version that there is: can its files be listed from here?"""
     said = server.get(f"{API}/model-versions/search?max_results=1&order_by=last_updated_timestamp%20DESC")
     versions = said.json.get("model_versions", []) if isinstance(said.json, dict) else []
@@ -125,12 +126,12 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _stages_and_aliases(server: Server, ledger_url: str) -> Iterator[Finding]:
+def _stages_and_aliases(server: MlflowServer, ledger_url: str) -> Iterator[Finding]:
     """Whether MLflow's are those of the record, and their versions the same. Raises Silence."""
     try:
         found = differences(ledger_url, server)
         lost = dict(_unknown(ledger_url, found.shown))
-    except Unopened:
+    except LedgerNotReadable:
         return
     others = {model: texts[0] for model, texts in found.others.items()}
     yield from _two_pasts({**lost, **others})
@@ -160,20 +161,20 @@ def _two_pasts(signs: Mapping[str, str]) -> Iterator[Finding]:
 def _disputes(ledger_url: str) -> Iterator[Finding]:
     """What was found already, and no operator has settled yet: MLflow need not be asked for it."""
     try:
-        with opened(ledger_url) as ledger, ledger.read() as connection:
+        with open_ledger(ledger_url) as ledger, ledger.read() as connection:
             unsettled = {model: dispute(connection, model) for model in disputed(connection)}
-    except Unopened:
+    except LedgerNotReadable:
         return
     for model, found in unsettled.items():
         if found:
             yield fail(found.why, f"`registrar reconcile {model} --plan`, then with --trust mlflow or --trust ledger")
 
 
-def _unknown(ledger_url: str, shown: Mapping[str, Shown]) -> Iterator[tuple[str, str]]:
+def _unknown(ledger_url: str, shown: Mapping[str, ModelSnapshot]) -> Iterator[tuple[str, str]]:
     """Models whose versions carry the mark of an event that the ledger never had. It is read after MLflow: the event of
     a version that is registered was accepted before.
     """
-    with opened(ledger_url) as ledger, ledger.read() as connection:
+    with open_ledger(ledger_url) as ledger, ledger.read() as connection:
         for model, seen in shown.items():
             yield from islice(_marked(connection, model, list(seen.versions.values())), 1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from registrar.doctor import DoctorContext, Finding, fail, ok
-from registrar.doctor.http_probe import Silence, ask
+from registrar.http.probe import Silence, ask
 
 # https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -11,10 +11,10 @@ _DISCOVERY = "/.well-known/openid-configuration"
 
 def look(site: DoctorContext) -> Iterator[Finding]:
     if site.policy and (oidc := site.policy.access.oidc):
-        yield _asked(oidc.issuer)
+        yield _check_issuer(oidc.issuer)
 
 
-def _asked(issuer: str) -> Finding:
+def _check_issuer(issuer: str) -> Finding:
     try:
         said = ask(f"{issuer.rstrip('/')}{_DISCOVERY}")
     except Silence as silence:

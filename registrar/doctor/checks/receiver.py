@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.http_probe import Silence, ask
+from registrar.http.probe import Silence, ask
 
 
 def look(site: DoctorContext) -> Iterator[Finding]:

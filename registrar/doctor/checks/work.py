@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, select
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.ledger_access import Unopened, opened
+from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
 from registrar.ledger.predicates import DEAD, QUEUED, is_failed, is_open
 from registrar.ledger.tables import tasks
@@ -21,11 +21,11 @@ _WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries
 
 def look(site: DoctorContext) -> Iterator[Finding]:
     try:
-        with opened(site.settings.ledger_url) as ledger, ledger.read() as connection:
+        with open_ledger(site.settings.ledger_url) as ledger, ledger.read() as connection:
             at = time_of(connection)
             yield from _alive(all_known(connection), at)
             yield from _queue(connection, at)
-    except Unopened:
+    except LedgerNotReadable:
         yield fail("what is done can't be looked at, as the ledger can't be read", "See the ledger's line")
 
 
@@ -54,7 +54,7 @@ def _living(living: Sequence[Heartbeat], part: str, mine: Sequence[Heartbeat], a
     for heartbeat in stuck:
         yield fail(f"{part} {heartbeat.instance} lives, and its loop stands still", "Restart it, and report its log")
     if len(living) > 1 and part == "beat":
-        yield warn(f"{len(living)} beats are alive", "One is enough; more do no harm, and ring for nothing")
+        yield warn(f"{len(living)} beats are alive", "One is enough; more do no harm, and publish tasks twice")
 
 
 def _silent(mine: Sequence[Heartbeat], at: datetime) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What a valid registrar.yml says in vain: it starts, and can never do what it says. `check-config` warns of each.
+"""Warnings about a valid registrar.yml: Registrar starts with it, and it can never do what it says.
 
 Refused is only what can't be read, names what is not there, or would be unsafe to start with (references.py).
 """

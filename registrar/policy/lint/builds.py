@@ -1,4 +1,4 @@
-"""Repositories, branches, workflows and models that a CI source names in vain, in the options of its kind.
+"""Repositories, branches, workflows and models that the options of a CI source name and that no event can match.
 
 Branches are names or globs, repositories and GitHub's workflows are paths: what looks otherwise matches none.
 """

@@ -1,4 +1,4 @@
-"""Channels that nobody is told by, and routes that tell nobody."""
+"""Channels that no route uses, and routes that no outcome takes."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,9 @@ def look(policy: Policy) -> Iterator[Complaint]:
         yield from wrong
         if not wrong and nth and _told_before(policy.notify[:nth], route):
             yield ("notify", nth), "tells nobody: routes before it tell the same channels of all this already"
-    used = {channel for _, channels in policy.told() for channel in channels} | set(option_values(policy, "answer_by"))
+    used = {channel for _, channels in policy.channel_lists() for channel in channels} | set(
+        option_values(policy, "answer_by")
+    )
     for name, channel in policy.channels.items():
         if name not in used:
             yield ("channels", name), "nothing goes there: name it in a route under notify, in escalate or in deploy"

@@ -23,7 +23,7 @@ def look(policy: Policy) -> Iterator[Complaint]:
     for name, model in policy.models.items():
         for nth, target in enumerate(model.targets):
             at: Place = ("models", name, "targets", nth)
-            yield from _way(at, model, target)
+            yield from _check_path_to(at, model, target)
             yield from _deploy(policy, at, name, target)
             for index, gate in enumerate(target.gates):
                 if why := _gate(policy, name, model, target, gate):
@@ -32,7 +32,7 @@ def look(policy: Policy) -> Iterator[Complaint]:
                 yield from _waiting((*at, "approval"), target.approval)
 
 
-def _way(at: Place, model: ModelPolicy, target: Target) -> Iterator[Complaint]:
+def _check_path_to(at: Place, model: ModelPolicy, target: Target) -> Iterator[Complaint]:
     sources = model.sources_of(target)
     if not sources:
         yield (*at, "from"), "is empty: no version may ever come here; take it away, or name stages"

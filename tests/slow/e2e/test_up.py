@@ -15,7 +15,7 @@ PATIENCE = 60.0
 
 
 def pids(stack: Installation) -> dict[str, int]:
-    return {entry.name: entry.pid for entry in orphans.read(Folder(stack.data).pids)}
+    return {entry.name: entry.pid for entry in orphans.read_pids(Folder(stack.data).pids)}
 
 
 def test_every_part_runs_and_other_terminals_find_them(stack: Installation) -> None:

@@ -29,28 +29,32 @@ deliveries; else let the sender post to a listener of yours), put headers, a bla
 def explain(context: Context, source: str, file: IO[bytes] | None, at: datetime | None) -> None:
     """Print what is wrong. file: a captured request; at: when it arrived, else when the file was written."""
     sender = source_signing.opened(source, context.policy(), context.settings())
-    told = _of_request(sender, file, at) if file else [*_clock(context), *_refusals(context, source)]
+    lines = (
+        _diagnose_request(sender, file, at)
+        if file
+        else [*_compare_clock(context), *_describe_rejections(context, source)]
+    )
     kind, count = sender.context.config.kind, len(sender.context.secrets)
     click.echo(f"{source}: kind {kind}; {'its secret is' if count == 1 else 'its secrets are'} in the right form")
-    for line in told:
+    for line in lines:
         click.echo(f"- {line}")
     if file is None:
         click.echo(HOW_TO.format(name=source))
 
 
-def _of_request(sender: OpenSource, file: IO[bytes], at: datetime | None) -> list[str]:
+def _diagnose_request(sender: OpenSource, file: IO[bytes], at: datetime | None) -> list[str]:
     outgoing = source_signing.captured(file.read(), whole=True, headers={})
     content_type = outgoing.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return diagnose(sender, Request(outgoing.headers, outgoing.body, content_type, at or _written(file)))
+    return diagnose(sender, Request(outgoing.headers, outgoing.body, content_type, at or _file_time(file)))
 
 
-def _written(file: IO[bytes]) -> datetime:
+def _file_time(file: IO[bytes]) -> datetime:
     path = Path(str(getattr(file, "name", "")))
     return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else datetime.now(UTC)
 
 
-def _clock(context: Context) -> list[str]:
-    """Compare this machine's clock with the receiver's."""
+def _compare_clock(context: Context) -> list[str]:
+    """This machine's against the receiver's, as a sender here would see it."""
     url = context.settings().public_url
     if not url:
         return ["REGISTRAR_PUBLIC_URL is not set, so the receiver's clock was not looked at"]
@@ -64,7 +68,7 @@ def _clock(context: Context) -> list[str]:
     return [f"the receiver's clock is {abs(off):.0f} s {'behind' if off > 0 else 'ahead of'} this machine's"]
 
 
-def _refusals(context: Context, source: str) -> list[str]:
+def _describe_rejections(context: Context, source: str) -> list[str]:
     try:
         with context.ledger() as ledger, ledger.read() as connection:
             rows = [row for row in latest(connection, limit=LOOKED_AT) if row["source"] == source]

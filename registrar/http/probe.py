@@ -10,10 +10,10 @@ from typing import Any
 import requests
 
 from registrar.config.credentials import without_login
-from registrar.doctor import PATIENCE
 from registrar.http.safe_url import at_loopback
 
 MOST = 200_000  # bytes
+PATIENCE = 3.0  # seconds for a connection, and for an answer
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`registrar experiments | runs | versions`, `models --mlflow`: what people look up in MLflow by hand today."""
+"""`registrar experiments`, `runs`, `versions`, `models --mlflow`: look-ups in MLflow itself."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,13 +20,13 @@ def _registry(context: Context) -> MlflowRegistry:
 
 
 def _print(context: Context, ask: Callable[[MlflowRegistry], lookups.Table], *, as_json: bool) -> None:
-    with formatting.working("asking MLflow"):
+    with formatting.show_progress("asking MLflow"):
         try:
             table = ask(_registry(context))
         except RetryableError as error:
             raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
     if as_json:
-        formatting.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+        formatting.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
         formatting.table(table.columns, table.rows, empty=f"{table.title}: none")
 
@@ -86,8 +86,8 @@ def runs(
     _print(context, ask, as_json=as_json)
 
 
-def models(context: Context, *, as_json: bool) -> None:
-    """What MLflow itself has, for `registrar models --mlflow`."""
+def print_models(context: Context, *, as_json: bool) -> None:
+    """Print the registered models that MLflow has, for `registrar models --mlflow`."""
     _print(context, lambda registry: lookups.models(registry, now()), as_json=as_json)
 
 
@@ -105,6 +105,3 @@ def versions(context: Context, *, model: str, newest: int, as_json: bool) -> Non
     registrar versions churn --max 5
     """
     _print(context, lambda registry: lookups.versions(registry, now(), model=model, newest=newest), as_json=as_json)
-
-
-commands = [experiments, runs, versions]

@@ -1,19 +1,32 @@
 """`registrar plan`: what a promotion or a prune would do, without doing it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import NoReturn, TypeVar
 
 import click
 
 from registrar.cli import formatting
+from registrar.cli.context import Context
+from registrar.errors import UserError
+from registrar.events.types import Data
+from registrar.ledger.engine import now
+from worker import resend_plan
+from worker.promotions import plan as promotion_plan
 from worker.promotions.plan import PlanContext
-from worker.promotions.plan import plan as planning
-from worker.registry_session import registry_session
+from worker.registry.mlflow import MlflowRegistry, configure_client
+from worker.registry.protocol import RetryableError
 from worker.retention.plan import plan_prune
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
 Found = TypeVar("Found")
+
+
+class RegistryUnavailable(UserError):
+    """The registry does not answer, so nothing can be planned."""
+
+    exit_code = 4
 
 
 class Plan(click.Group):
@@ -50,9 +63,9 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     registrar plan promotion churn 3 --to production    # "promotion" may be left out
     """
     target = stage.capitalize()
-    found = _asked(ctx, lambda look: planning(look, model, version, target))
+    found = _ask_registry(ctx, lambda look: promotion_plan.plan(look, model, version, target))
     if as_json:
-        formatting.json_text({"model": model, "version": version, "target": target, **asdict(found)})
+        formatting.print_json({"model": model, "version": version, "target": target, **asdict(found)})
     else:
         click.echo("\n".join([f"{model} version {version} to {target}: {found.state}", *found.lines]))
     _exit(ctx, found.state)
@@ -68,23 +81,37 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     \b
     registrar plan prune churn
     """
-    found = _asked(ctx, lambda look: plan_prune(look, model))
+    found = _ask_registry(ctx, lambda look: plan_prune(look, model))
     if as_json:
-        formatting.json_text({"model": model, **asdict(found)})
+        formatting.print_json({"model": model, **asdict(found)})
     else:
         click.echo(f"{found.title}.\n")
         formatting.table(found.table().columns, found.table().rows, empty=f"{model} has no versions")
     _exit(ctx, found.state)
 
 
-def _asked(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:
-    """The answer; a registry that does not answer ends the command."""
-    with formatting.working("asking the registry"), registry_session(ctx.obj) as look:
+def plan_resend(context: Context, data: Data) -> promotion_plan.Plan:
+    """Return what sending an event again would do. data: of the new event. Raises RegistryUnavailable."""
+    with _open_registry(context) as look:
+        return resend_plan.plan_replay(look, data)
+
+
+def _ask_registry(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:
+    with formatting.show_progress("asking the registry"), _open_registry(ctx.obj) as look:
         return ask(look)
+
+
+@contextmanager
+def _open_registry(context: Context) -> Iterator[PlanContext]:
+    """Yield the real registry, the policy and the ledger. Raises RegistryUnavailable, also in the block."""
+    configure_client()
+    registry = MlflowRegistry(context.settings().mlflow_uri)
+    try:
+        with context.ledger() as ledger:
+            yield PlanContext(registry, context.policy(), ledger, now())
+    except RetryableError as error:
+        raise RegistryUnavailable(str(error)) from error
 
 
 def _exit(ctx: click.Context, state: str) -> NoReturn:
     ctx.exit(CODES[state])
-
-
-commands = [plan]

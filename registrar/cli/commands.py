@@ -1,0 +1,125 @@
+"""The commands of `registrar`, by the sections of its help.
+
+A new command is a line here and a click.Command in a module of this folder. Its help line is the first of its
+docstring; a test holds the two together.
+"""
+
+from registrar.cli.lazy_group import LazyCommand
+
+SECTIONS = {
+    "Start here": {
+        "up": LazyCommand(
+            "registrar.cli.up:up", "Start everything on this machine: Redis, MLflow, receiver, worker and beat."
+        ),
+        "demo": LazyCommand(
+            "registrar.cli.up:demo", "Play the main job on this machine, end to end, and stay up until Ctrl-C."
+        ),
+        "doctor": LazyCommand(
+            "registrar.cli.doctor:doctor", "Look at every part, and say what to do where something is wrong."
+        ),
+        "overview": LazyCommand(
+            "registrar.cli.overview:overview",
+            "Say what waits for whom, and what is not well.",
+        ),
+    },
+    "Ask for something": {
+        "send": LazyCommand("registrar.cli.send:send", "Sign an event and post it."),
+        "promotions": LazyCommand(
+            "registrar.cli.promotions:promotions",
+            "List what waits for approval, show its evidence and who may still vote, approve or reject it.",
+        ),
+        "rollback": LazyCommand(
+            "registrar.cli.registry:rollback",
+            "Put the version of MODEL back that was in Production before, and quarantine the one that is.",
+        ),
+        "plan": LazyCommand(
+            "registrar.cli.plan:plan", "Say what a promotion or a prune would do, without doing it.", needs="mlflow"
+        ),
+        "prune": LazyCommand(
+            "registrar.cli.registry:prune",
+            "Mark the versions of MODEL that `retention` in registrar.yml lets go, and delete those marked long ago.",
+        ),
+        "reconcile": LazyCommand(
+            "registrar.cli.registry:reconcile",
+            "Compare MLflow with the record, of MODEL or of every model that the record knows a holder of.",
+        ),
+        "replay": LazyCommand("registrar.cli.replay:replay", "Send an accepted EVENT again, as a new one of your own."),
+        "dead": LazyCommand(
+            "registrar.cli.dead_letters:dead", "Show work that failed for good; try it again, or drop it."
+        ),
+        "queue": LazyCommand(
+            "registrar.cli.queue:queue", "Show what waits and whose turn it is; drop what stands in the way."
+        ),
+    },
+    "Look things up": {
+        "events": LazyCommand(
+            "registrar.cli.events:events",
+            "List what was accepted, newest first; show one with what became of it; follow what comes in.",
+        ),
+        "models": LazyCommand(
+            "registrar.cli.models:models",
+            "List the registered models: which version holds which stage and alias, and what is under way.",
+        ),
+        "history": LazyCommand(
+            "registrar.cli.models:history",
+            "Show which version of MODEL held which stage and alias, when, by whose event, and who approved it.",
+        ),
+        "rejections": LazyCommand(
+            "registrar.cli.events:rejections", "List requests that were refused and why, newest first."
+        ),
+        "policy": LazyCommand(
+            "registrar.cli.config:policy",
+            "Show the policy in effect, without where its secrets are, and its digest; or the one behind a digest.",
+        ),
+        "audit": LazyCommand(
+            "registrar.cli.audit:audit", "Verify that the record's history was not changed, and export it for auditors."
+        ),
+    },
+    "Look into MLflow": {
+        "experiments": LazyCommand(
+            "registrar.cli.lookups:experiments", "List the experiments of the MLflow server.", needs="mlflow"
+        ),
+        "runs": LazyCommand(
+            "registrar.cli.lookups:runs",
+            "Search the runs of an experiment, as MlflowClient.search_runs does.",
+            needs="mlflow",
+        ),
+        "versions": LazyCommand(
+            "registrar.cli.lookups:versions",
+            "List the versions of MODEL: stage, aliases, metrics, age, and who registered them.",
+            needs="mlflow",
+        ),
+    },
+    "Set up and look after": {
+        "check-config": LazyCommand(
+            "registrar.cli.config:check_config", "Explain what registrar.yml grants, asks and tells, and check it."
+        ),
+        "schema": LazyCommand(
+            "registrar.cli.config:schema",
+            "Print the JSON Schema of registrar.yml, for editors to complete and check it.",
+        ),
+        "secret": LazyCommand(
+            "registrar.cli.config:secret",
+            "Make a new key for REGISTRAR_SECRET_KEY, or a source's secret, and print it.",
+        ),
+        "token": LazyCommand(
+            "registrar.cli.token:token",
+            "Make, list and revoke tokens for the API. The journal says who did: registrar audit export.",
+        ),
+        "address": LazyCommand(
+            "registrar.cli.installation:address", "Print where the receiver or MLflow is, for scripts."
+        ),
+        "migrate": LazyCommand("registrar.cli.installation:migrate", "Bring the ledger's schema up to date."),
+        "alive": LazyCommand(
+            "registrar.cli.installation:alive",
+            "Say whether a part on this machine is alive, by its own heartbeat and the last turn of its loop.",
+        ),
+        "archive": LazyCommand(
+            "registrar.cli.compact:archive",
+            "Move old events, with their finished tasks, and old refusals into compressed files.",
+        ),
+        "completion": LazyCommand(
+            "registrar.cli.installation:completion", "Print what makes a shell complete commands and options."
+        ),
+    },
+}
