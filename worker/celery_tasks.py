@@ -41,8 +41,6 @@ _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 _SETTLING = frozenset({"worker.settle"})  # decides itself whether MLflow or the record counts
 _OF_THE_PRESENT = frozenset({"worker.observe"})
 _MOST_RESTARTS = 10  # of one attempt, each because a version that it read was replaced
-# Present Celery names by former ones, whose messages may still be in the broker after an upgrade; for one release.
-_ALIASES = {**tasks.FORMER_NAMES, "worker.peal": PUBLISH_BATCH}
 UNEXPECTED_ATTEMPTS = 5  # an unexpected error is more likely ours than the registry's
 
 
@@ -52,20 +50,21 @@ def install(worker_context: WorkerContext) -> None:
         f"worker.{verb}": _entry(worker_context, verb) for verb in kinds("worker.actions")
     }
 
-    def ring_again(**_: object) -> None:
+    def redeliver(**_: object) -> None:
         dispatcher.sweep(worker_context)
 
-    def look_at_the_clock() -> None:
+    def run_scheduler() -> None:
         dispatcher.tick(worker_context)
 
-    def ring_each(task_messages: list[list[str]]) -> None:
+    def publish_each(task_messages: list[list[str]]) -> None:
         dispatcher.publish_batch(worker_context, [TaskMessage(task_id, name) for task_id, name in task_messages])
 
-    entries |= {PUBLISH_BATCH: ring_each, "worker.sweep": ring_again, "worker.tick": look_at_the_clock}
-    entries |= {old: entries[new] for old, new in _ALIASES.items()}
+    entries |= {PUBLISH_BATCH: publish_each, "worker.sweep": redeliver, "worker.tick": run_scheduler}
+    # Messages of the former names may still be in the broker after an upgrade.
+    entries |= {old: entries[new] for old, new in tasks.FORMER_NAMES.items()}
     for name, entry in entries.items():
         worker_context.app.task(name=name)(entry)
-    worker_ready.connect(ring_again, weak=False)
+    worker_ready.connect(redeliver, weak=False)
 
 
 def _entry(worker_context: WorkerContext, verb: str) -> Callable[[str], None]:

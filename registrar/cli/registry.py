@@ -84,7 +84,7 @@ def reconcile(
     registrar reconcile churn --trust mlflow --reason "MLflow is right, the ledger was restored"
 
     --trust is for where the two tell of different pasts, and nothing is moved until you say: after MLflow or the
-    ledger was restored from a backup, or another MLflow was pointed at. docs/how-to/operations.md tells which to choose.
+    ledger was restored from a backup, or another MLflow was pointed at. docs/how-to/operations.md says which.
     """
     if reason and not trust:
         raise click.UsageError("--reason is for --trust")

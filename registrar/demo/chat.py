@@ -163,13 +163,13 @@ class Chat(ThreadingHTTPServer):
         return hmac.compare_digest(right["webhook-signature"], headers.get("webhook-signature", ""))
 
     def wait(self, wanted: Callable[[Message], bool], *, seconds: float) -> Message | None:
-        """The newest message that is wanted, already here or arriving in time."""
+        """Wait for a message that is wanted; the newest, if there is one already. None after `seconds`."""
 
-        def found() -> Message | None:
+        def newest() -> Message | None:
             return next((message for message in reversed(self.messages) if wanted(message)), None)
 
         with self._came:
-            return self._came.wait_for(found, seconds)
+            return self._came.wait_for(newest, seconds)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -72,9 +72,9 @@ def unknown(section: str, kind: str) -> str | None:
 
 
 def option_of(content: Any) -> Callable[[Place], str | None]:
-    """Whether an unknown key of a source or channel is an option of its kind, and to be said so."""
+    """Return what says of an unknown key of a source or channel that it is an option of its kind."""
 
-    def said(place: Place) -> str | None:
+    def complaint(place: Place) -> str | None:
         if len(place) != 3 or place[0] not in FOLDERS:
             return None
         section, key = str(place[0]), str(place[2])
@@ -82,7 +82,7 @@ def option_of(content: Any) -> Callable[[Place], str | None]:
         taken = options(section, entry.get("kind"))
         return f"it goes under options: {{{key}: ...}}" if taken and key in keys(taken) else None
 
-    return said
+    return complaint
 
 
 def needs(kind: str) -> tuple[str, ...]:

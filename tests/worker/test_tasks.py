@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from registrar.broker.celery_app import PUBLISH_BATCH, TaskMessage, celery_app
+from registrar.broker.celery_app import celery_app
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import FORMER_NAMES, MAX_CRASHES
@@ -139,10 +139,7 @@ def test_what_the_other_side_asks_for_is_waited_but_not_for_ever():
 def test_messages_of_former_names_are_taken_as_those_of_the_present(harness, monkeypatch):
     app, taken = celery_app("memory://"), []
     monkeypatch.setattr(celery_side, "work_on", lambda _, verb, task_id: taken.append((f"worker.{verb}", task_id)))
-    monkeypatch.setattr(celery_side.dispatcher, "peal", lambda _, messages: taken.append((PUBLISH_BATCH, messages)))
     celery_side.install(replace(harness.bench, app=app))
     for former in FORMER_NAMES:
         app.tasks[former](former)
-    app.tasks["worker.peal"]([["tsk_1", "worker.register"]])
-    batch = (PUBLISH_BATCH, [TaskMessage("tsk_1", "worker.register")])
-    assert taken == [*((present, former) for former, present in FORMER_NAMES.items()), batch]
+    assert taken == [(present, former) for former, present in FORMER_NAMES.items()]
