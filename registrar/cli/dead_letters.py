@@ -39,7 +39,11 @@ def dead() -> None:
 
 
 @dead.command("list")
-@click.option("--state", type=click.Choice(STATES), help="failed: it can't work; dead: its time is used up.")
+@click.option(
+    "--state",
+    type=click.Choice([str(state) for state in STATES]),
+    help="failed: it can't work; dead: its time is used up.",
+)
 @model
 @formatting.limit
 @formatting.as_json

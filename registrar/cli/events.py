@@ -29,7 +29,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--type", metavar="TYPE", help="Such as training_run.finished."),
         click.option("--model", metavar="MODEL", help="About this registered model."),
         click.option("--actor", metavar="ID", help="By whom: a person's id in registrar.yml, source:NAME, token:NAME."),
-        click.option("--state", type=click.Choice(STATES), help="What became of it."),
+        click.option("--state", type=click.Choice([str(state) for state in STATES]), help="What became of it."),
         click.option("--since", type=Time(), help="Accepted then or later: 2026-11-22T14:30, in UTC unless it says."),
         click.option("--until", type=Time(), help="Accepted before."),
     )

@@ -31,7 +31,11 @@ def promotions() -> None:
 
 
 @promotions.command("list")
-@click.option("--state", type=click.Choice(STATES), help="Those in this state; else those that are open.")
+@click.option(
+    "--state",
+    type=click.Choice([str(state) for state in STATES]),
+    help="Those in this state; else those that are open.",
+)
 @click.option("--all", "every", is_flag=True, help="Those that ended, too.")
 @click.option("--model", metavar="MODEL", help="Those of this registered model.")
 @formatting.limit

@@ -271,7 +271,7 @@ def test_each_folder_is_listed_once_and_each_file_asked_for_once(mlflow_address,
     register(world, name)
     calls = []
     monkeypatch.setattr(files, "list_artifacts", noting("list", files.list_artifacts, calls))
-    monkeypatch.setattr(files, "watched", lambda _, call: noting("download", call, calls))
+    monkeypatch.setattr(files, "instrumented", lambda _, call: noting("download", call, calls))
     world.registry.look_at_files(name, 1, most=1_000_000)
     assert calls == ["list", "list", "download", "download"]
 

@@ -34,13 +34,14 @@ class Receipt(BaseModel):
 
 
 class Fact(Shape):
-    """A fact that a task left behind. text: a sentence for people."""
+    """A fact that a task left behind. text: a sentence for people. to: channels notified beside those of the routes."""
 
     type: str
     text: str
     model: str | None
     version: int | None
     details: dict[str, Any]
+    to: list[str] = []
 
 
 class Outcome(Shape):

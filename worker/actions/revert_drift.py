@@ -1,4 +1,4 @@
-"""worker.put_back, after drift that the policy reverts: move back by the record what was moved by hand.
+"""worker.revert_drift, after drift that the policy reverts: move back by the record what was moved by hand.
 
 Each step reads before it writes, so that repeating it after a crash changes nothing; what is gone meanwhile is skipped.
 It may run late, so no version is moved where the record no longer has it, where another is by now, if it is

@@ -157,7 +157,7 @@ def _reverted(
         version,
         {**details, "reverted": True},
     )
-    return Drift(fact, records, (FollowUp("worker.put_back", how),))
+    return Drift(fact, records, (FollowUp("worker.revert_drift", how),))
 
 
 def _recorded(
