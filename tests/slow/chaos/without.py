@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from sqlalchemy import bindparam, false
 
-from registrar.ledger import predicates, tables, tasks
+from registrar.ledger import predicates, tables, task_dispatch
 from worker import app, lease
 from worker.actions import register
 
@@ -26,11 +26,11 @@ def _lease() -> None:
 
 
 def _sweep() -> None:
-    _take(tasks, "sweep", lambda connection, **_: [])
+    _take(task_dispatch, "sweep", lambda connection, **_: [])
 
 
 def _look_first() -> None:
-    _take(register, "registered", lambda registry, model, run, source: None)
+    _take(register, "find_registered", lambda *_: None)
 
 
 def _lane_order() -> None:

@@ -36,7 +36,7 @@ def _yes(*_: Any, **__: Any) -> bool:
 
 WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A vote is about the promotion and the evidence that its author saw.
-    "pins": ((act_subjects, "changed", _nothing), (vote, "load_subject", _newest)),
+    "pins": ((act_subjects, "explain_outdated_vote", _nothing), (vote, "load_subject", _newest)),
     # An approval holds for what was shown, at the vote and right before the move.
     "evidence": ((evidence.Evidence, "changed_since", _nothing),),
     # An approval holds for the files that were there; a rollback, for those that were approved.
