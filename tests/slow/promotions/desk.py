@@ -44,7 +44,7 @@ class Parts:
     ledger_url: str
     folder: Path
     runs: Runs
-    scheduler: Clock
+    clock: Clock
     seen: Counter[str]
 
 
