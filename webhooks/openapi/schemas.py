@@ -54,7 +54,7 @@ class Outcome(Shape):
 class Was(Shape):
     """How a task had ended before it was retried or dropped."""
 
-    state: Literal["failed", "dead"]
+    state: Literal["queued", "failed", "dead"]
     error: str | None
     attempts: int
     crashes: int
@@ -74,7 +74,7 @@ class Deed(Shape):
 
 
 class Settled(Deed):
-    """A retry or a drop of a dead letter."""
+    """A retry or a drop of a dead letter, or the drop of a task that waited."""
 
     was: Was
 
