@@ -52,7 +52,7 @@ def _preset(name: str) -> ModuleType:
 
 
 class Options(Strict):
-    """preset: a file of webhooks/presets; what stands beside it goes before its own.
+    """preset: a file of presets/; options that stand beside it override its own.
 
     branches, workflows: which builds of a CI system train, by name or glob; a tag is refs/tags/NAME. when: what the
     payload must meet besides, whatever it is. data: fields for the data of every event, such as {model: "'churn'"}.
