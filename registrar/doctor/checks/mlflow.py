@@ -148,7 +148,8 @@ def _stages_and_aliases(server: MlflowServer, ledger_url: str) -> Iterator[Findi
         advice = "Ask again when MLflow is less busy; `registrar audit verify` compares everything"
         yield warn(f"{plural(len(found.left), 'model was', 'models were')} not compared in time", advice)
     if found.places and not moved and not others and not lost:
-        yield ok(f"whom the record has in its stages and aliases is there, in {found.places} places")
+        holders = plural(found.places, "holder")
+        yield ok(f"MLflow agrees with the record about {holders} of stages and aliases")
 
 
 def _two_pasts(signs: Mapping[str, str]) -> Iterator[Finding]:

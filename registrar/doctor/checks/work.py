@@ -16,7 +16,7 @@ _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)
 _START = {"worker": "registrar up, or python -m worker run", "beat": "registrar up, or python -m worker beat"}
 _NONE = "none was ever started, or the last one stopped in good order"  # which takes its heartbeat away
-_WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries and lost doorbells wait for ever"}
+_WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries and lost task messages wait for ever"}
 
 
 def look(site: DoctorContext) -> Iterator[Finding]:
