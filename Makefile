@@ -86,7 +86,7 @@ docs: $(SITE)/.ready  ## build the documentation as a site in site/; a warning f
 
 references: $(READY)  ## write the generated parts of docs/ again: commands, registrar.yml, events, tables
 	@$(BIN)/python -m tests.docs.references
-	@$(BIN)/python -m tests.cli.manual > $(VENV)/cli.md && mv $(VENV)/cli.md docs/cli.md
+	@$(BIN)/python -m tests.cli.manual > $(VENV)/cli.md && mv $(VENV)/cli.md docs/reference/cli.md
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .

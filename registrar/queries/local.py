@@ -56,7 +56,7 @@ class LocalQueries:
             gone = place(connection, event_id) if found is None and _is_text(event_id) else None
         if gone:
             when = f"{event_id} was archived on {gone.started_at:%Y-%m-%d}"
-            raise Archived(f"{when}: registrar archive show {event_id}", file=f"{gone.folder}/{gone.name}")
+            raise Archived(f"{when}: registrar compact show {event_id}", file=f"{gone.folder}/{gone.name}")
         if found is None:
             raise Unknown(f"the ledger has no event {_printable(event_id)}; `registrar events` lists those it has")
         return found

@@ -1,4 +1,4 @@
-"""`registrar archive`: what goes, what stays, and that nothing is lost on the way."""
+"""`registrar compact`: what goes, what stays, and that nothing is lost on the way."""
 
 import gzip
 import json

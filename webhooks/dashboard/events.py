@@ -50,7 +50,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             gone = place(connection, event_id) if found is None and readable(event_id) else None
             about = event_context.event(connection, event_id) if found else None
         if gone:
-            raise NotFound(f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id}")
+            raise NotFound(f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar compact show {event_id}")
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}")
         return context.page(
