@@ -12,7 +12,6 @@ from typing import Any
 
 import flask
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import ClientDisconnected
 
 from registrar.broker.dispatcher import Dispatcher
 from registrar.config import settings as environment
@@ -35,15 +34,14 @@ from webhooks.dashboard import DashboardContext, Errors, MlflowLinks
 from webhooks.ingress import source_registry
 from webhooks.ingress.chat_reply import ChatResponder
 from webhooks.ingress.command_submission import CommandSubmission
-from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, cut_off, too_large
-from webhooks.ingress.error_handlers import ErrorHandler, flask_response
+from webhooks.ingress.endpoint import WEBHOOKS, Endpoint
+from webhooks.ingress.error_handlers import ErrorHandler
+from webhooks.ingress.flask_routes import add_webhooks, error_answer
 from webhooks.ingress.rate_limit import RateLimiter
 from webhooks.ingress.rejection_log import RejectionLog
-from webhooks.ingress.request import HttpRequest
 from webhooks.monitoring.health import Health
 from webhooks.monitoring.metrics import Metrics
 
-WEBHOOKS = "/webhooks/"
 # The exit status of a receiver that can't start.
 CANNOT_START = 4
 
@@ -121,13 +119,13 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     scrape = MetricsServer(at, metrics.text) if at else None
     heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))
     app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, scrape)
-    answer_error = partial(_answer_error, errors, endpoint)
+    answer_error = partial(error_answer, errors, endpoint)
     app.register_error_handler(Exception, answer_error)
     entrance = signin.blueprint(settings, access, ledger, rate)
     entrance.register_error_handler(Exception, Errors(context).for_browsers(answer_error))
     app.register_blueprint(entrance)
     app.after_request(partial(_complete, access))
-    _add_webhooks(app, endpoint)
+    add_webhooks(app, endpoint)
     return app
 
 
@@ -170,52 +168,6 @@ def load_application() -> flask.Flask:
         raise CannotStart(str(error)) from None
     app.extensions["ledger"].close()  # processes can't share a connection
     return app
-
-
-def _add_webhooks(app: flask.Flask, endpoint: Endpoint) -> None:
-    @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
-    def receive(name: str) -> flask.Response:
-        request = _webhook(endpoint, name)
-        request.body = _body(limit=endpoint.check(request))
-        prepared = endpoint.prepare(request)
-        receipts = [future.result(COMMIT_SECONDS) for future in endpoint.submit(prepared)]
-        return flask_response(endpoint.answer(request, prepared, receipts))
-
-    @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
-    def greet(name: str) -> flask.Response:
-        return flask_response(endpoint.greet(_webhook(endpoint, name)))
-
-
-def _webhook(endpoint: Endpoint, name: str) -> HttpRequest:
-    """Return Flask's current request as ours, and keep it in flask.g for the error handler."""
-    headers = {key.lower(): value for key, value in flask.request.headers.items()}
-    base_url, peer = flask.request.host_url, flask.request.remote_addr
-    request = flask.g.webhook = endpoint.request(name, headers, base_url=base_url, peer=peer)
-    return request
-
-
-def _body(*, limit: int) -> bytes:
-    """Read at most `limit` bytes. Raises Rejected.
-
-    Flask's MAX_CONTENT_LENGTH is no use: it silently cuts a chunked body at the limit.
-    """
-    body = bytearray()
-    try:
-        while len(body) <= limit and (piece := flask.request.stream.read(limit + 1 - len(body))):
-            body += piece
-    except (ClientDisconnected, OSError):
-        raise cut_off() from None
-    if len(body) > limit:
-        raise too_large(limit)
-    return bytes(body)
-
-
-def _answer_error(errors: ErrorHandler, endpoint: Endpoint, error: Exception) -> flask.Response:
-    path = flask.request.path
-    if not path.startswith(WEBHOOKS):
-        return flask_response(errors.explain(error))
-    request = flask.g.get("webhook") or _webhook(endpoint, path.removeprefix(WEBHOOKS))
-    return flask_response(errors.refuse(request, error))
 
 
 class _Json(DefaultJSONProvider):

@@ -15,11 +15,11 @@ import flask
 from registrar.telemetry import tracing
 from registrar.telemetry.liveness import EVERY as TURNS_EVERY
 from webhooks import app as wsgi
-from webhooks.app import WEBHOOKS, Receiver
+from webhooks.app import Receiver
 from webhooks.flask_threads import FlaskThreads
 from webhooks.ingress import body_reader
 from webhooks.ingress.body_reader import BodyReader, Message, Receive
-from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, check_framing
+from webhooks.ingress.endpoint import COMMIT_SECONDS, WEBHOOKS, Endpoint, check_framing
 from webhooks.ingress.errors import Rejected
 from webhooks.ingress.request import HttpRequest, HttpResponse, base_url_of, folded, json_response
 from webhooks.monitoring.health import ALIVE, ALIVE_PATH

@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, request
-from werkzeug.exceptions import ClientDisconnected
 
 from registrar.queries.query_service import QueryService, Row, pick
 from webhooks.api.responses import respond
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.ingress import strict_json
+from webhooks.ingress.body_reader import too_large
 from webhooks.ingress.command_submission import Accepted, CommandSubmission
-from webhooks.ingress.errors import Incomplete, InvalidEvent, TooLarge, UnsupportedMediaType
+from webhooks.ingress.errors import InvalidEvent, UnsupportedMediaType
+from webhooks.ingress.flask_routes import read_body
 from webhooks.openapi.schemas import Receipt
 
 LARGEST = 65_536  # bytes
@@ -82,13 +83,8 @@ def _merge(body: Fields, by_path: Fields) -> Fields:
 def _parse_body() -> Fields:
     """Read a JSON object; an empty body is an empty one. Raises Rejected."""
     if (request.content_length or 0) > LARGEST:
-        raise TooLarge(f"the body is larger than {LARGEST} bytes")
-    try:
-        body = request.stream.read(LARGEST + 1)
-    except (ClientDisconnected, OSError):
-        raise Incomplete("the body ended before its announced end; send it again") from None
-    if len(body) > LARGEST:
-        raise TooLarge(f"the body is larger than {LARGEST} bytes")
+        raise too_large(LARGEST)
+    body = read_body(limit=LARGEST)
     if not body:
         return {}
     if request.mimetype != "application/json":

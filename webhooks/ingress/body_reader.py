@@ -29,7 +29,7 @@ class BodyReader:
         since others may be nearly complete. announced: Content-Length, if not checked yet.
         """
         if announced and announced > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         body = bytearray()
         try:
             await self._collect(body, receive, limit)
@@ -47,12 +47,12 @@ class BodyReader:
         while more:
             message = await receive()
             if message["type"] != "http.request":
-                raise Incomplete("the body ended before its end; send it again")
+                raise Incomplete
             before, more = _counted(body), message.get("more_body", False)
             body += message.get("body", b"")
             self._held += _counted(body) - before
             if len(body) > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             if self._held > MOST_HELD and len(body) > SMALL:
                 raise Unavailable("too many large bodies arrive at once; nothing was accepted, send it again")
 
@@ -66,5 +66,5 @@ def _counted(body: bytes | bytearray) -> int:
     return len(body) if len(body) > SMALL else 0
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than the {limit} bytes that are taken here")

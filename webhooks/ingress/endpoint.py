@@ -26,6 +26,8 @@ from webhooks.ingress.source_types import Answer, Identity, Parsed, Request, Ver
 from webhooks.ingress.validation import clean
 from webhooks.monitoring.metrics import Metrics
 
+# The path of a source, without its name.
+WEBHOOKS = "/webhooks/"
 # Seconds that a sender waits for the commit; a ledger that hangs says nothing itself.
 COMMIT_SECONDS = 10.0
 # Per address; a sender asks once.
@@ -65,7 +67,7 @@ class Endpoint:
             self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
         limit = sender.max_bytes
         if (request.announced or 0) > limit:
-            raise too_large(limit)
+            raise _too_large(limit)
         return limit
 
     def prepare(self, request: HttpRequest) -> Prepared:
@@ -75,7 +77,7 @@ class Endpoint:
         """
         sender = self._sender(request.source)
         if request.announced is not None and len(request.body) != request.announced:
-            raise cut_off()
+            raise Incomplete
         content = Request(request.headers, request.body, request.content_type, now())
         verified = sender.verify(content)
         request.verified = (sender, content)
@@ -111,7 +113,7 @@ class Endpoint:
         self.metrics.accepted(request.source, answer.status, time.perf_counter() - request.began)
         return json_response(answer.status, answer.body, answer.headers)
 
-    def greet(self, request: HttpRequest) -> HttpResponse:
+    def handshake(self, request: HttpRequest) -> HttpResponse:
         """Answer OPTIONS, which is unsigned. Raises Rejected, and MethodNotAllowed for kinds without a handshake."""
         self.rate.count(HANDSHAKES, "handshake", address_key(request.address))
         answer = self._sender(request.source).handshake(request.headers)
@@ -141,12 +143,8 @@ def check_framing(request: HttpRequest) -> None:
         raise Incomplete("no Transfer-Encoding but chunked, and that once, is taken")
 
 
-def too_large(limit: int) -> TooLarge:
+def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
-
-
-def cut_off() -> Incomplete:
-    return Incomplete("the body ended before its announced length; send it again")
 
 
 def _deliveries(parsed: Parsed, verified: Verified, content: Request) -> Iterator[tuple[Identity, tuple[Event, ...]]]:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flask
 from werkzeug.exceptions import HTTPException
 
 from registrar.ledger import LedgerUnavailable
@@ -97,10 +96,6 @@ def _problem(rejected: Rejected, error: Exception) -> HttpResponse:
     if isinstance(error, HTTPException):
         headers.update((name, value) for name, value in error.get_headers() if name == "Allow")
     return json_response(rejected.status, rejected.problem(), headers, content_type="application/problem+json")
-
-
-def flask_response(response: HttpResponse) -> flask.Response:
-    return flask.Response(response.body, response.status, response.headers)
 
 
 def rejected_of(error: Exception) -> Rejected:

@@ -60,6 +60,9 @@ class Incomplete(Rejected):
 
     status, code, title = 400, "incomplete_body", "The body did not arrive whole"
 
+    def __init__(self, detail: str = "the body ended before its announced length; send it again") -> None:
+        super().__init__(detail)
+
 
 class TooSlow(Rejected):
     """The body did not arrive within the time that a request has."""
