@@ -29,7 +29,7 @@ from registrar.telemetry.redaction import Redactor, known
 from registrar.text.sanitize import shown
 from webhooks import api, dashboard, openapi, security_headers
 from webhooks.auth import Authenticator, signin
-from webhooks.auth.client_address import parse_networks
+from webhooks.auth.trusted_proxy import parse_networks
 from webhooks.dashboard import DashboardContext, Errors, MlflowLinks
 from webhooks.ingress import source_registry
 from webhooks.ingress.chat_reply import ChatResponder

@@ -15,7 +15,7 @@ from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from tests.auth.conftest import ACCESS, SIGNED_IN, Make, Start, Web
 from webhooks.app import create_app
-from webhooks.auth import POLL_HEADER, sessions, signin
+from webhooks.auth import POLL_HEADER, oidc_state, sessions, signin
 from webhooks.auth.signing_keys import signer
 from webhooks.ingress.errors import TooMany
 
@@ -89,7 +89,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 def test_what_fails_is_a_page_for_people_with_a_way_to_begin_again(web: Web):
     answer = web.browser().get(f"{web.url}/signin/callback?state=x&code=y", headers=BROWSER, timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
-    assert "this browser did not begin here" in answer.text
+    assert "this browser did not begin the sign-in" in answer.text
     assert '<a class="button main" href="/signin?next=%2F">Sign in again</a>' in answer.text
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
@@ -385,7 +385,7 @@ def test_a_receiver_whose_clock_is_a_little_behind_believes_what_another_signed(
 def test_a_beginning_ends_too(web: Web, monkeypatch: pytest.MonkeyPatch):
     browser = web.browser()
     back = web.sent_back(browser)
-    monkeypatch.setattr(signin, "LASTS", timedelta(seconds=-1))
+    monkeypatch.setattr(oidc_state, "LASTS", timedelta(seconds=-1))
     assert failed(browser.get(back, timeout=30))
 
 

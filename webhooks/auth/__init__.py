@@ -18,9 +18,9 @@ from webhooks.auth.bearer_tokens import BearerTokens
 from webhooks.auth.csrf import CsrfProtection
 from webhooks.auth.identity import Principal, principal_of
 from webhooks.auth.loopback import Loopback, local_principal, looks_local
-from webhooks.auth.proxy_header import Proxy
 from webhooks.auth.sessions import Session, Sessions
 from webhooks.auth.signing_keys import signer
+from webhooks.auth.trusted_proxy import Proxy
 from webhooks.ingress.errors import NotPermitted, NotSignedIn
 from webhooks.ingress.rate_limit import Limits
 

@@ -7,8 +7,8 @@ import flask
 from registrar.events.event import Actor
 from registrar.http.safe_url import at_loopback
 from registrar.policy import Policy
-from webhooks.auth.client_address import parse_address
 from webhooks.auth.identity import Principal
+from webhooks.auth.trusted_proxy import parse_address
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Via")
 _NAMES = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")

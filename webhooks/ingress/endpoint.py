@@ -16,8 +16,8 @@ from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox, Submission
-from webhooks.auth.client_address import HEADER as FORWARDED_FOR
-from webhooks.auth.client_address import Network, client_address
+from webhooks.auth.trusted_proxy import HEADER as FORWARDED_FOR
+from webhooks.auth.trusted_proxy import Network, client_address
 from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
 from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
