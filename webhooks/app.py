@@ -94,7 +94,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
     health = Health(ledger, dispatcher, capacity)
     metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.passing)
-    inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
+    inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.committed)
     rate = RateLimiter(settings.broker_url)
     access = Authenticator(settings, policy, ledger, rate)
     commands = CommandSubmission(policy, inbox, rate, settings.public_url)

@@ -17,7 +17,7 @@ from webhooks.api.journal_export import CONTENT_TYPES, Exports
 from webhooks.api.query_params import PAGE, cursor, limit
 from webhooks.api.responses import respond, respond_page
 from webhooks.auth import Authenticator
-from webhooks.openapi import record_schemas, schemas
+from webhooks.openapi import event_schemas, model_schemas, promotion_schemas
 
 Json = dict[str, Any]
 
@@ -48,7 +48,7 @@ def _add_events(api: Blueprint, service: QueryService, access: Authenticator) ->
             since=query_params.time("since"),
             until=query_params.time("until"),
         )
-        return respond_page(schemas.Events, "events", service.events(filter_, limit=limit(), cursor=cursor()))
+        return respond_page(event_schemas.Events, "events", service.events(filter_, limit=limit(), cursor=cursor()))
 
     @api.get("/v1/events/<event_id>")
     def event(event_id: str) -> Json:
@@ -58,8 +58,8 @@ def _add_events(api: Blueprint, service: QueryService, access: Authenticator) ->
         found = service.event(event_id)
         principal = access.principal(request)
         if principal and principal.may("viewer"):
-            return respond(schemas.Event, found)
-        return respond(schemas.EventProgress, for_strangers(found))
+            return respond(event_schemas.Event, found)
+        return respond(event_schemas.EventProgress, for_strangers(found))
 
 
 def _add_queue(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -68,7 +68,7 @@ def _add_queue(api: Blueprint, service: QueryService, access: Authenticator) -> 
         access.require(request, "viewer")
         query_params.only(*PAGE, "model")
         found = service.queue(model=request.args.get("model"), limit=limit(), cursor=cursor())
-        return respond_page(schemas.Queue, "queue", found)
+        return respond_page(event_schemas.Queue, "queue", found)
 
 
 def _add_dead_letters(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -78,12 +78,12 @@ def _add_dead_letters(api: Blueprint, service: QueryService, access: Authenticat
         query_params.only(*PAGE, "state", "model")
         state, model = query_params.one_of("state", dead_letters.STATES), request.args.get("model")
         found = service.dead(state=state, model=model, limit=limit(), cursor=cursor())
-        return respond_page(schemas.Dead, "dead", found)
+        return respond_page(event_schemas.Dead, "dead", found)
 
     @api.get("/v1/dead/<task_id>")
     def dead_one(task_id: str) -> Json:
         access.require(request, "viewer")
-        return respond(schemas.Story, service.dead_one(task_id))
+        return respond(event_schemas.Story, service.dead_one(task_id))
 
 
 def _add_rejections(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -92,7 +92,7 @@ def _add_rejections(api: Blueprint, service: QueryService, access: Authenticator
         access.require(request, "viewer")
         query_params.only(*PAGE, "source")
         found = service.rejections(source=request.args.get("source"), limit=limit(), cursor=cursor())
-        return respond_page(schemas.Rejections, "rejections", found)
+        return respond_page(event_schemas.Rejections, "rejections", found)
 
 
 def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -103,12 +103,12 @@ def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator
         states = (promotion_record.OPEN, *promotion_record.STATES)
         state, model = query_params.one_of("state", states), request.args.get("model")
         found = service.promotions(state=state, model=model, limit=limit(), cursor=cursor())
-        return respond_page(record_schemas.Promotions, "promotions", found)
+        return respond_page(promotion_schemas.Promotions, "promotions", found)
 
     @api.get("/v1/promotions/<promotion_id>")
     def promotion(promotion_id: str) -> Json:
         access.require(request, "viewer")
-        return respond(record_schemas.WholePromotion, service.promotion(promotion_id))
+        return respond(promotion_schemas.WholePromotion, service.promotion(promotion_id))
 
 
 def _add_models(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -116,12 +116,12 @@ def _add_models(api: Blueprint, service: QueryService, access: Authenticator) ->
     def models() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE)
-        return respond_page(record_schemas.Models, "models", service.models(limit=limit(), cursor=cursor()))
+        return respond_page(model_schemas.Models, "models", service.models(limit=limit(), cursor=cursor()))
 
     @api.get("/v1/models/<name>")
     def model(name: str) -> Json:
         access.require(request, "viewer")
-        return respond(record_schemas.Model, service.model(name))
+        return respond(model_schemas.Model, service.model(name))
 
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> Json:
@@ -131,7 +131,7 @@ def _add_models(api: Blueprint, service: QueryService, access: Authenticator) ->
             request.args.get("target"), query_params.time("at"), query_params.time("since"), query_params.time("until")
         )
         found = service.history(name, past, limit=limit(), cursor=cursor())
-        return respond_page(schemas.History, "history", found, model=name)
+        return respond_page(model_schemas.History, "history", found, model=name)
 
 
 def _add_state(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -139,7 +139,7 @@ def _add_state(api: Blueprint, service: QueryService, access: Authenticator) -> 
     def overview() -> Json:
         access.require(request, "viewer")
         query_params.only()
-        return respond(record_schemas.Overview, service.overview())
+        return respond(model_schemas.Overview, service.overview())
 
     @api.get("/v1/policy")
     def policy() -> Json:
@@ -147,8 +147,8 @@ def _add_state(api: Blueprint, service: QueryService, access: Authenticator) -> 
         access.require(request, "viewer")
         query_params.only("model", "digest")
         if "digest" in request.args:
-            return respond(record_schemas.PolicyInEffect, service.policy_text(request.args["digest"]))
-        return respond(record_schemas.PolicyInEffect, service.policy(model=request.args.get("model")))
+            return respond(model_schemas.PolicyInEffect, service.policy_text(request.args["digest"]))
+        return respond(model_schemas.PolicyInEffect, service.policy(model=request.args.get("model")))
 
 
 def _add_journal(api: Blueprint, service: QueryService, access: Authenticator) -> None:
