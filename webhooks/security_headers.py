@@ -1,9 +1,9 @@
-"""Security headers of every response."""
+"""Security headers: what every response gets, and what pages get beside."""
 
 import flask
 
 _ALL = {"X-Content-Type-Options": "nosniff"}
-_NOT_KEPT = {"Cache-Control": "no-store"}
+_NO_CACHE = {"Cache-Control": "no-store"}
 # A page loads only our own scripts and styles, sends forms only to us, and can't be framed.
 # With no-referrer our own forms would come with `Origin: null`: https://fetch.spec.whatwg.org/#append-a-request-origin-header
 _PAGES = {
@@ -16,7 +16,7 @@ _PAGES = {
 
 def add(response: flask.Response) -> flask.Response:
     """Add the headers that a route did not set itself, such as Cache-Control."""
-    for name, value in _NOT_KEPT.items():
+    for name, value in _NO_CACHE.items():
         response.headers.setdefault(name, value)
     for name, value in _ALL.items():
         response.headers[name] = value

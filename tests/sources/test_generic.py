@@ -362,10 +362,10 @@ def test_a_build_that_can_not_be_used_is_told_with_a_200_and_what_rules_read_wit
     request = Request({}, b"{}", "application/json", NOW)
     with pytest.raises(InvalidEvent, match="names no run") as caught:
         of_preset("generic.buildkite", body)
-    assert who.phrase(request, caught.value) == {"events": [], "refused": caught.value.detail}
+    assert who.refusal_body(request, caught.value) == {"events": [], "refused": caught.value.detail}
     with pytest.raises(InvalidEvent, match="run_id") as caught:
         normalise({}, {"run": 7})
-    assert who.phrase(request, caught.value) is None
+    assert who.refusal_body(request, caught.value) is None
 
 
 ANY = {"branches": ["*"], "workflows": ["*"]}

@@ -182,7 +182,7 @@ def test_hooks_of_groups_and_of_the_whole_gitlab_have_a_name_in_place_of_a_kind(
 def test_a_body_that_says_not_what_it_is_is_refused_and_told_with_a_200():
     with pytest.raises(InvalidEvent, match="no object_kind") as caught:
         changed(TRAINED, lambda p: p.pop("object_kind"))
-    said = TRAINED.sender.phrase(TRAINED.request, caught.value)
+    said = TRAINED.sender.refusal_body(TRAINED.request, caught.value)
     assert said == {"events": [], "refused": caught.value.detail}
 
 

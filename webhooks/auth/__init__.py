@@ -68,8 +68,8 @@ class Authenticator:
         principal = self._known(request)
         if not principal.may(role):
             raise NotPermitted(
-                f"{principal.actor.name} is signed in as {principal.role}, and this takes {role} "
-                "(access in registrar.yml, or another token)"
+                f"{principal.actor.name} is signed in as {principal.role}, and this needs {role}: "
+                "change `access` in registrar.yml, or use another token"
             )
         if request.method not in _READS:
             self.check_csrf(request, principal)

@@ -30,8 +30,8 @@ A kind defines these, without I/O and with no clock but request.received_at (typ
     def sign(outgoing: Outgoing, *, secret, context, now) -> Outgoing            (optional)
         adds a proof that no Scheme makes (a token), or refreshes a time in the body before it is signed.
     def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
-        the JSON of a 200 that replaces a 4xx or 5xx; None leaves that. rejected.spoken() is the sentence for people.
-        Not called for a bad signature.
+        the JSON of a 200 that replaces a 4xx or 5xx; None leaves that. rejected.for_people() is the sentence to
+        show. Not called for a bad signature.
     def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatReply | None      (optional)
         the same for systems that show nothing of the response: posted to a checked address of the request.
 

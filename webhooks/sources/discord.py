@@ -70,7 +70,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     except NotJson:
         return None
     asked = number(said, "type")
-    return _ephemeral(rejected.spoken()) if asked is not None and asked >= _COMMAND else None
+    return _ephemeral(rejected.for_people()) if asked is not None and asked >= _COMMAND else None
 
 
 def _command(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:

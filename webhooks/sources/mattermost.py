@@ -81,7 +81,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Return the refusal for a 200: for any other status Mattermost shows only that it failed."""
     place = "ephemeral_text" if request.content_type == "application/json" else "text"
-    return _shown(place, rejected.spoken())
+    return _shown(place, rejected.for_people())
 
 
 def _knows(request: Request, secret: str) -> bool:

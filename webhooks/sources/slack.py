@@ -69,7 +69,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     except NotAForm:
         return None
     if "command" in form:
-        return _ephemeral(rejected.spoken())
+        return _ephemeral(rejected.for_people())
     passing = rejected.status == 429 or rejected.status >= 500
     return {"events": [], "refused": rejected.detail} if "payload" in form and not passing else None
 
@@ -86,7 +86,7 @@ def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatR
         return None
     if not isinstance(url, str) or not allowed(url, context.config.reply_to or HOSTS):
         return None
-    return ChatReply(url, {**_ephemeral(rejected.spoken()), "replace_original": False})
+    return ChatReply(url, {**_ephemeral(rejected.for_people()), "replace_original": False})
 
 
 def _event(content: Any) -> Parsed:

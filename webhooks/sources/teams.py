@@ -69,7 +69,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Return the refusal for a 200: Teams shows no other response. A stale request is refused: it may be a copy."""
-    return None if isinstance(rejected, StaleTimestamp) else _message(rejected.spoken())
+    return None if isinstance(rejected, StaleTimestamp) else _message(rejected.for_people())
 
 
 def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:

@@ -102,7 +102,7 @@ def test_a_viewer_sees_no_button_and_is_refused(elsewhere: Elsewhere, site: Site
     promotion = page.url
     refused_form(page, "/approve")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not granted")
-    expect(page.locator("main")).to_contain_text("Vera is signed in as viewer, and this takes approver")
+    expect(page.locator("main")).to_contain_text("Vera is signed in as viewer, and this needs approver")
     expect(page.locator(".who").get_by_role("button", name="Sign out")).to_be_visible()
     page.goto(promotion)
     expect(page.locator(".lead .state")).to_have_text("awaiting approval")
