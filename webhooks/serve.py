@@ -61,7 +61,7 @@ _ACCESS = "%(addr)s %(method)s %(path)s %(status)s %(dt_ms).1f ms"
 
 
 class _Loaded:
-    """The application that workers are forked with. Raises SystemExit if it can't be loaded; the reason is on stderr."""
+    """The application that workers are forked with. Raises SystemExit, with the reason on stderr, if it can't load."""
 
     def __init__(self) -> None:
         self._load: Callable[[], Any] = resolve_name(APP)

@@ -98,7 +98,7 @@ def test_who_is_nobody_of_registrar_yml_may_sign_in_as_somebody_else(web: Web):
     web.provider.claims["email"] = "<b>eve@example.com"
     answer = web.browser().get(f"{web.url}/signin", headers=BROWSER, timeout=30)
     assert (answer.status_code, "<b>eve" in answer.text) == (403, False)
-    assert "registrar.yml lets them do nothing" in answer.text
+    assert "account in registrar.yml: add" in answer.text
     assert "Sign in as somebody else</a>" in answer.text
 
 
@@ -178,7 +178,7 @@ def test_a_page_is_refused_in_a_sentence_while_the_ledger_can_not_say_whose_sess
     def away(*_: Any) -> None:
         raise LedgerUnavailable("does not answer")
 
-    monkeypatch.setattr(sessions.Sessions, "_is_over", away)
+    monkeypatch.setattr(sessions.Sessions, "_is_ended", away)
     answer = browser.get(f"{web.url}/", headers=BROWSER, timeout=30)
     assert (answer.status_code, "Not available at the moment" in answer.text) == (503, True)
 
@@ -492,7 +492,7 @@ def test_a_claim_that_may_be_chosen_reaches_nobodys_email(start: Start, claim: s
     web.provider.claims |= {claim: "ada@example.com", "email": "eve@example.com"}
     browser, end = web.signed_in()
     assert (end.status_code, "registrar-session" in browser.cookies) == (403, False)
-    assert "is nobody's account there: add `accounts: {web: ada@example.com}`" in end.json()["detail"]
+    assert "is nobody's account in registrar.yml: add `accounts: {web: ada@example.com}`" in end.json()["detail"]
 
 
 def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):

@@ -144,7 +144,7 @@ def test_a_refusal_is_a_message_that_teams_shows():
     said = APPROVE.sender.refusal_body(APPROVE.request, error.value)
     assert said is not None
     assert said["type"] == "message"
-    assert said["text"].startswith("Not done: aprove is nothing I know")
+    assert said["text"].startswith("Not done: aprove is no command")
 
 
 def test_a_short_key_is_refused_at_start():

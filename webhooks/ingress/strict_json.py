@@ -60,7 +60,7 @@ def _parse(raw: bytes, dialect: _Dialect) -> Any:
         raise NotJson(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise _too_deep() from None
-    # Without escapes nothing is to clean: Python's parser refuses raw control characters. Few brackets can't nest deeply.
+    # Else nothing is to clean: Python's parser refuses raw control characters, and few brackets can't nest deeply.
     if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         return _clean(value, dialect, depth=0)
     return value

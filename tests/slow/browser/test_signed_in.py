@@ -152,7 +152,9 @@ def test_an_open_page_never_becomes_another_persons(elsewhere: Elsewhere, site: 
 def test_who_is_nobody_of_ours_is_told_so_and_may_sign_in_as_somebody_else(elsewhere: Elsewhere, site: Site):
     page = elsewhere("Eve").new_page()
     sign_in(page)
-    expect(page.locator("main")).to_contain_text("eve@example.com is signed in, and registrar.yml lets them do nothing")
+    expect(page.locator("main")).to_contain_text(
+        "eve@example.com is signed in, but is nobody's account in registrar.yml"
+    )
     site.provider.claims |= {"email": "vera@example.com"}
     page.get_by_role("link", name="Sign in as somebody else").click()
     expect(page.locator(".who")).to_contain_text("Vera · viewer")

@@ -69,7 +69,7 @@ def callback(payload: Any, context: Context) -> str:
     if not re.fullmatch(rf"https?://[^/?#]+{path}", url):
         raise InvalidEvent("deployment_callback_url is not that of a run of this repository")
     environment = text(payload, "environment") or text(payload, "deployment", "environment")
-    return reply_address.encryptor(url, kind="github", hosts=HOSTS, context=context, environment=environment)
+    return reply_address.encrypt(url, kind="github", hosts=HOSTS, context=context, environment=environment)
 
 
 def reviewed(payload: Any, rules: Sequence[Deployment]) -> list[Data]:
