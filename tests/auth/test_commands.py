@@ -77,7 +77,7 @@ def test_a_key_that_is_none(make: Make, key: str):
 )
 def test_what_takes_more_than_the_role(make: Make, principal: Principal, type_: str, data: dict[str, Any]):
     site = make()
-    with pytest.raises(NotPermitted, match=f"is signed in as {principal.role}, and {type_} takes"):
+    with pytest.raises(NotPermitted, match=f"is signed in as {principal.role}, and {type_} needs"):
         site.commands.submit(principal, type_, data)
     assert rows(site, events) == []
 

@@ -186,7 +186,7 @@ def test_only_a_whole_sha_gets_into_a_search(sha: str | None):
 
 def test_a_success_that_names_no_run_is_refused():
     retrained = captured("workflow_run__run_id_in_the_title")
-    with pytest.raises(InvalidEvent, match=r"names no MLflow run as options\.training says"):
+    with pytest.raises(InvalidEvent, match=r"has no MLflow run where options\.training looks"):
         changed(retrained, lambda p: p["workflow_run"].update(display_title="Retrain"))
 
 

@@ -65,7 +65,7 @@ def test_the_value_of_another_button_is_refused():
 
 def test_two_buttons_are_not_pressed_at_once():
     action = {"action_id": "registrar.approve", "value": encryptor().encrypt(SAID, audience=AUDIENCE)}
-    with pytest.raises(InvalidEvent, match="one button"):
+    with pytest.raises(InvalidEvent, match="several actions"):
         press("", actions=[action, action])
 
 

@@ -124,7 +124,7 @@ def test_a_file_without_a_blank_line_is_no_request():
 
 def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
     secret = json.loads((Path(__file__).parents[1] / "fixtures/slack/_sender.json").read_text())["secrets"][0]
-    who = source_signing.stranger("slack", "chat", secret)
+    who = source_signing.foreign_source("slack", "chat", secret)
     outgoing = Outgoing({"content-type": "application/x-www-form-urlencoded"}, b"command=%2Fregistry&text=help")
     assert "x-slack-signature" in source_signing.signed(who, outgoing, secret=None, id="x").headers
     assert source_signing.scheme_of(who) is SLACK
@@ -141,7 +141,7 @@ def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
 )
 def test_a_stranger_that_can_not_be_known_is_said(kind: str, secret: str, says: str):
     with pytest.raises(CannotSend, match=says):
-        source_signing.stranger(kind, "there", secret)
+        source_signing.foreign_source(kind, "there", secret)
 
 
 def test_a_source_that_registrar_yml_does_not_have(settings):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registrar.events.event import Actor, Event
-from webhooks.ci.payload import Ignored, at, moment, refused, text
+from webhooks.ci.payload import Ignored, at, moment, refusal, text
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, Rejected
 from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
@@ -60,7 +60,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Answer unusable names and keys with a 200: in MLflow nobody reads a refusal."""
     del request
-    return refused(rejected)
+    return refusal(rejected)
 
 
 def _changed(entity: str, action: str, data: dict[str, Any]) -> dict[str, Any]:
