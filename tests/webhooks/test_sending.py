@@ -62,7 +62,7 @@ def test_our_event_said_as_the_sender_would_is_our_event_again(kind: str):
 
 
 def test_a_kind_without_words_for_our_events_says_so():
-    with pytest.raises(CannotSend, match="a slack source says nothing in our words"):
+    with pytest.raises(CannotSend, match="a slack source can't send our events"):
         source_signing.composed(sender("slack")[0], EVENT)
 
 
@@ -86,7 +86,7 @@ def test_a_private_key_signs_v1a():
 
 def test_a_secret_that_the_source_does_not_have_is_said_before_anything_is_sent():
     who, _ = sender("github")
-    with pytest.raises(CannotSend, match=r"github would not take it: .* one of sources\.github\.secrets") as caught:
+    with pytest.raises(CannotSend, match=r"github would refuse it: .* one of sources\.github\.secrets") as caught:
         source_signing.signed(who, source_signing.composed(who, EVENT), secret="something else entirely", id="msg_1")
     assert "entirely" not in str(caught.value)
 

@@ -239,5 +239,5 @@ def test_an_answer_that_breaks_its_schema_is_sent_and_logged_without_its_values(
         body = {"rejections": [{"seq": "a secret"}], "next": None}
         assert responses.respond(event_schemas.Rejections, body) is body
     [line] = [record.getMessage() for record in caplog.records]
-    assert line.startswith("the answer to /v1/rejections is no Rejections: rejections.0.at (missing)")
+    assert line.startswith("the answer to /v1/rejections does not fit Rejections: rejections.0.at (missing)")
     assert "a secret" not in line

@@ -226,5 +226,5 @@ def _check_fresh(timestamp: int, *, now: datetime, tolerance: int) -> None:
         direction = "ago" if off > 0 else "in the future"
         raise StaleTimestamp(
             f"the request was signed {abs(off)} seconds {direction}, and {tolerance} are allowed; "
-            "sign each attempt anew, and check the sender's clock"
+            "sign each attempt again, and check the sender's clock"
         )

@@ -103,7 +103,7 @@ def _check_time(source: OpenSource, scheme: Scheme, request: Request) -> list[st
     return [
         f"{good}, but it was made {distance} {request.received_at:%Y-%m-%d %H:%M:%S} UTC; {allowed} are allowed",
         "if the request arrived at that time, a clock is wrong, or it was sent again with its old signature: "
-        "compare `date -u` on both sides, and sign each attempt anew; else give the time of arrival with --at",
+        "compare `date -u` on both sides, and sign each attempt again; else give the time of arrival with --at",
     ]
 
 
