@@ -134,9 +134,9 @@ def test_a_key_that_was_decoded_though_it_is_text_is_named(kind: str):
 @pytest.mark.parametrize(
     ("kind", "key", "says"),
     [
-        ("standard", SECRETS["standard"].encode(), "signs with the secret's text as it stands; here the key is what"),
-        ("standard", SECRETS["standard"][6:].encode(), "signs with the text behind whsec_"),
-        ("teams", SECRETS["teams"].encode(), "as it stands; here the key is the secret decoded from base64"),
+        ("standard", SECRETS["standard"].encode(), "signs with the secret's text as it is; here the key is what"),
+        ("standard", SECRETS["standard"][6:].encode(), "signs with the text after whsec_"),
+        ("teams", SECRETS["teams"].encode(), "as it is; here the key is the secret decoded from base64"),
         ("slack", (SECRETS["slack"] + " ").encode(), "ends in a blank"),
         ("slack", f'"{SECRETS["slack"]}"'.encode(), "has quotes around it"),
     ],
@@ -177,7 +177,7 @@ def in_capitals(raw: bytes) -> str:
 def test_the_right_signature_in_another_form_is_named(kind: str, encode: Callable[[bytes], str]):
     right = bytes.hex if scheme(kind).encoding == "hex" else in_base64
     said = told(Signs(kind, encode=encode))
-    assert said == "the signature is good" if encode is right else "right, but not in its form: it should be" in said
+    assert said == "the signature is good" if encode is right else "right, but in the wrong form: it should be" in said
 
 
 def test_a_missing_prefix_is_named():
@@ -188,7 +188,7 @@ def test_a_header_that_is_missing_is_named_and_so_is_whose_scheme_it_is_instead(
     request = Signs("github").request()
     said = "\n".join(diagnose(who("slack"), request))
     assert "the header x-slack-signature is missing" in said
-    assert "signed as a github source's: is `kind: slack` right?" in said
+    assert "signed like a github source's: is `kind: slack` right?" in said
 
 
 def test_a_header_that_came_twice_is_named():
@@ -234,7 +234,7 @@ def test_on_the_command_line_a_captured_request_is_looked_at(data, run, tmp_path
     result = run("doctor", "--source", "ci", "--request", str(tmp_path / "failed.http"))
     assert result.exit_code == 0, result.output
     assert "ci: kind standard; its secret is in the right form" in result.output
-    assert "signs with the secret's text as it stands" in result.output
+    assert "signs with the secret's text as it is" in result.output
     assert secret not in result.output
 
 

@@ -62,7 +62,7 @@ def test_our_event_said_as_the_sender_would_is_our_event_again(kind: str):
 
 
 def test_a_kind_without_words_for_our_events_says_so():
-    with pytest.raises(CannotSend, match="a slack source says nothing in our words"):
+    with pytest.raises(CannotSend, match="a slack source can't send our events"):
         source_signing.composed(sender("slack")[0], EVENT)
 
 
@@ -86,7 +86,7 @@ def test_a_private_key_signs_v1a():
 
 def test_a_secret_that_the_source_does_not_have_is_said_before_anything_is_sent():
     who, _ = sender("github")
-    with pytest.raises(CannotSend, match=r"github would not take it: .* one of sources\.github\.secrets") as caught:
+    with pytest.raises(CannotSend, match=r"github would refuse it: .* one of sources\.github\.secrets") as caught:
         source_signing.signed(who, source_signing.composed(who, EVENT), secret="something else entirely", id="msg_1")
     assert "entirely" not in str(caught.value)
 
@@ -124,7 +124,7 @@ def test_a_file_without_a_blank_line_is_no_request():
 
 def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
     secret = json.loads((Path(__file__).parents[1] / "fixtures/slack/_sender.json").read_text())["secrets"][0]
-    who = source_signing.stranger("slack", "chat", secret)
+    who = source_signing.foreign_source("slack", "chat", secret)
     outgoing = Outgoing({"content-type": "application/x-www-form-urlencoded"}, b"command=%2Fregistry&text=help")
     assert "x-slack-signature" in source_signing.signed(who, outgoing, secret=None, id="x").headers
     assert source_signing.scheme_of(who) is SLACK
@@ -141,7 +141,7 @@ def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
 )
 def test_a_stranger_that_can_not_be_known_is_said(kind: str, secret: str, says: str):
     with pytest.raises(CannotSend, match=says):
-        source_signing.stranger(kind, "there", secret)
+        source_signing.foreign_source(kind, "there", secret)
 
 
 def test_a_source_that_registrar_yml_does_not_have(settings):
