@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from sqlalchemy import Connection
-
 from registrar.events.event import Actor, Event
 from registrar.events.types import Data, ModelPrune, ModelReview, RegistryReconcile
-from registrar.ledger import Ledger
+from registrar.ledger import Connection, Ledger
 from registrar.ledger.deployments import under_way
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import models_held

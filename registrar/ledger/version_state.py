@@ -133,6 +133,13 @@ def states(connection: Connection, model: str, *, version: int | None = None) ->
     return [State(**row._mapping) for row in connection.execute(query)]
 
 
+def recorded_creation(connection: Connection, model: str, version: int) -> datetime | None:
+    """Return when the registry made a version, by the newest of its states; None: not known."""
+    same = (version_states.c.model == model, version_states.c.version == version)
+    query = select(version_states.c.version_created_at).where(*same).order_by(version_states.c.seq.desc()).limit(1)
+    return connection.execute(query).scalar()
+
+
 def reported_seq(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:
     """Return the seq of the event behind the present state (of one sent again: the original's); None: no state.
 

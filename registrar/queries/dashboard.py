@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from registrar.ledger import approval_snapshot, dead_letters, deployments, promotions, rejections
+from registrar.ledger import Connection, approval_snapshot, dead_letters, deployments, promotions, rejections
 from registrar.ledger.disputes import Dispute, dispute, disputes
 from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted

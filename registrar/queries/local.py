@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from registrar.events.types import STAGES
-from registrar.ledger import Ledger, rejections
+from registrar.ledger import Connection, Ledger, rejections
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.engine import now
 from registrar.ledger.journal.append import entries

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.votes import approvals
