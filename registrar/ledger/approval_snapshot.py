@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from registrar.events.facts import FactType
+from registrar.events.types import ModelReview
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.tables import events, tasks
 
@@ -18,7 +19,7 @@ def load_approval_snapshot(connection: Connection, promotion: Promotion) -> Mapp
     """Return the details of the fact that asked for approval (approval_request.py); empty where nobody was asked."""
     if found := _find_approval_request(connection, [promotion.event_id], promotion.id):
         return found
-    reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == "model.review")
+    reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == ModelReview.type)
     newest = connection.execute(reviews.order_by(events.c.seq.desc()).limit(_REVIEWS)).scalars().all()
     return _find_approval_request(connection, newest, promotion.id)
 

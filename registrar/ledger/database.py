@@ -11,7 +11,7 @@ def sqlite_file(url: str) -> Path | None:
     """Return the file of an SQLite URL; None for another database, for one in memory, and for an invalid URL."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return None  # Ledger says what is wrong with it
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, insert, select
 from registrar.events.outcome import Cause
 from registrar.ledger import act_subjects
 from registrar.ledger.incarnations import is_about
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import events, version_states
 
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
@@ -120,7 +120,7 @@ def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key
     said = {"key": key, "value": about.value, "version_created_at": about.version_created_at}
     row = {**said, "model": about.model, "version": about.version, "event_id": cause.event_id, "at": cause.at}
     connection.execute(insert(version_states).values(row))
-    append(connection, cause, "version.state", model=about.model, version=about.version, **said, **more)
+    append(connection, cause, EntryKind.VERSION_STATE, model=about.model, version=about.version, **said, **more)
 
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, literal_column, select
 
+from registrar.events.types import TrainingRunFinished
 from registrar.ledger.tables import events, journal, tasks
 
-_REGISTER: ColumnElement[str] = literal_column("'worker.register'")
+_REGISTER: ColumnElement[str] = literal_column(f"'{TrainingRunFinished.task}'")
 
 
 @dataclass(frozen=True)

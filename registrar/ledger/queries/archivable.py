@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from registrar.events.types import PromotionRequest
 from registrar.ledger.dead_letters import ABOUT, STATES
-from registrar.ledger.pending_gate_requests import REQUEST
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import (
     deployments,
@@ -115,7 +115,7 @@ def _referred_to(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 def _waiting_requests(connection: Connection, old: Iterable[Row[Any]]) -> Iterable[str]:
     """Return the ids of requests that wait for the end of an open promotion (pending_gate_requests.py)."""
-    requests = [row for row in old if row.type == REQUEST and row.reply_to is not None]
+    requests = [row for row in old if row.type == PromotionRequest.type and row.reply_to is not None]
     if not requests:
         return ()
     models = set(connection.execute(select(promotions.c.model).where(is_open())).scalars())

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, not_, select
 
+from registrar.events.states import UNFINISHED, TaskState
 from registrar.ledger.predicates import is_failed, is_open
 from registrar.ledger.queries.event_status import WORST_FIRST, state_of
 from registrar.ledger.queries.time_bisect import TimeBisect
@@ -20,8 +21,8 @@ State = Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead
 STATES: tuple[State, ...] = get_args(State)
 _ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 # The conditions of ix_tasks_dropped and ix_tasks_refused.
-_DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")
-_REFUSED: ColumnElement[bool] = tasks.c.state == literal_column("'refused'")
+_DROPPED: ColumnElement[bool] = tasks.c.state == literal_column(f"'{TaskState.DROPPED}'")
+_REFUSED: ColumnElement[bool] = tasks.c.state == literal_column(f"'{TaskState.REFUSED}'")
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,22 @@ def _states(connection: Connection, ids: Sequence[str]) -> Mapping[str, set[str]
     return of_each
 
 
-def _in_state(state: State | None) -> list[ColumnElement[bool]]:
+def _in_state(state: str | None) -> list[ColumnElement[bool]]:
     """Match events by the worst state of their tasks (event_status.state_of)."""
     if state is None:
         return []
-    if state == "succeeded":
-        return [not_(_has(tasks.c.state != "succeeded"))]
-    if state == "unfinished":
+    if state == TaskState.SUCCEEDED:
+        return [not_(_has(tasks.c.state != TaskState.SUCCEEDED))]
+    if state == UNFINISHED:
         return [events.c.seq.in_(select(tasks.c.event_seq).where(is_open()))]
-    which = {"dropped": _DROPPED, "refused": _REFUSED}.get(state, and_(is_failed(), tasks.c.state == state))
+    which = {TaskState.DROPPED: _DROPPED, TaskState.REFUSED: _REFUSED}.get(
+        TaskState(state), and_(is_failed(), tasks.c.state == state)
+    )
     of_it = select(tasks.c.event_seq).where(which)
-    return [events.c.seq.in_(of_it), *_without("queued", "running", *WORST_FIRST[: WORST_FIRST.index(state)])]
+    return [
+        events.c.seq.in_(of_it),
+        *_without(TaskState.QUEUED, TaskState.RUNNING, *WORST_FIRST[: WORST_FIRST.index(state)]),
+    ]
 
 
 def _without(*states: str) -> list[ColumnElement[bool]]:

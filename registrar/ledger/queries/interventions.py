@@ -12,14 +12,13 @@ from sqlalchemy import Connection, Row, and_, select, update
 
 from registrar.errors import UserError
 from registrar.events.event import Event
-from registrar.events.facts import FactType
 from registrar.events.outcome import Cause
 from registrar.events.states import TaskState
 from registrar.events.types import EventReplay, TaskDrop, TaskRetry
 from registrar.ledger.dead_letters import STATES, DeadLetter
 from registrar.ledger.deliveries import add
 from registrar.ledger.event_rows import Delivery, new_id
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER
@@ -50,7 +49,7 @@ class TaskRetried:
             "finished_at": None,
         }
         if _settle(connection, self.dead_letter, back):
-            _journal_intervention(connection, cause, FactType.TASK_RETRIED, self.dead_letter, self.reason)
+            _journal_intervention(connection, cause, EntryKind.TASK_RETRIED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
@@ -69,7 +68,7 @@ class TaskDiscarded:
         """Returns the lane, where the next task may be due. Raises TaskAlreadyRunning."""
         if self.dead_letter.state != TaskState.QUEUED:
             if _settle(connection, self.dead_letter, {"state": TaskState.DROPPED}):
-                _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
+                _journal_intervention(connection, cause, EntryKind.TASK_DROPPED, self.dead_letter, self.reason)
             return ()
         error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
         end = {"state": TaskState.DROPPED, "finished_at": cause.at, "error": error}
@@ -78,7 +77,7 @@ class TaskDiscarded:
         )
         if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
             raise TaskAlreadyRunning(f"{self.dead_letter.id} was begun in this moment")
-        _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
+        _journal_intervention(connection, cause, EntryKind.TASK_DROPPED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
@@ -89,7 +88,7 @@ def _settle(connection: Connection, dead_letter: DeadLetter, change: Mapping[str
 
 
 def _journal_intervention(
-    connection: Connection, cause: Cause, kind: str, dead_letter: DeadLetter, reason: str | None
+    connection: Connection, cause: Cause, kind: EntryKind, dead_letter: DeadLetter, reason: str | None
 ) -> None:
     told = {"task_id": dead_letter.id, "task": dead_letter.name, "of": dead_letter.event_id}
     append(connection, cause, kind, model=dead_letter.model, version=None, **told, was=dead_letter.was(), reason=reason)
@@ -115,7 +114,7 @@ class EventResent:
         delivery = Delivery(self.source, _REPLAY + cause.event_id, asked)
         add(connection, delivery, self.event, id=self.id, pins=self.pins, at=cause.at)
         sent = {"of": self.of, "became": self.id, "type": self.event.type}
-        append(connection, cause, FactType.EVENT_REPLAYED, model=None, version=None, **sent, reason=self.reason)
+        append(connection, cause, EntryKind.EVENT_RESENT, model=None, version=None, **sent, reason=self.reason)
         return (self.event.data.lane(self.id),)
 
 
