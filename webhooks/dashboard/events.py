@@ -1,6 +1,6 @@
 """/events: a search, page by page. /events/ID: an event, its tasks, and replay. /rejections: requests refused."""
 
-from typing import Any, cast, get_args
+from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
@@ -39,7 +39,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             older=_older(filters, found),
             types=sorted(VOCABULARY),
             sources=[*context.policy.sources, WEB, OURSELVES],
-            states=get_args(event_search.State),
+            states=event_search.STATES,
         )
 
     @pages.get("/events/<event_id>")
@@ -94,14 +94,14 @@ def _replay(context: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
 def _event_filter(filters: dict[str, str]) -> EventFilter:
     """Raises InvalidEvent."""
     state = filters["state"] or None
-    if state not in (None, *get_args(event_search.State)):
-        raise InvalidEvent(f"state is one of {', '.join(get_args(event_search.State))}")
+    if state not in (None, *event_search.STATES):
+        raise InvalidEvent(f"state is one of {', '.join(event_search.STATES)}")
     return EventFilter(
         source=filters["source"] or None,
         type=filters["type"] or None,
         model=filters["model"] or None,
         actor=filters["actor"] or None,
-        state=cast("event_search.State | None", state),
+        state=state,
         since=query_params.time("since"),
         until=query_params.time("until"),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from registrar.events.facts import FactType
-from registrar.events.states import UNFINISHED, TaskState
+from registrar.events.states import EventState, TaskState
 from registrar.events.types import PromotionApprove, PromotionReject
 from registrar.ledger.queries.interventions import interventions_after, resent_from
 from registrar.ledger.tables import events, tasks
@@ -71,5 +71,5 @@ def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
 def state_of(states: set[str]) -> str:
     """Return the state of an event by the states of its tasks."""
     if states & {TaskState.QUEUED, TaskState.RUNNING}:
-        return UNFINISHED
+        return EventState.UNFINISHED
     return next((state for state in WORST_FIRST if state in states), TaskState.SUCCEEDED)
