@@ -13,7 +13,7 @@ from typing import Any
 from registrar.errors import UserError
 from registrar.ledger import Connection
 from registrar.ledger.archive_rows import describe_event, event_id, parse_line
-from registrar.ledger.queries.archived_events import ArchiveLocation
+from registrar.ledger.queries.find import ArchiveLocation
 
 FORMAT = "registrar-archive-1"
 _LEVEL = 6

@@ -9,7 +9,8 @@ from datetime import timedelta
 from registrar.doctor.registry_snapshot import ModelSnapshot, created_at, snapshot_all_versions
 from registrar.http.mlflow_server import MlflowServer
 from registrar.ledger import Connection
-from registrar.ledger.holders import ARCHIVED, HoldingRow, holdings_by_model
+from registrar.ledger.holders import ARCHIVED
+from registrar.ledger.queries.models import HoldingRow, holdings_by_model
 from registrar.ledger.version_state import recorded_creation
 
 CLOCK_SKEW = timedelta(minutes=5)  # MLflow's clock may be so far ahead of the ledger's

@@ -17,8 +17,9 @@ from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation, snaps
 from registrar.http.mlflow_server import MlflowServer
 from registrar.http.probe import Silence
 from registrar.ledger.disputes import disputed
-from registrar.ledger.holders import models_held, stages_ever_held
+from registrar.ledger.holders import models_held
 from registrar.ledger.open_records import Open, open_records
+from registrar.ledger.queries.models import stages_ever_held
 from registrar.ledger.queries.queue import has_begun_task
 
 AT_ONCE = 8  # questions; MLflow answers others meanwhile

@@ -1,7 +1,6 @@
 """Holdings: which version held which stage or alias, from when to when, by which event."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -201,35 +200,6 @@ def held_now(connection: Connection, model: str, kind: str) -> list[Holder]:
     """Return the holders of each stage, or of each alias; of several versions in a stage, the latest comes last."""
     query = select(holders.c.key, holders.c.version).where(_open(model, kind)).order_by(holders.c.seq)
     return [Holder(*row) for row in connection.execute(query)]
-
-
-@dataclass(frozen=True)
-class HoldingRow:
-    """A holding. until None: it goes on."""
-
-    kind: str
-    key: str
-    version: int
-    since: datetime
-    until: datetime | None
-
-
-def holdings_by_model(connection: Connection) -> Iterator[tuple[str, Sequence[HoldingRow]]]:
-    """Yield all holdings there ever were: models by name, holdings in the order in which they began."""
-    columns = [holders.c[name] for name in HoldingRow.__dataclass_fields__]
-    models = connection.execute(select(holders.c.model).distinct().order_by(holders.c.model)).scalars().all()
-    for model in models:
-        rows = connection.execute(select(*columns).where(holders.c.model == model).order_by(holders.c.seq))
-        yield model, [HoldingRow(*row) for row in rows]
-
-
-def stages_ever_held(connection: Connection) -> dict[str, frozenset[str]]:
-    """Return the stages that ever had a holder, by model, without Archived."""
-    stages: defaultdict[str, set[str]] = defaultdict(set)
-    query = select(holders.c.model, holders.c.key).where(holders.c.kind == "stage", holders.c.key != ARCHIVED)
-    for model, stage in connection.execute(query.distinct()):
-        stages[model].add(stage)
-    return {model: frozenset(names) for model, names in stages.items()}
 
 
 def models_held(connection: Connection) -> list[str]:

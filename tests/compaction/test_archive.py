@@ -16,11 +16,11 @@ from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.deployments import DeploymentRequested
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archivable import ASKED, FAILED, HISTORY, OPEN
-from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.interventions import TaskDiscarded
+from registrar.ledger.queries.find import place
 from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
 

@@ -17,7 +17,7 @@ from registrar.http.probe import Answer, Silence
 from registrar.ledger import Connection
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
-from registrar.ledger.queries.archived_events import ever_accepted
+from registrar.ledger.queries.find import ever_accepted
 from registrar.text.wording import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4

@@ -7,7 +7,7 @@ docs/how-to/audit.md is for auditors.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,6 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, sel
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, journal
 
 # The `previous` of the first entry.
@@ -140,25 +139,6 @@ def _chain(
     connection.execute(
         insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})
     )
-
-
-def entries(
-    connection: Connection,
-    *,
-    model: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    after: int = 0,
-    limit: int | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Oldest first, a few at a time; `at` as text. until: not including it; after: a seq. Nothing is checked."""
-    within = TimeBisect(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
-    query = select(journal).where(*within).order_by(journal.c.seq).limit(limit)
-    if model is not None:
-        query = query.where(journal.c.model == model)
-    for row in connection.execute(query.execution_options(yield_per=1000)):
-        entry = dict(zip(COLUMNS, row, strict=True))
-        yield entry | {"at": iso(entry["at"])}
 
 
 def event_digest(event: Mapping[str, Any]) -> str:

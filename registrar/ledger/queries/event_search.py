@@ -30,7 +30,10 @@ _HAS_STATE: Mapping[str, ColumnElement[bool]] = {
 
 @dataclass(frozen=True)
 class EventFilter:
-    """None: any. actor: an id, such as ada or source:ci. state: one of STATES. since, until: when it was accepted; until: before that."""
+    """None: any. actor: an id, such as ada or source:ci. state: one of STATES.
+
+    since, until: accepted in [since, until).
+    """
 
     source: str | None = None
     type: str | None = None
