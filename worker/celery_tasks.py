@@ -15,8 +15,8 @@ from registrar.events.facts import FactType
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger.interventions import TaskAlreadyRunning
 from registrar.ledger.promotions import PromotionStateChanged
-from registrar.ledger.queries.interventions import TaskAlreadyRunning
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds, load
 from worker import dispatcher, metrics, observability, retry

@@ -9,17 +9,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from sqlalchemy import Connection
-
 from registrar.events.event import Actor, Event
 from registrar.events.types import Data, ModelPrune, ModelReview, RegistryReconcile
-from registrar.ledger import Ledger
+from registrar.ledger import Connection, Ledger
 from registrar.ledger.deployments import under_way
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import models_held
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
-from registrar.ledger.reviews import reviews
+from registrar.ledger.queries.reviews import reviews
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES

@@ -14,7 +14,7 @@ from registrar.compaction.writer import Written
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archived_events import place
+from registrar.ledger.queries.find import place
 from registrar.policy.duration import PATTERN, length
 from registrar.queries.query_service import Unknown
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from registrar.ledger import approval_snapshot, dead_letters, deployments, promotions, rejections
+from registrar.ledger import Connection, dead_letters, deployments, promotions, rejections
 from registrar.ledger.disputes import Dispute, dispute, disputes
 from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
@@ -140,7 +138,7 @@ def read_promotion(connection: Connection, policy: Policy, promotion: Promotion,
     return {
         "view": promotion_view(policy, connection, promotion, at=at),
         "votes": promotion_record.votes_on(connection, promotion.id),
-        "shown": approval_snapshot.load_approval_snapshot(connection, promotion),
+        "shown": promotion_record.load_approval_snapshot(connection, promotion),
         "bound": bound(policy, connection, str(promotion.evidence.get("policy_digest"))),
         "became": load_results(connection, row).get(promotion.id, PromotionResult()),
         "recreated_at": of_deleted(connection, row).get(promotion.id),

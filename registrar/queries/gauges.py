@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.deployments import Deployment
 from registrar.ledger.heartbeats import Heartbeat, all_known
 from registrar.ledger.promotions import Promotion, still_open

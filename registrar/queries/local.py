@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from registrar.events.types import STAGES
-from registrar.ledger import Ledger, rejections
+from registrar.ledger import Connection, Ledger, rejections
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.engine import now
-from registrar.ledger.journal.append import entries
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import event_status, models, promotion_record
-from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.dead_letter_detail import story
 from registrar.ledger.queries.event_search import EventFilter, search
+from registrar.ledger.queries.event_status import dead_letter_detail
+from registrar.ledger.queries.find import place
 from registrar.ledger.queries.holdings import ALL, HistoryFilter, history
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
@@ -138,7 +136,7 @@ class LocalQueries:
 
     def dead_one(self, task_id: str) -> Row:
         with self.ledger.read() as connection:
-            found = story(connection, task_id) if _is_text(task_id) else None
+            found = dead_letter_detail(connection, task_id) if _is_text(task_id) else None
         if found is None:
             raise Unknown(
                 f"the ledger has no task {_printable(task_id)}; `registrar dead list` lists what failed for good"

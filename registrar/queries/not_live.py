@@ -1,7 +1,6 @@
 """Versions that hold a target and never went live there: the last deployment failed, or was never confirmed."""
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.deployments import IN_VAIN, Deployment, of_holders
 from registrar.policy import Policy
 

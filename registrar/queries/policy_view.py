@@ -7,8 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.policy_texts import find
 from registrar.policy import Policy
 from registrar.policy.base_model import most_specific

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.heartbeats import CONFIG, KEYS, PARTS, Heartbeat, all_known, mismatches, time_of
 from registrar.ledger.tasks import LEASE_SECONDS
 

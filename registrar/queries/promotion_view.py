@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
+from registrar.events.states import PromotionState
+from registrar.ledger import Connection
 from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.votes import approvals
@@ -38,7 +38,11 @@ class PromotionView:
 
     def waits_for(self, actor_id: str) -> bool:
         """Return whether this person's approval would count."""
-        asked = self.voting and self.promotion.state == "awaiting_approval" and not (self.stale or self.dispute)
+        asked = (
+            self.voting
+            and self.promotion.state == PromotionState.AWAITING_APPROVAL
+            and not (self.stale or self.dispute)
+        )
         rules = self.voting.rules if self.voting and asked else ()
         return any(voter.id == actor_id for rule in rules for voter in rule.may)
 
@@ -48,7 +52,9 @@ def promotion_views(
 ) -> list[PromotionView]:
     """Return views, those that wait for people first, and of these the one that waits longest."""
     found = [promotion_view(policy, connection, one, at=at) for one in open_]
-    return sorted(found, key=lambda each: (each.promotion.state != "awaiting_approval", each.promotion.asked_at))
+    return sorted(
+        found, key=lambda each: (each.promotion.state != PromotionState.AWAITING_APPROVAL, each.promotion.asked_at)
+    )
 
 
 def promotion_view(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> PromotionView:
@@ -71,5 +77,5 @@ def _dispute(connection: Connection, promotion: Promotion) -> Dispute | None:
 
 def _stale(policy: Policy, promotion: Promotion) -> bool:
     """A promotion in the state `waiting` is never stale: its gates are evaluated again when its time comes."""
-    bound = promotion.state in ("awaiting_approval", "approved")
+    bound = promotion.state in (PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
     return bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)

@@ -8,18 +8,19 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from registrar.compaction import archive_file, run, writer
-from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, from_json
-from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
-from registrar.compaction.lock import AlreadyArchiving, exclusive_run
-from registrar.ledger import dead_letters, tables
+from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
+from registrar.ledger import archives, dead_letters, tables
+from registrar.ledger.archive_rows import from_json
+from registrar.ledger.archives import AlreadyArchiving, exclusive_run
 from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.deployments import DeploymentRequested
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.interventions import TaskDiscarded
+from registrar.ledger.queries.archivable import ASKED, FAILED, HISTORY, OPEN
+from registrar.ledger.queries.find import place
 from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
 
@@ -166,7 +167,7 @@ def test_an_archived_event_is_told_as_it_was(past):
         (writer, "digest", 1),
         (writer, "_delete", 1),
         (writer, "_delete", 2),
-        (writer, "_update_archive", 2),
+        (archives, "finish_archive", 1),
     ],
     ids=["before the file", "after the file", "before deleting", "half deleted", "all deleted"],
 )

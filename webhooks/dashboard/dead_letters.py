@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from registrar.ledger.dead_letters import DeadLetter, list_dead_letters
-from registrar.ledger.queries.dead_letter_detail import story
+from registrar.ledger.queries.event_status import dead_letter_detail
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
@@ -67,7 +67,7 @@ def _settle(context: DashboardContext, type_: str, task_id: str) -> Response:
 def _load_dead_letter(context: DashboardContext, task_id: str) -> dict[str, Any]:
     """Raises NotFound."""
     with context.ledger.read() as connection:
-        letter = story(connection, task_id) if readable(task_id) else None
+        letter = dead_letter_detail(connection, task_id) if readable(task_id) else None
     if letter is None:
         raise NotFound(f"there is no task {clean(task_id)}")
     return letter

@@ -9,8 +9,8 @@ from registrar.events.types import VOCABULARY
 from registrar.ledger import rejections as rejection_rows
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_context, event_search, event_status
-from registrar.ledger.queries.archived_events import place
 from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.find import place
 from registrar.policy.document import OURSELVES, WEB
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable

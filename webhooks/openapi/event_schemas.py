@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from registrar.events.states import TaskState
-from registrar.ledger.queries.event_search import State as EventState
+from registrar.events.states import EventState, TaskState
 from webhooks.openapi.schemas import Next, Shape
 
 

@@ -9,8 +9,8 @@ from registrar.events.outcome import FollowUp, Outcome
 from registrar.events.types import TaskDrop
 from registrar.ledger import dead_letters, tasks
 from registrar.ledger.dead_letters import DeadLetter
+from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionStateChanged
-from registrar.ledger.queries.interventions import TaskDiscarded
 from worker import dead_letter_tasks
 from worker.notifications import routing
 from worker.promotions import deployment_gate_response

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from registrar.config.encryption import REPLY, DecryptionError, Encryptor
 from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.types import PromotionRequest
 from registrar.ledger import Ledger
-from registrar.ledger.pending_gate_requests import REQUEST, TASK, GateRequestReceived, answered, unanswered
+from registrar.ledger.pending_gate_requests import GateRequestReceived, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 
@@ -25,7 +26,7 @@ class _Verdict:
 
 def is_awaited(task: Task, encryptor: Encryptor) -> bool:
     """Return whether the event's sender waits for the promotion's end: its address names the waiting environment."""
-    if task.reply_to is None or task.event_type != REQUEST:
+    if task.reply_to is None or task.event_type != PromotionRequest.type:
         return False
     try:
         return "environment" in encryptor.decrypt(task.reply_to, audience=REPLY)
@@ -70,7 +71,12 @@ def _find_verdicts(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> 
         target = fact.details.get("target") or fact.details.get("stage")
         if fact.model is not None and fact.version is not None and target and (state_ := _gate_state(fact)):
             yield _Verdict((fact.model, fact.version, str(target)), state_, fact.text)
-    if state != "succeeded" and task.args and task.name in (TASK, "worker.transition") and not _is_open(ledger, task):
+    if (
+        state != "succeeded"
+        and task.args
+        and task.name in (PromotionRequest.task, "worker.transition")
+        and not _is_open(ledger, task)
+    ):
         yield _Verdict(_step_of(task), "rejected", outcome.summary)
 
 
@@ -97,7 +103,7 @@ def _is_open(ledger: Ledger, task: Task) -> bool:
 
 
 def _is_first(task: Task, encryptor: Encryptor) -> bool:
-    return task.name == TASK and task.first and is_awaited(task, encryptor)
+    return task.name == PromotionRequest.task and task.first and is_awaited(task, encryptor)
 
 
 def _is_answered(ledger: Ledger, asked: GateRequestReceived) -> bool:

@@ -8,17 +8,16 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import Connection
-
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
 from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation
 from registrar.doctor.target_differences import differences
 from registrar.http.mlflow_server import API, MlflowServer
 from registrar.http.probe import Answer, Silence
+from registrar.ledger import Connection
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
-from registrar.ledger.queries.archived_events import ever_accepted
+from registrar.ledger.queries.find import ever_accepted
 from registrar.text.wording import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4

@@ -7,15 +7,15 @@ docs/how-to/audit.md is for auditors.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, select, text, true
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, journal
 
 # The `previous` of the first entry.
@@ -23,8 +23,35 @@ GENESIS = "0" * 64
 # Columns of an exported entry; all but the last three are also in the body, beside `said`.
 COLUMNS = tuple(column.name for column in journal.columns)
 TOLD = COLUMNS[: COLUMNS.index("body")]
-CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
 _APPENDING = 0x4A6F_7572  # any constant: the key of PostgreSQL's advisory lock while appending
+
+
+class EntryKind(StrEnum):
+    """The kinds of journal entries. Those about a promotion begin with "promotion." (rebuild.py)."""
+
+    HELD = "held"
+    RELEASED = "released"
+    PROMOTION_OPENED = "promotion.opened"
+    PROMOTION_REEVALUATED = "promotion.judged"
+    PROMOTION_REMINDED = "promotion.told"
+    PROMOTION_DECIDED = "promotion.decided"
+    VOTE = "vote"
+    VERSION_SEEN = "version.seen"
+    VERSION_STATE = "version.state"
+    DEPLOYMENT_REQUESTED = "deployment.requested"
+    DEPLOYMENT_ENDED = "deployment.ended"
+    CHANGED_BY_HAND = "registry.changed_by_hand"
+    DRIFT_REVERTED = "registry.put_back"
+    DISPUTED = "record.disputed"
+    SETTLED = "record.settled"
+    TASK_RETRIED = "task.retried"
+    TASK_DROPPED = "task.dropped"
+    EVENT_RESENT = "event.replayed"
+    POLICY_USED = "policy.used"
+    TOKEN_CREATED = "token.created"  # noqa: S105 (no password)
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
+
 
 _LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
 # Fields of an event that are in no column of an entry; the entry has a digest of them.
@@ -38,7 +65,7 @@ _EVENT_AND_LAST = _EVENT.select_from(events.outerjoin(_LAST, true()))
 def append(
     connection: Connection,
     cause: Cause,
-    kind: str,
+    kind: EntryKind,
     /,
     *,
     model: str | None = None,
@@ -55,7 +82,7 @@ def append(
     found = connection.execute(_EVENT_AND_LAST.where(events.c.id == cause.event_id)).one()
     entry = {
         "at": cause.at,
-        "kind": kind,
+        "kind": kind.value,
         "model": found.model if model is None else model,
         "version": version,
         "event_id": cause.event_id,
@@ -69,13 +96,13 @@ def append(
     _chain(connection, entry, more, found.seq, found.hash)
 
 
-def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /, **said: Any) -> None:
+def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryKind, /, **said: Any) -> None:
     """Append an entry about a command on the ledger's machine, which has no event."""
     _take_turns(connection)
     last = connection.execute(select(_LAST)).one_or_none()
     entry = {
         "at": at,
-        "kind": kind,
+        "kind": kind.value,
         "model": None,
         "version": None,
         "event_id": "",
@@ -88,7 +115,7 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /
     _chain(connection, entry, {"said": said}, *(last or (0, None)))
 
 
-def written(table: Table, kind: str) -> ColumnElement[int]:
+def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
     """When a row of a table was written, as the number of the entry of that kind that tells of it: rows are in this
     order whatever the clocks of their workers said. 0: before there was a journal.
 
@@ -112,25 +139,6 @@ def _chain(
     connection.execute(
         insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})
     )
-
-
-def entries(
-    connection: Connection,
-    *,
-    model: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    after: int = 0,
-    limit: int | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Oldest first, a few at a time; `at` as text. until: not including it; after: a seq. Nothing is checked."""
-    within = TimeBisect(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
-    query = select(journal).where(*within).order_by(journal.c.seq).limit(limit)
-    if model is not None:
-        query = query.where(journal.c.model == model)
-    for row in connection.execute(query.execution_options(yield_per=1000)):
-        entry = dict(zip(COLUMNS, row, strict=True))
-        yield entry | {"at": iso(entry["at"])}
 
 
 def event_digest(event: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from registrar.ledger.journal.append import CARRIED_OVER
+from registrar.ledger.journal.append import EntryKind
 
 EVENTS = "events"
 PLACE = "place of "  # begins the name of such rows, before the table's
@@ -54,10 +54,10 @@ def context_rows(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Said]
         yield EVENTS, {"id": entry["event_id"], **{name: entry[name] for name in _EVENT}, **digest}
     told = entry["said"]
     match entry["kind"]:
-        case "held":
+        case EntryKind.HELD:
             yield from order.place("holders", {**entry, **told, "kind": told["kind"], "since": entry["at"]})
-        case "version.state":
+        case EntryKind.VERSION_STATE:
             yield from order.place("version_states", {**entry, **told})
-        case kind if kind == CARRIED_OVER:
+        case EntryKind.CARRIED_OVER:
             order.carry(told["table"], told["row"])
             list(order.place(told["table"], told["row"]))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, case, select, tuple_
 
 from registrar.ledger import tables
 from registrar.ledger.journal import entry_context
-from registrar.ledger.journal.append import CARRIED_OVER, event_digest
+from registrar.ledger.journal.append import EntryKind, event_digest
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.rebuild import COLUMNS, KEYS, Row
 from registrar.ledger.tokens import fingerprint
@@ -56,7 +56,7 @@ def _events(connection: Connection) -> Iterator[Row]:
         who = {name: row[f"journal_{name}"] for name in ("actor", "actor_name")}
         if row["id"] is not None:
             # The actor of what was carried over is the row's.
-            carried = {"actor": who["actor"]} if row["journal_kind"] == CARRIED_OVER else {}
+            carried = {"actor": who["actor"]} if row["journal_kind"] == EntryKind.CARRIED_OVER else {}
             yield Row("events", _compared("events", row) | carried, 0)
         elif (id_ := row["archived_event_id"]) is not None:
             about = {"event_type": row["archived_type"], "source": row["archived_source"]}

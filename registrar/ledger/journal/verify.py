@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from registrar.ledger.journal.append import canonical, entries
+from registrar.ledger.journal.append import canonical
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.entry_context import EVENTS, PLACE, EntryOrder
 from registrar.ledger.journal.rebuild import KEYS, Row, replay
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.journal.table_rows import Completed, rows
 
 _MOST = 20  # differences that are listed

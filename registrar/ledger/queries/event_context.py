@@ -9,13 +9,18 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from registrar.events.states import DeploymentState
-from registrar.ledger.disputes import DISPUTED, SETTLED
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.chain import Head
-from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
 from registrar.ledger.tables import events, journal, promotions
 from registrar.ledger.version_state import Key
 
 MOST = 100
+# Of kinds that name no person: the authors of others are those of their events.
+_AUTHORS: Mapping[str, str] = {
+    EntryKind.CHANGED_BY_HAND: "by hand",
+    EntryKind.DRIFT_REVERTED: "Registrar",
+    EntryKind.DISPUTED: "Registrar",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Entry:
     @property
     def by(self) -> str:
         """The author, for people. A change by hand has no known author: not that of the event that found it."""
-        return {CHANGED: "by hand", PUT_BACK: "Registrar", DISPUTED: "Registrar"}.get(self.kind, self.actor_name)
+        return _AUTHORS.get(self.kind, self.actor_name)
 
     def __str__(self) -> str:
         about = f"{self.model} version {self.version}" if self.version is not None else str(self.model or "")
@@ -112,23 +117,25 @@ def _state(about: str, said: Mapping[str, Any]) -> str:
 
 
 _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
-    "held": lambda about, said: f"{about} holds {_place(said)}",
-    "released": lambda about, said: f"{about} holds {_place(said)} no more{_because(said.get('because'))}",
-    "promotion.opened": lambda about, said: f"{about} was asked for {said.get('target')} ({said.get('state')})",
-    "promotion.judged": lambda about, said: f"the promotion of {about} is {said.get('state')}",
-    "promotion.decided": lambda about, said: (
+    EntryKind.HELD: lambda about, said: f"{about} holds {_place(said)}",
+    EntryKind.RELEASED: lambda about, said: f"{about} holds {_place(said)} no more{_because(said.get('because'))}",
+    EntryKind.PROMOTION_OPENED: lambda about, said: f"{about} was asked for {said.get('target')} ({said.get('state')})",
+    EntryKind.PROMOTION_REEVALUATED: lambda about, said: f"the promotion of {about} is {said.get('state')}",
+    EntryKind.PROMOTION_DECIDED: lambda about, said: (
         f"the promotion of {about} is {said.get('state')}{_because(said.get('reason'))}"
     ),
-    "vote": _vote,
-    "deployment.requested": lambda about, said: f"{about} is to be deployed to {said.get('target')}",
-    "token.created": lambda _, said: f"the API token {said.get('name')} was made, as {said.get('role')}",
-    "token.revoked": lambda _, said: f"the API token {said.get('name')} was revoked",
-    "deployment.ended": lambda about, said: f"the deployment of {about} {_ENDED.get(said.get('state', ''), 'ended')}",
-    "version.state": _state,
-    CHANGED: lambda about, said: str(said.get("text")),
-    PUT_BACK: lambda about, said: str(said.get("text")),
-    DISPUTED: lambda about, said: f"{about} is in dispute{_because(said.get('why'))}",
-    SETTLED: lambda about, said: f"the dispute about {about} is settled{_because(said.get('how'))}",
+    EntryKind.VOTE: _vote,
+    EntryKind.DEPLOYMENT_REQUESTED: lambda about, said: f"{about} is to be deployed to {said.get('target')}",
+    EntryKind.TOKEN_CREATED: lambda _, said: f"the API token {said.get('name')} was made, as {said.get('role')}",
+    EntryKind.TOKEN_REVOKED: lambda _, said: f"the API token {said.get('name')} was revoked",
+    EntryKind.DEPLOYMENT_ENDED: lambda about, said: (
+        f"the deployment of {about} {_ENDED.get(said.get('state', ''), 'ended')}"
+    ),
+    EntryKind.VERSION_STATE: _state,
+    EntryKind.CHANGED_BY_HAND: lambda about, said: str(said.get("text")),
+    EntryKind.DRIFT_REVERTED: lambda about, said: str(said.get("text")),
+    EntryKind.DISPUTED: lambda about, said: f"{about} is in dispute{_because(said.get('why'))}",
+    EntryKind.SETTLED: lambda about, said: f"the dispute about {about} is settled{_because(said.get('how'))}",
 }
 
 

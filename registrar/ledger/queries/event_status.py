@@ -1,4 +1,4 @@
-"""The status of an event: its tasks in order, their outcomes, later interventions."""
+"""The status of an event: its tasks in order, their outcomes, later interventions; and a dead letter with its event."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from registrar.events.facts import FactType
-from registrar.events.states import UNFINISHED, TaskState
+from registrar.events.states import EventState, TaskState
 from registrar.events.types import PromotionApprove, PromotionReject
+from registrar.ledger.dead_letters import explain_no_drop, explain_no_retry, get_dead_letter
 from registrar.ledger.queries.interventions import interventions_after, resent_from
 from registrar.ledger.tables import events, tasks
 
@@ -71,5 +72,17 @@ def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
 def state_of(states: set[str]) -> str:
     """Return the state of an event by the states of its tasks."""
     if states & {TaskState.QUEUED, TaskState.RUNNING}:
-        return UNFINISHED
+        return EventState.UNFINISHED
     return next((state for state in WORST_FIRST if state in states), TaskState.SUCCEEDED)
+
+
+def dead_letter_detail(connection: Connection, task_id: str) -> dict[str, Any] | None:
+    """Return a task in any state with its event, JSON-able except datetimes; None: there is none.
+
+    no_retry, no_drop: why it can't be tried again or dropped; null: it can.
+    """
+    letter = get_dead_letter(connection, task_id)
+    if letter is None:
+        return None
+    reasons = {"no_retry": explain_no_retry(connection, letter), "no_drop": explain_no_drop(letter)}
+    return {**letter.to_json(), **reasons, "event": event(connection, letter.event_id)}

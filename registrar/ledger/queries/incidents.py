@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, not_, or_, select
 
-from registrar.ledger.disputes import DISPUTED, SETTLED
-from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
+from registrar.events.states import DeploymentState, PromotionState
+from registrar.ledger.holders import ARCHIVED
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.queries.event_context import Entry, columns, parse_entry
 from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import journal
@@ -16,17 +17,19 @@ from registrar.ledger.version_state import Key
 # Entries, some 2,000 events of a model: a long journal must not make its page slow. `registrar audit export` has all.
 _LOOKED_AT = 20_000
 # Pieces of the canonical JSON that an entry's body is.
-_SUPERSEDED = '"state":"superseded"'
-_WENT_ON = ('"state":"approved"', '"state":"promoted"')
+_SUPERSEDED = f'"state":"{DeploymentState.SUPERSEDED}"'
+_WENT_ON = tuple(f'"state":"{state}"' for state in (PromotionState.APPROVED, PromotionState.PROMOTED))
 _BY_A_MOVE = '"because":null'  # no move, such as the deletion of the model, has a reason
-_ARCHIVED = '"key":"Archived"'  # holds any number of versions
+_ARCHIVED = f'"key":"{ARCHIVED}"'  # holds any number of versions
 _IS_INCIDENT = or_(
-    journal.c.kind.in_((CHANGED, PUT_BACK, DISPUTED, SETTLED)),
-    and_(journal.c.kind == "released", *(not_(journal.c.body.contains(said)) for said in (_BY_A_MOVE, _ARCHIVED))),
-    and_(journal.c.kind == "version.state", journal.c.body.contains(f'"key":"{Key.QUARANTINED.value}"')),
-    and_(journal.c.kind == "deployment.ended", not_(journal.c.body.contains(_SUPERSEDED))),
-    and_(journal.c.kind == "promotion.decided", *(not_(journal.c.body.contains(state)) for state in _WENT_ON)),
-    and_(journal.c.kind == "vote", journal.c.body.contains('"counted":false')),
+    journal.c.kind.in_((EntryKind.CHANGED_BY_HAND, EntryKind.DRIFT_REVERTED, EntryKind.DISPUTED, EntryKind.SETTLED)),
+    and_(
+        journal.c.kind == EntryKind.RELEASED, *(not_(journal.c.body.contains(said)) for said in (_BY_A_MOVE, _ARCHIVED))
+    ),
+    and_(journal.c.kind == EntryKind.VERSION_STATE, journal.c.body.contains(f'"key":"{Key.QUARANTINED.value}"')),
+    and_(journal.c.kind == EntryKind.DEPLOYMENT_ENDED, not_(journal.c.body.contains(_SUPERSEDED))),
+    and_(journal.c.kind == EntryKind.PROMOTION_DECIDED, *(not_(journal.c.body.contains(state)) for state in _WENT_ON)),
+    and_(journal.c.kind == EntryKind.VOTE, journal.c.body.contains('"counted":false')),
 )
 
 

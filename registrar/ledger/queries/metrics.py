@@ -8,8 +8,8 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from registrar.events.states import PromotionState
 from registrar.ledger.dead_letters import ABOUT
-from registrar.ledger.open_records import ARCHIVED
-from registrar.ledger.predicates import QUEUED, RUNNING, is_failed, is_open
+from registrar.ledger.holders import ARCHIVED
+from registrar.ledger.predicates import DEAD, QUEUED, RUNNING, is_failed, is_open
 from registrar.ledger.promotions import is_open as is_undecided
 from registrar.ledger.stage_snapshots import last_snapshot
 from registrar.ledger.tables import holders, promotions, tasks
@@ -24,6 +24,14 @@ class Queue:
     due: int
     retried: int
     oldest_due: datetime | None
+
+
+@dataclass(frozen=True)
+class RetriedTask:
+    """A queued task whose last attempt failed."""
+
+    name: str
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,20 @@ def dead(connection: Connection) -> Sequence[DeadLetterCount]:
     what = (tasks.c.name, tasks.c.state)
     query = select(*what, func.count(), func.min(tasks.c.finished_at)).where(is_failed(), tasks.c.name.not_in(ABOUT))
     return [DeadLetterCount(*row) for row in connection.execute(query.group_by(*what))]
+
+
+def retried_example(connection: Connection) -> RetriedTask | None:
+    """Return any one of the tasks that `queue` counts as retried."""
+    query = select(tasks.c.name, tasks.c.error).where(is_open(), tasks.c.state == QUEUED, tasks.c.attempts > 0)
+    row = connection.execute(query.limit(1)).one_or_none()
+    return RetriedTask(*row) if row else None
+
+
+def dead_tasks(connection: Connection) -> tuple[int, datetime | None]:
+    """Return the number of dead tasks, of any name, and when the last one died."""
+    query = select(func.count(), func.max(tasks.c.finished_at)).where(is_failed(), tasks.c.state == DEAD)
+    count, last = connection.execute(query).one()
+    return count, last
 
 
 def undecided(connection: Connection) -> Sequence[OpenPromotion]:

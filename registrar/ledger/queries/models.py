@@ -1,12 +1,15 @@
 """The registered models in the record: holders and open promotions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
 from registrar.events.states import TaskState
+from registrar.ledger.holders import ARCHIVED
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
 
@@ -82,3 +85,32 @@ def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int
 def _last_event_at(connection: Connection, model: str) -> Any:
     newest = select(events.c.accepted_at).where(events.c.model == model).order_by(events.c.seq.desc()).limit(1)
     return connection.execute(newest).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class HoldingRow:
+    """A holding. until None: it goes on."""
+
+    kind: str
+    key: str
+    version: int
+    since: datetime
+    until: datetime | None
+
+
+def holdings_by_model(connection: Connection) -> Iterator[tuple[str, Sequence[HoldingRow]]]:
+    """Yield all holdings there ever were: models by name, holdings in the order in which they began."""
+    columns = [holders.c[name] for name in HoldingRow.__dataclass_fields__]
+    models = connection.execute(select(holders.c.model).distinct().order_by(holders.c.model)).scalars().all()
+    for model in models:
+        rows = connection.execute(select(*columns).where(holders.c.model == model).order_by(holders.c.seq))
+        yield model, [HoldingRow(*row) for row in rows]
+
+
+def stages_ever_held(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return the stages that ever had a holder, by model, without Archived."""
+    stages: defaultdict[str, set[str]] = defaultdict(set)
+    query = select(holders.c.model, holders.c.key).where(holders.c.kind == "stage", holders.c.key != ARCHIVED)
+    for model, stage in connection.execute(query.distinct()):
+        stages[model].add(stage)
+    return {model: frozenset(names) for model, names in stages.items()}

@@ -32,7 +32,7 @@ class PromotionResult:
             return "quarantined"
         if self.deployment and self.deployment.state in IN_VAIN:
             return f"deployment_{self.deployment.state}"
-        return "promoted"
+        return PromotionState.PROMOTED
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, tuple_
+from sqlalchemy import Connection, Select, and_, func, or_, select, tuple_
 
 from registrar.events.states import TaskState
 from registrar.ledger import promotions
@@ -44,6 +44,13 @@ def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:
     is_first = tasks.c.seq == first_of_lane(first, and_(is_open(first), first.c.state == QUEUED))
     query = select(tasks.c.id).where(tasks.c.id.in_(ids), tasks.c.state == QUEUED, is_first)
     return set(connection.execute(query).scalars())
+
+
+def has_begun_task(connection: Connection, model: str) -> bool:
+    """Return whether an open task of a model's lane is running, or was begun and is tried again."""
+    begun = or_(tasks.c.state == RUNNING, tasks.c.attempts > 0)
+    query = select(tasks.c.seq).where(tasks.c.lane == f"model:{model}", is_open(), begun).limit(1)
+    return connection.execute(query).first() is not None
 
 
 _TASK = ("id", "name", "state", "lane", "attempts", "error", "not_before", "created_at", "event_id", "seq")

@@ -8,6 +8,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from registrar.events.states import DeploymentState, PromotionState
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.stream import StreamedEntry
 from registrar.policy import Policy
 from registrar.policy.document import NONE, policy_of
@@ -155,13 +156,13 @@ class JournalMetrics:
                 self._back.labels(*labels).observe(_seconds(entry.accepted_at or entry.at, entry.at))
 
     _HANDLERS: dict[str, Callable[["JournalMetrics", StreamedEntry], None]] = {
-        "promotion.opened": _opened,
-        "promotion.judged": _judged,
-        "promotion.decided": _ended,
-        "vote": _count_vote,
-        "deployment.requested": _deploy,
-        "deployment.ended": _deployed,
-        "held": _holds,
+        EntryKind.PROMOTION_OPENED: _opened,
+        EntryKind.PROMOTION_REEVALUATED: _judged,
+        EntryKind.PROMOTION_DECIDED: _ended,
+        EntryKind.VOTE: _count_vote,
+        EntryKind.DEPLOYMENT_REQUESTED: _deploy,
+        EntryKind.DEPLOYMENT_ENDED: _deployed,
+        EntryKind.HELD: _holds,
     }
 
     def _labels(self, entry: StreamedEntry) -> tuple[str, str]:
