@@ -19,7 +19,7 @@ from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
 from registrar.telemetry.observability_settings import ObservabilitySettings
-from worker import metrics, shutdown
+from worker import observability, shutdown
 from worker.celery_tasks import install, release_task
 from worker.context import WorkerContext
 from worker.downloads import CONCURRENCY
@@ -43,7 +43,7 @@ def main() -> None:
         heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
         track_worker_loop(worker_context.app, heartbeat.loop)
         if at := settings.watching.worker_metrics:
-            stack.enter_context(MetricsServer(at, partial(metrics.text, heartbeat.loop)))
+            stack.enter_context(MetricsServer(at, partial(observability.metrics_text, heartbeat.loop)))
 
         def exit_process() -> None:
             stack.close()
@@ -51,7 +51,7 @@ def main() -> None:
 
         shutdown.on_shutdown(
             worker_context.app,
-            lambda: worker_context.closing.begin(partial(release_task, worker_context), exit_process),
+            lambda: worker_context.shutdown.begin(partial(release_task, worker_context), exit_process),
         )
         worker_context.app.start(_arguments(settings.watching))
 

@@ -17,7 +17,7 @@ from registrar.policy import Policy
 from registrar.telemetry import redaction
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
-from worker import metrics
+from worker import observability
 from worker.heartbeat import WorkerHeartbeat, tracking_scheduler
 
 SWEEP_SECONDS = 2.0
@@ -56,7 +56,7 @@ def main() -> None:
     with ExitStack() as stack:
         heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "beat", Digests.of(settings)))
         if at := settings.watching.beat_metrics:
-            stack.enter_context(MetricsServer(at, partial(metrics.turns, heartbeat.loop)))
+            stack.enter_context(MetricsServer(at, partial(observability.loop_metrics, heartbeat.loop)))
         app.conf.beat_scheduler = tracking_scheduler(heartbeat.loop)
         # The schedule is intervals only, so it needs no file, which a crash could damage.
         quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is not JSON

@@ -74,7 +74,7 @@ def moved(harness, mlflow_address, request) -> str:
 def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(harness, moved, calls, monkeypatch):
     monkeypatch.setattr(stage_occupancy, "APART", 0)
     calls.clear()
-    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
+    look = PlanContext(harness.registry, harness.context.policy, harness.ledger, now())
     assert "version 5 is archived" in " ".join(plan(look, moved, 6, "Production").lines)
     assert 0 < calls.count(SEARCH) <= 2
     assert not WHOLE & set(calls)

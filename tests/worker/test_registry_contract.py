@@ -15,17 +15,10 @@ from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model, write_over
 from worker.registry import files
 from worker.registry import versions as searches
+from worker.registry.entities import ModelSource
 from worker.registry.errors import SETTLE_SECONDS
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import (
-    AmbiguousError,
-    ModelSource,
-    NotFound,
-    PermanentError,
-    Refused,
-    Registry,
-    RetryableError,
-)
+from worker.registry.protocol import AmbiguousError, NotFound, PermanentError, Refused, Registry, RetryableError
 
 
 class RealWorld:

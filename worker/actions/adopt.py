@@ -15,7 +15,7 @@ from worker.promotions import version_state
 from worker.promotions.transition_rules import failed_gates
 from worker.promotions.transitions import move
 from worker.promotions.version_state import current_stage
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 

@@ -12,8 +12,7 @@ from registrar.events.outcome import Outcome
 from registrar.policy import Source
 from registrar.policy.routes import Channel
 from worker.notifications import commit_status
-from worker.notifications.transport import safe_session
-from worker.notifications.transport.github import access, api
+from worker.notifications.transport import code_hosts, github_app, safe_session
 from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext
 
@@ -28,7 +27,7 @@ _HINTS = {
 def act(context: TaskContext) -> Outcome:
     address, source = _address(context), _source(context)
     name, channel = _channel(context, source)
-    root, url = api.root(context.secret(channel.url)), str(address["url"])
+    root, url = code_hosts.github_root(context.secret(channel.url)), str(address["url"])
     # The token is only sent to its own API, and there only to the run that asked.
     if not re.fullmatch(
         rf"{re.escape(root)}/repos/[\w.-]+/[\w.-]+/actions/runs/[0-9]+/deployment_protection_rule", url
@@ -40,10 +39,10 @@ def act(context: TaskContext) -> Outcome:
         "comment": commit_status.markdown_line(str(context.param("text"))),
     }
     secret = context.secret(channel.secret)
-    granted = access.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})
-    token = access.token(secret, granted, context.http, root=root)
-    with safe_session.session(url, own={api.HOST}, listed=source.reply_to) as http:
-        api.post(http, url, review, token=token, hints=_HINTS)
+    granted = github_app.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})
+    token = github_app.token(secret, granted, context.http, root=root)
+    with safe_session.session(url, own={code_hosts.GITHUB_HOST}, listed=source.reply_to) as http:
+        code_hosts.post_github(http, url, review, token=token, hints=_HINTS)
     return Outcome(f"the deployment to {address['environment']!r} was {context.param('state')} at GitHub")
 
 

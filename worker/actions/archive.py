@@ -7,11 +7,11 @@ rollback.
 
 from registrar.events.outcome import Outcome
 from worker.promotions import version_state
-from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.stage_occupancy import take_snapshot
-from worker.promotions.transition_rules import failed_gates
+from worker.promotions.transition_rules import failed_gates, removal_refusal
 from worker.promotions.transitions import move
-from worker.registry.protocol import Refused, Version
+from worker.registry.entities import Version
+from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 

@@ -12,8 +12,7 @@ from registrar.ledger.holders import HoldingEnded
 from registrar.ledger.version_state import Key, StateSet
 from worker.promotions.version_state import set_state
 from worker.registry.protocol import PermanentError, RetryableError, find_version
-from worker.retention.sizes import format_sizes, name_versions
-from worker.retention.survey import judge_version
+from worker.retention.survey import format_sizes, judge_version, name_versions
 from worker.task_context import TaskContext
 
 Sized = tuple[int, int | None]  # a version and the bytes of its files; None: can't be counted

@@ -12,7 +12,8 @@ from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ModelVersionDescribe
 from registrar.ledger.version_state import TAG, reported_seq
 from worker.promotions.version_state import given_tag_records
-from worker.registry.protocol import PermanentError, Refused, RegistryError, Version
+from worker.registry.entities import Version
+from worker.registry.protocol import PermanentError, Refused, RegistryError
 from worker.task_context import TaskContext
 
 # A tag's name or None, what is written (for people), and the call that writes it.

@@ -11,7 +11,7 @@ from registrar.ledger import dead_letters, tasks
 from registrar.ledger.dead_letters import DeadLetter
 from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.queries.interventions import TaskDiscarded
-from worker import dead_letter_tasks
+from worker import interventions
 from worker.notifications import routing
 from worker.promotions import deployment_gate_response
 from worker.registry.protocol import Refused
@@ -20,17 +20,17 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(TaskDrop)
-    found = dead_letter_tasks.dead_letter(context, data)
+    found = interventions.load_dead_letter(context, data)
     if why_not := dead_letters.explain_no_drop(found):
         raise Refused(why_not)
     dropped = TaskDiscarded(found, data.reason)
     if found.state != "queued":
-        return dead_letter_tasks.outcome(
+        return interventions.dead_letter_outcome(
             FactType.TASK_DROPPED, f"{found} was dropped, by {context.actor_name}", found, data.reason, dropped
         )
     left = "; what its attempts may have done in MLflow stays" if found.attempts else ""
     text = f"{found} was dropped while it waited, by {context.actor_name}{left}"
-    done = dead_letter_tasks.outcome(FactType.TASK_DROPPED, text, found, data.reason, dropped)
+    done = interventions.dead_letter_outcome(FactType.TASK_DROPPED, text, found, data.reason, dropped)
     failed = (PromotionStateChanged(found.promotion, "failed", done.summary),) if found.promotion else ()
     return Outcome(done.summary, done.facts, _responses(context, found, done), (*done.records, *failed))
 

@@ -11,7 +11,8 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, reported_seq
 from worker.promotions.version_state import current_stage, recorded, set_state
-from worker.registry.protocol import PermanentError, Run, Version
+from worker.registry.entities import Run, Version
+from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext
 
 _LOGGED = "models:/"

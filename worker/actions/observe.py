@@ -12,8 +12,9 @@ from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
 from worker.promotions import attribution, disputes, drift
-from worker.registry import limits
-from worker.registry.protocol import NotFound, Version, find_version
+from worker.registry import entities
+from worker.registry.entities import Version
+from worker.registry.protocol import NotFound, find_version
 from worker.task_context import TaskContext
 
 _REGISTERED = "registrar.event"  # tag of every version that was registered here
@@ -79,7 +80,7 @@ def _tag(context: TaskContext, number: int, key: str) -> Outcome:
     if (version := find_version(context.registry, context.model, number)) is None:
         return _nothing(f"{context.model} version {number} is gone again")
     found, ours = version.tags.get(key), _own(context, version).get(key)
-    if found == (None if ours is None else limits.cut(ours)):
+    if found == (None if ours is None else entities.cut_tag(ours)):
         return _nothing(f"the tag {key} of {version} is as the record has it")
     done = "removed" if found is None else f"set to {found!r}"
     text = f"the tag {key} of {version} was {done} by hand in MLflow"

@@ -14,8 +14,7 @@ from registrar.policy.duration import length
 from worker.promotions.version_state import set_state
 from worker.promotions.voters import format_groups
 from worker.registry.protocol import Refused
-from worker.retention.sizes import format_sizes, name_versions, sizes
-from worker.retention.survey import RetentionDecision, Step, survey
+from worker.retention.survey import RetentionDecision, Step, format_sizes, name_versions, sizes, survey
 from worker.task_context import TaskContext
 
 AT_ONCE = 25

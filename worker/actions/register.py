@@ -10,8 +10,9 @@ from worker.promotions import attribution, registration
 from worker.promotions.registration import choose_run, find_registered
 from worker.promotions.stage_occupancy import refresh_periodically
 from worker.promotions.version_state import current_stage, given_tag_records
-from worker.registry import limits
-from worker.registry.protocol import ModelSource, NotFound, Run, Version
+from worker.registry import entities
+from worker.registry.entities import ModelSource, Run, Version
+from worker.registry.protocol import NotFound
 from worker.task_context import TaskContext
 
 SLOW = 2.0  # seconds from before the check of the lease to the end of the write; after 15, another worker has the task
@@ -42,11 +43,11 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
         "registrar.event": context.task.event_id,
         "registrar.task": context.task.id,
         "registrar.by": context.actor_name,
-        **({"registrar.commit": limits.cut(commit)} if commit else {}),
+        **({"registrar.commit": entities.cut_tag(commit)} if commit else {}),
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {context.actor_name}"
-    description = limits.join_description(data.description or "", line)
+    description = entities.join_description(data.description or "", line)
 
     def create() -> Version:
         return context.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)

@@ -16,16 +16,15 @@ from registrar.ledger.promotions import (
 )
 from registrar.policy import Target
 from registrar.policy.approvals import Approval
-from worker import metrics
+from worker import observability
 from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
 from worker.promotions.attribution import find_requester, is_explicit_request
 from worker.promotions.evidence import Evidence, expired_since, gather, target_of
-from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import wrong_start
+from worker.promotions.transition_rules import removal_refusal, wrong_start
 from worker.promotions.version_state import current_stage
-from worker.registry import limits
-from worker.registry.protocol import Version
+from worker.registry import entities
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 
@@ -65,7 +64,7 @@ def _evaluate(context: TaskContext, version: Version, target: Target, waiting: P
     ):
         return _held_back(context, version, target, [reason], waiting)
     evidence = gather(context, version, target)
-    metrics.gates(context.policy, version.model, target, evidence.verdicts)
+    observability.count_gates(context.policy, version.model, target, evidence.verdicts)
     outcome = _decide(context, evidence, waiting)
     return replace(
         outcome,
@@ -90,7 +89,7 @@ def _held_back(
     An explicit request is refused by that; an automatic one is simply done.
     """
     reason = "; ".join(reasons)
-    key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
+    key, shown = f"registrar.held_back.{target.stage}", entities.cut_tag(reason)
     if version.tags.get(key) != shown:
         context.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"

@@ -12,8 +12,8 @@ from registrar.events.types import EventReplay
 from registrar.ledger import act_subjects
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.interventions import EventResent
+from worker.interventions import plan_resend
 from worker.registry.protocol import Refused
-from worker.resend_plan import plan_replay
 from worker.task_context import TaskContext
 
 
@@ -30,7 +30,7 @@ def act(context: TaskContext) -> Outcome:
     except ResendRefused as error:
         raise Refused(f"{asked.event_id} can't be replayed by {context.actor_name}: {error}") from None
     if asked.plan:
-        found = plan_replay(context, data)
+        found = plan_resend(context, data)
         return Outcome("\n".join([f"{data.type} by {context.actor_name} now: {found.state}", *found.lines]))
     new = Event(data, Actor(context.task.actor, context.actor_name), context.task.accepted_at)
     done = EventResent(

@@ -14,7 +14,8 @@ from registrar.ledger.journal.interventions_by_hand import DriftReverted
 from worker.promotions import version_state
 from worker.promotions.evidence import files_were_rewritten
 from worker.promotions.stage_occupancy import exclusive_stages, take_snapshot
-from worker.registry.protocol import Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import find_version
 from worker.task_context import TaskContext
 
 

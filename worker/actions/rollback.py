@@ -20,11 +20,12 @@ from worker.promotions import version_state
 from worker.promotions.approval_request import chat_name, pick_instruction
 from worker.promotions.deployments import request_deployment
 from worker.promotions.evidence import target_of
-from worker.promotions.removal_rules import missing_permission
 from worker.promotions.rollback_target import check_named_target, find_rollback_target, nameable_targets, past_holders
 from worker.promotions.stage_occupancy import take_snapshot
+from worker.promotions.transition_rules import missing_permission
 from worker.promotions.transitions import move
-from worker.registry.protocol import Refused, RegistryError, Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import Refused, RegistryError, find_version
 from worker.task_context import TaskContext
 
 

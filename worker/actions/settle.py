@@ -17,7 +17,8 @@ from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
 from worker.promotions import disputes, stage_occupancy
-from worker.registry.protocol import NotFound, Refused, Version, with_known
+from worker.registry.entities import Version
+from worker.registry.protocol import NotFound, Refused, with_known
 from worker.task_context import TaskContext
 
 Place = tuple[str, str, int]  # stage | alias, its name, a version

@@ -15,13 +15,13 @@ from registrar.policy import Target
 from worker.promotions import approval_request, version_state
 from worker.promotions.deployments import request_deployment
 from worker.promotions.evidence import gather, target_of
-from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.rollback_target import admitted_versions, past_holders
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import failed_gates, wrong_start
+from worker.promotions.transition_rules import failed_gates, removal_refusal, wrong_start
 from worker.promotions.transitions import move
 from worker.promotions.version_state import current_stage
-from worker.registry.protocol import Refused, Version
+from worker.registry.entities import Version
+from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 

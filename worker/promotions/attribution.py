@@ -5,7 +5,7 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.version_state import Key, StateSet
 from registrar.policy import Target
 from worker.promotions.version_state import current_stage, recorded
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 

@@ -10,7 +10,8 @@ from registrar.ledger import Ledger
 from registrar.ledger.holders import ever_held
 from registrar.policy import ModelPolicy
 from worker.promotions import version_state
-from worker.registry.protocol import Registry, Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import Registry, find_version
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import dispute_error
-from worker.registry.protocol import Model, NotFound, Version
+from worker.registry.entities import Model, Version
+from worker.registry.protocol import NotFound
 from worker.task_context import TaskContext
 
 EVENT = "registrar.event"  # tag of each version that was registered here

@@ -13,7 +13,8 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, held_before, held_now
 from registrar.policy import Target
-from worker.registry.protocol import Model, NotFound, Version, find_version
+from worker.registry.entities import Model, Version
+from worker.registry.protocol import NotFound, find_version
 from worker.task_context import TaskContext
 
 

@@ -20,7 +20,8 @@ from worker.promotions.baseline import find_baseline
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
 from worker.promotions.time_gates import ClosedTimeGate, Times, closed_time_gates
 from worker.promotions.version_state import current_stage, recorded
-from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
+from worker.registry.entities import FILES, FilesSeen, Run, Version
+from worker.registry.protocol import NotFound, Refused, Registry
 from worker.task_context import TaskContext
 
 _NAMES = {

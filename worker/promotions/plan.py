@@ -20,7 +20,8 @@ from worker.promotions.transition_rules import (
     wrong_start,
 )
 from worker.promotions.version_state import current_stage
-from worker.registry.protocol import Refused, Registry, Version
+from worker.registry.entities import Version
+from worker.registry.protocol import Refused, Registry
 
 State = Literal["ready", "blocked", "nothing to do"]
 

@@ -8,8 +8,9 @@ target is asked for. Only once: the tag registrar.event says that an event regis
 from collections.abc import Iterator
 
 from registrar.events.types import Registration, RunSearch
-from worker.registry import limits
-from worker.registry.protocol import ModelSource, NotFound, Refused, Registry, Run, Version
+from worker.registry import entities
+from worker.registry.entities import ModelSource, Run, Version
+from worker.registry.protocol import NotFound, Refused, Registry
 from worker.task_context import TaskContext
 
 _ENDED_BADLY = ("FAILED", "KILLED")
@@ -79,7 +80,7 @@ def take_up(context: TaskContext, data: Registration, run: Run, version: Version
     line = _description_line(context, run, commit)
     if line not in version.description:
         text = version.description or data.description or ""
-        context.registry.set_description(version.model, version.version, limits.join_description(text, line))
+        context.registry.set_description(version.model, version.version, entities.join_description(text, line))
     return context.registry.version(version.model, version.version)
 
 
@@ -88,7 +89,7 @@ def _adopted_tags(context: TaskContext, data: Registration, run: Run, commit: st
     yield "registrar.run", run.id
     yield "registrar.by", context.actor_name
     if commit:
-        yield "registrar.commit", limits.cut(commit)
+        yield "registrar.commit", entities.cut_tag(commit)
     yield _EVENT, context.task.event_id
 
 

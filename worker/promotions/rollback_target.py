@@ -13,7 +13,8 @@ from registrar.ledger.holders import PastHolding, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.promotions import version_state
 from worker.promotions.evidence import EvaluationContext, files_were_rewritten
-from worker.registry.protocol import Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import find_version
 
 _BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
 

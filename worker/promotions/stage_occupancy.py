@@ -17,7 +17,8 @@ from registrar.ledger.holders import held_now
 from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_snapshot
 from registrar.policy import ModelPolicy
 from worker.promotions.evidence import EvaluationContext
-from worker.registry.protocol import Version, find_version, with_known
+from worker.registry.entities import Version
+from worker.registry.protocol import find_version, with_known
 
 # Milliseconds by which a write's timestamp may be behind one that was seen before it: MLflow's servers have different
 # clocks, which may be set back, and a write commits some time after its timestamp is taken.

@@ -12,13 +12,14 @@ from datetime import datetime
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
-from worker.promotions import undo, version_state
+from worker.promotions import transition_step, version_state
 from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
-from worker.promotions.step import Step
+from worker.promotions.transition_step import TransitionStep
 from worker.promotions.version_identity import VersionChanged
 from worker.promotions.version_state import current_stage
-from worker.registry import limits
-from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, find_version
+from worker.registry import entities
+from worker.registry.entities import Version
+from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, find_version
 from worker.task_context import TaskContext
 
 DESCRIPTION_LINES = 20  # lines about moves; older ones are dropped
@@ -39,15 +40,15 @@ def move(
     of an exclusive stage away, one by one, before anything else of this lane.
     """
     policy = context.policy.model(version.model)
-    step = Step(version, stage, policy, policy.target(stage), promotion)
+    step = TransitionStep(version, stage, policy, policy.target(stage), promotion)
     before = _before(context, step)
     try:
         previous, snapshot = _write_move(context, step, before)
     except VersionChanged:
-        undo.release_other_version(context, step)
+        transition_step.release_other_version(context, step)
         raise
     except RegistryError as error:
-        if not context.ends(error) or (became := undo.undo_move(context, step)) is None:
+        if not context.ends(error) or (became := transition_step.undo_move(context, step)) is None:
             raise
         # No longer a mere refusal: something was written.
         kind = PermanentError if isinstance(error, Refused) else type(error)
@@ -68,7 +69,7 @@ def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
 
 
 def _write_move(
-    context: TaskContext, step: Step, before: int | None
+    context: TaskContext, step: TransitionStep, before: int | None
 ) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
     """Do the move, without the description."""
     _write(context, step)
@@ -77,7 +78,7 @@ def _write_move(
     return previous, take_snapshot(context, step.version.model) if step.stage in exclusive_stages(step.policy) else None
 
 
-def _write(context: TaskContext, step: Step) -> None:
+def _write(context: TaskContext, step: TransitionStep) -> None:
     version = step.version
     if step.staged and version.stage != step.stage:
         context.registry.set_stage(version.model, version.version, step.stage)
@@ -87,7 +88,7 @@ def _write(context: TaskContext, step: Step) -> None:
         context.registry.drop_alias(version.model, left)
 
 
-def _before(context: TaskContext, step: Step) -> int | None:
+def _before(context: TaskContext, step: TransitionStep) -> int | None:
     """Return the former holder by the record, which changes only at the end: a second attempt finds the same."""
     if not step.target:
         return None
@@ -97,7 +98,7 @@ def _before(context: TaskContext, step: Step) -> int | None:
     return None if found == step.version.version else found
 
 
-def _name_previous(context: TaskContext, step: Step, before: int | None) -> tuple[LedgerChange, ...]:
+def _name_previous(context: TaskContext, step: TransitionStep, before: int | None) -> tuple[LedgerChange, ...]:
     """Give the replaced version the alias for that, unless it is quarantined."""
     name = step.target.previous_alias if step.target else None
     if not name or before is None:
@@ -116,8 +117,8 @@ def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
     text = _described(version.description, line)
     if text == version.description:
         return None
-    if len(text) > limits.DESCRIPTION:
-        return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
+    if len(text) > entities.MAX_DESCRIPTION:
+        return f"it has no room left, MLflow keeps {entities.MAX_DESCRIPTION:,} characters"
     try:
         context.registry.set_description(version.model, version.version, text)
     except RegistryError as error:
@@ -136,13 +137,13 @@ def _described(description: str, line: str) -> str:
     dropped = set(moves[: max(0, len(moves) + 1 - DESCRIPTION_LINES)])
     kept = [*(old for old in lines if old not in dropped), line]
     for old in moves:
-        if len("\n".join(kept)) <= limits.DESCRIPTION:
+        if len("\n".join(kept)) <= entities.MAX_DESCRIPTION:
             break
         kept = [each for each in kept if each != old]
     return "\n".join(kept)
 
 
-def _verify(context: TaskContext, step: Step) -> None:
+def _verify(context: TaskContext, step: TransitionStep) -> None:
     version = step.version
     left = context.registry.version(version.model, version.version)
     if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
@@ -152,12 +153,12 @@ def _verify(context: TaskContext, step: Step) -> None:
         )
 
 
-def _replace(other: Version, step: Step) -> FollowUp:
+def _replace(other: Version, step: TransitionStep) -> FollowUp:
     args = {"version": other.version, "held": step.stage, "replaced_by": step.version.version}
     return FollowUp("worker.archive", args, finishes=True)
 
 
-def _records(context: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
+def _records(context: TaskContext, step: TransitionStep) -> tuple[LedgerChange, ...]:
     """Return the changed holdings. Former holders of an exclusive stage hold it no more: also one that was moved
     away by hand, unseen, or is archived right after this.
     """
@@ -177,7 +178,9 @@ def _records(context: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
     return tuple(records)
 
 
-def _fact(context: TaskContext, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
+def _fact(
+    context: TaskContext, step: TransitionStep, before: int | None, *, because: str | None, unsaid: str | None
+) -> Fact:
     """unsaid: why the version's description does not tell of it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {

@@ -18,7 +18,8 @@ from registrar.ledger import Ledger
 from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
-from worker.registry.protocol import PermanentError, Recent, Refused, Registry, RetryableError, Version, find_version
+from worker.registry.entities import Recent, Version
+from worker.registry.protocol import PermanentError, Refused, Registry, RetryableError, find_version
 
 _MOST_ASKED = 200  # numbers asked for at once; beyond that, all records of the model are read
 
@@ -34,8 +35,8 @@ class VersionChanged(RetryableError):
 class VersionIdentityCheck:
     """The check of one attempt, for one model. seen: the versions so far. wrote: whether the registry was written to.
 
-    judging: whether versions are compared with the record, or only noted. meant: the number of the version that the
-    task is bound to, and when that version was created. said: the number that the event names, and when the event was
+    compares: whether versions are compared with the record, or only noted. bound: the number of the version that the
+    task is bound to, and when that version was created. named: the number that the event names, and when the event was
     accepted.
     """
 
@@ -45,19 +46,19 @@ class VersionIdentityCheck:
         inner: Registry,
         model: str,
         *,
-        judging: bool = True,
-        meant: tuple[int, str] | None = None,
-        said: tuple[int, datetime] | None = None,
+        compares: bool = True,
+        bound: tuple[int, str] | None = None,
+        named: tuple[int, datetime] | None = None,
     ) -> None:
         self.seen: dict[tuple[str, int], Incarnation] = {}
         self.wrote = False
         self._ledger, self._inner, self._model = ledger, inner, model
         self._open: dict[int, list[Open]] = {}
         self._asked: set[int] = set()
-        self._judged = not judging
+        self._compares = compares
         self._in_order = False
-        self._meant = meant
-        self._said = said
+        self._bound = bound
+        self._named = named
 
     def before_write(self) -> None:
         """Raises PermanentError where an operator has to say first which of the two counts."""
@@ -72,15 +73,15 @@ class VersionIdentityCheck:
             before = self.seen.setdefault((one.model, one.version), one)
             if not before.same(one):
                 raise VersionChanged(f"{before} was made anew meanwhile: it is now {one}")
-        if self._judged or not mine:
+        if not self._compares or not mine:
             return
         self._load([one.version for one in mine])
         if any(self._differs(one) for one in mine):
             self._judge({one.version: one for one in mine})
         for one in mine:
-            if self._meant and one.version == self._meant[0] and one.created_at.isoformat() != self._meant[1]:
+            if self._bound and one.version == self._bound[0] and one.created_at.isoformat() != self._bound[1]:
                 raise PermanentError(f"this was to be done with another version of that number; now it is {one}")
-            if self._said and one.version == self._said[0] and self._is_younger(one, self._said[1]):
+            if self._named and one.version == self._named[0] and self._is_younger(one, self._named[1]):
                 raise Refused(f"this was said of another version of that number; now it is {one}")
 
     def _is_younger(self, found: Incarnation, accepted_at: datetime) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from registrar.ledger import Ledger
 from registrar.ledger.version_state import Key, StateSet, TagGiven, current, states
 from registrar.policy import ModelPolicy
-from worker.registry import limits
-from worker.registry.protocol import Version
+from worker.registry import entities
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 
@@ -24,8 +24,8 @@ def set_state(
     tagged = version.tags.get(key)
     if value is None and tagged is not None:
         context.registry.drop_tag(version.model, version.version, key)
-    elif value is not None and tagged != limits.cut(value):
-        context.registry.set_tag(version.model, version.version, key, limits.cut(value))
+    elif value is not None and tagged != entities.cut_tag(value):
+        context.registry.set_tag(version.model, version.version, key, entities.cut_tag(value))
     return StateSet(version.model, version.version, version.created_at, key, value, why=why)
 
 
@@ -43,7 +43,7 @@ def quarantine(context: TaskContext, version: Version, reason: str) -> StateSet:
 def undo_quarantine(context: TaskContext, version: Version, reason: str) -> None:
     """Restore the tag, where this task quarantined the version and can't record that. version: as read before."""
     before = version.tags.get(Key.QUARANTINED)
-    if before is None or before == limits.cut(_quarantine_text(context, reason)):
+    if before is None or before == entities.cut_tag(_quarantine_text(context, reason)):
         context.registry.drop_tag(version.model, version.version, Key.QUARANTINED)
     else:
         context.registry.set_tag(version.model, version.version, Key.QUARANTINED, before)

@@ -8,7 +8,7 @@ from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approvals import Approval
 from registrar.queries import voting
 from worker.promotions import attribution
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from worker.registry import entities
+from worker.registry import conversion
+from worker.registry.entities import FILES, FilesSeen
 from worker.registry.errors import translate_errors
 from worker.registry.instrumented_client import download_artifacts, instrumented, list_artifacts, store
-from worker.registry.protocol import FILES, FilesSeen, PermanentError
+from worker.registry.protocol import PermanentError
 
 _MOST_FILES = 10_000  # of one model; further ones are ignored
 _MOST_MLMODEL = 1_000_000  # characters
@@ -50,7 +51,7 @@ class Files:
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         with translate_errors(f"reading the MLmodel file of {model} version {version}"):
             address = self._address(model, version)
-            return entities.mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
+            return conversion.read_mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
 
     def _mlmodel(self, address: str) -> str:
         """Return the text of the MLmodel file at an address."""

@@ -10,7 +10,7 @@ from mlflow.artifacts import list_artifacts as _list
 from mlflow.store.model_registry.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 
-from worker import metrics
+from worker import observability
 from worker.registry import origin
 from worker.registry.errors import translate
 
@@ -32,7 +32,7 @@ def store(uri: str) -> RestStore:
 
 def instrumented(name: str, call: Callable[Given, Found]) -> Callable[Given, Found]:
     def timed(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        with metrics.call(name, partial(translate, name)):
+        with observability.count_call(name, partial(translate, name)):
             return call(*args, **kwargs)
 
     return timed

@@ -19,10 +19,11 @@ from mlflow.environment_variables import (
 )
 
 from registrar.config.credentials import login, without_login
-from worker.registry import entities, instrumented_client, limits
+from worker.registry import conversion, entities, instrumented_client
+from worker.registry.entities import Experiment, Model, ModelSource, Run, Version
 from worker.registry.errors import translate_errors, translate_write_errors
 from worker.registry.files import Files
-from worker.registry.protocol import Experiment, Model, ModelSource, NotFound, PermanentError, Run, Version
+from worker.registry.protocol import NotFound, PermanentError
 from worker.registry.versions import GLANCES, Versions, pages, quoted
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
@@ -75,7 +76,7 @@ class MlflowRegistry(Files, Versions):
 
     def run(self, run_id: str) -> Run:
         with translate_errors(f"reading run {run_id}"):
-            return entities.run(self._client.get_run(run_id))
+            return conversion.to_run(self._client.get_run(run_id))
 
     def search_runs(
         self,
@@ -96,17 +97,17 @@ class MlflowRegistry(Files, Versions):
                 max_results=max_results,
                 order_by=list(order_by),
             )
-            return [entities.run(run) for run in runs]
+            return [conversion.to_run(run) for run in runs]
 
     def experiments(self) -> list[Experiment]:
         with translate_errors("listing experiments"):
             found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
-            return [entities.experiment(experiment) for experiment in found]
+            return [conversion.to_experiment(experiment) for experiment in found]
 
     def experiment(self, name: str) -> Experiment | None:
         with translate_errors(f"reading experiment {name!r}"):
             found = self._client.get_experiment_by_name(name)
-            return entities.experiment(found) if found else None
+            return conversion.to_experiment(found) if found else None
 
     def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
         with self._write(f"creating experiment {name!r}"):
@@ -138,11 +139,13 @@ class MlflowRegistry(Files, Versions):
 
     def models(self, *, max_results: int = 100) -> list[Model]:
         with translate_errors("listing models"):
-            return [entities.model(found) for found in self._client.search_registered_models(max_results=max_results)]
+            return [
+                conversion.to_model(found) for found in self._client.search_registered_models(max_results=max_results)
+            ]
 
     def model(self, name: str) -> Model:
         with translate_errors(f"reading model {name!r}"):
-            return entities.model(self._store.get_registered_model(name))
+            return conversion.to_model(self._store.get_registered_model(name))
 
     def ensure_model(self, name: str) -> None:
         with translate_errors(f"reading model {name!r}"):
@@ -169,7 +172,7 @@ class MlflowRegistry(Files, Versions):
                 await_creation_for=0,
                 model_id=source.logged_model,
             )
-            return entities.version(created)
+            return conversion.to_version(created)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Never use archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
@@ -190,7 +193,7 @@ class MlflowRegistry(Files, Versions):
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         with self._write(f"tagging {model} version {version}"):
-            self._store.set_model_version_tag(model, version, ModelVersionTag(key, limits.cut(value)))
+            self._store.set_model_version_tag(model, version, ModelVersionTag(key, entities.cut_tag(value)))
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         with self._write(f"taking a tag of {model} version {version} away"):

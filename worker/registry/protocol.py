@@ -1,13 +1,11 @@
 """What the worker needs of a model registry: the calls, the entities, and the errors."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from registrar.errors import UserError
-from registrar.events.incarnation import Incarnation
+from worker.registry.entities import Experiment, FilesSeen, Model, ModelSource, Recent, Run, Version
 
 
 class RegistryError(UserError):
@@ -50,109 +48,6 @@ class Refused(PermanentError):
 
 class NotFound(Refused):
     """There is no such run, model, version or alias."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A model version. version: counts from 1. aliases: only filled where a single version was asked for.
-
-    changed: when the registry last changed its stage or description, or created it, in ms by the registry's own clock:
-    to be compared only with others of its kind. 0: unknown.
-    """
-
-    model: str
-    version: int
-    stage: str
-    run_id: str | None
-    source: str
-    description: str
-    tags: Mapping[str, str]
-    created_at: datetime
-    aliases: tuple[str, ...] = ()
-    changed: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.model} version {self.version}"
-
-    def incarnation(self, registry: str) -> Incarnation:
-        """Return the version's identity. registry: the address where it was seen."""
-        return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
-
-
-@dataclass(frozen=True)
-class Recent:
-    """versions: those that changed since some time. whole: these are all of the model's.
-
-    at: when the registry last changed any of the model's, as of the start of the call (as Version.changed).
-    """
-
-    versions: Sequence[Version]
-    at: int
-    whole: bool
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run. outputs: ids of the models that MLflow 3 logged in it; inputs: of those that it evaluated."""
-
-    id: str
-    name: str
-    experiment_id: str
-    status: str
-    user: str
-    started_at: datetime | None
-    artifact_uri: str
-    deleted: bool = False
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    outputs: tuple[tuple[str, int], ...] = ()
-    inputs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
-
-    uri: str
-    logged_model: str | None = None
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """deleted: MLflow keeps a deleted experiment, with its name, until it is restored or purged."""
-
-    id: str
-    name: str
-    artifact_location: str
-    created_at: datetime | None
-    deleted: bool = False
-
-
-@dataclass(frozen=True)
-class Model:
-    """A registered model. aliases: version by alias. changed: when the registry last changed it, or moved or deleted
-    one of its versions; as Version.changed.
-    """
-
-    name: str
-    description: str
-    tags: Mapping[str, str]
-    aliases: Mapping[str, int]
-    created_at: datetime | None
-    changed: int = 0
-
-
-FILES = "files:sha256:"  # prefix of a digest; digests of earlier releases have another
-
-
-@dataclass(frozen=True)
-class FilesSeen:
-    """A version's files at one look. digest: files:sha256:HEX; differs where the files do. compared: what it covers,
-    for people. Two digests are comparable where that is equal.
-    """
-
-    digest: str
-    compared: str
 
 
 class Registry(Protocol):

@@ -14,9 +14,10 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.rest_store import RestStore
 
-from worker.registry import entities
+from worker.registry import conversion
+from worker.registry.entities import Recent, Version
 from worker.registry.errors import translate_errors
-from worker.registry.protocol import NotFound, Recent, Refused, Version
+from worker.registry.protocol import NotFound, Refused
 
 
 def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
@@ -60,7 +61,7 @@ class Versions:
             found = self._store.get_model_version(model, str(version))
         if _is_prompt(found):
             raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
-        return entities.version(found)
+        return conversion.to_version(found)
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
@@ -113,7 +114,7 @@ class Versions:
         """MLflow has no cheap list of a model's aliases, but a cheap call for one of them."""
         with translate_errors(f"reading @{alias} of {model}"):
             try:
-                return entities.version(self._store.get_model_version_by_alias(model, alias))
+                return conversion.to_version(self._store.get_model_version_by_alias(model, alias))
             except MlflowException as error:
                 unknown = error.error_code == "INVALID_PARAMETER_VALUE" and "not found" in str(error)
                 if unknown or error.error_code == "RESOURCE_DOES_NOT_EXIST":
@@ -130,7 +131,7 @@ class Versions:
             return self._client.search_model_versions(wanted, max_results=_PAGE, page_token=token)
 
         with translate_errors(f"looking for copies of {model}"):
-            found = [entities.version(version) for version in pages(page)]
+            found = [conversion.to_version(version) for version in pages(page)]
             found += [version for name in self._hidden_models() for version in self._hidden(name)]
         return [version for version in found if version.source.startswith(f"models:/{model}/")]
 
@@ -147,4 +148,4 @@ def _is_prompt(found: Any) -> bool:
 
 
 def _converted(found: Any) -> list[Version]:
-    return [entities.version(version) for version in found]
+    return [conversion.to_version(version) for version in found]

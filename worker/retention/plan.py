@@ -7,8 +7,7 @@ from typing import Literal
 from registrar.policy.duration import length
 from worker.lookups import Table
 from worker.promotions.evidence import EvaluationContext
-from worker.retention.sizes import format_sizes, name_versions, sizes
-from worker.retention.survey import RetentionDecision, Step, survey
+from worker.retention.survey import RetentionDecision, Step, format_sizes, name_versions, sizes, survey
 
 _FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # changes come first
 _SAID: dict[Step, str] = {

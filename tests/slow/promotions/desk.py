@@ -175,7 +175,7 @@ class Desk:
         if outer is None:
             self.world.came, self.witness.disturbed = set(), False
         with suppress(Died, LedgerUnavailable):
-            run_task(self.harness.bench, task.name.removeprefix("worker."), task.id)
+            run_task(self.harness.context, task.name.removeprefix("worker."), task.id)
         self.witness.task = outer
         self._look(task)
 
@@ -214,7 +214,7 @@ class Desk:
         self.settle()
         self.seen["hours passed"] += hours
         self.clock.forward(hours=hours)
-        scheduler.tick(self.ledger, self.harness.bench.inbox, self.harness.bench.policy, self.clock())
+        scheduler.tick(self.ledger, self.harness.context.inbox, self.harness.context.policy, self.clock())
         self.settle()
 
     def assert_agreed(self) -> None:

@@ -151,7 +151,7 @@ class Side:
                 self.harness.run(task_message)
 
     def tick(self) -> None:
-        scheduler.tick(self.ledger, self.harness.bench.inbox, self.harness.bench.policy, self.harness.now())
+        scheduler.tick(self.ledger, self.harness.context.inbox, self.harness.context.policy, self.harness.now())
 
     def earlier(self, type_: str, state: str) -> tuple[str, str]:
         """The last event of a type, and its first task."""

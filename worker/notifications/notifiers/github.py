@@ -12,7 +12,7 @@ import requests
 from registrar.config.encryption import Encryptor
 from worker.notifications import commit_status
 from worker.notifications.notifiers import Notification
-from worker.notifications.transport.github import access, api
+from worker.notifications.transport import code_hosts, github_app
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -24,10 +24,10 @@ _HINTS = {
 }
 
 
-class Options(access.Access):
+class Options(github_app.Access):
     """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
 
-    repository: api.Repository
+    repository: code_hosts.GithubRepository
     as_: commit_status.As = "status"
     context: commit_status.Context = "registrar"
 
@@ -50,6 +50,12 @@ def path_and_body(notification: Notification, options: Options) -> tuple[str, di
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
     path, body = path_and_body(notification, options)
-    access.post(
-        http, path, body, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    github_app.post(
+        http,
+        path,
+        body,
+        root=code_hosts.github_root(notification.url),
+        secret=notification.secret,
+        access=options,
+        hints=_HINTS,
     )

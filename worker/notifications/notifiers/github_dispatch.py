@@ -14,7 +14,7 @@ from pydantic import Field
 from registrar.config.encryption import Encryptor
 from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
-from worker.notifications.transport.github import access, api
+from worker.notifications.transport import code_hosts, github_app
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -25,10 +25,10 @@ _HINTS = {
 }
 
 
-class Options(access.Access):
+class Options(github_app.Access):
     """event_type: as the workflow lists it under on.repository_dispatch.types."""
 
-    repository: api.Repository
+    repository: code_hosts.GithubRepository
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
 
 
@@ -39,6 +39,12 @@ def body(notification: Notification, options: Options) -> dict[str, Any]:
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
     path, said = f"/repos/{options.repository}/dispatches", body(notification, options)
-    access.post(
-        http, path, said, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    github_app.post(
+        http,
+        path,
+        said,
+        root=code_hosts.github_root(notification.url),
+        secret=notification.secret,
+        access=options,
+        hints=_HINTS,
     )

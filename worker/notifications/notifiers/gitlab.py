@@ -14,7 +14,7 @@ from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from worker.notifications import commit_status
 from worker.notifications.notifiers import NotApplicable, Notification
-from worker.notifications.transport.gitlab import Project, project_url
+from worker.notifications.transport.code_hosts import GitlabProject, gitlab_project_url
 from worker.notifications.transport.http_post import exchange, judge
 from worker.registry.protocol import PermanentError
 
@@ -32,7 +32,7 @@ _HINTS = {
 class Options(Strict):
     """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
 
-    project: Project
+    project: GitlabProject
     as_: commit_status.As = "status"
     context: commit_status.Context = "registrar"
 
@@ -59,7 +59,7 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
         raise PermanentError("the channel has no secret; add secret: env:NAME, a token with the scope api")
     headers = {**_HEADERS, "PRIVATE-TOKEN": notification.secret.strip()}
     answer = exchange(
-        http, f"{project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
+        http, f"{gitlab_project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
     )
     # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:

@@ -15,7 +15,7 @@ from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
-from worker.notifications.transport.gitlab import Project, project_url
+from worker.notifications.transport.code_hosts import GitlabProject, gitlab_project_url
 from worker.notifications.transport.http_post import post as send
 from worker.registry.protocol import PermanentError
 
@@ -31,7 +31,7 @@ _HINTS = {
 class Options(Strict):
     """ref: the branch or tag whose pipeline runs."""
 
-    project: Project
+    project: GitlabProject
     ref: Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -54,5 +54,5 @@ def _value(key: str, value: object) -> str:
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
-    url = f"{project_url(notification.url, options.project)}/trigger/pipeline"
+    url = f"{gitlab_project_url(notification.url, options.project)}/trigger/pipeline"
     send(http, url, body(notification, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

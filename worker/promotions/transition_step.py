@@ -1,18 +1,44 @@
-"""Undo a move that can't be finished: stage and aliases go back to where they were.
-
-Where an earlier attempt has written already, MLflow no longer shows that; the record does, as it changes only at a
-move's end.
-"""
+"""One move of a version by the policy, and its undoing: stage and aliases go back to where they were."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from registrar.ledger.holders import held_now
-from worker.promotions.step import Step
+from registrar.policy import ModelPolicy, Target
+from worker.registry.entities import Version
 from worker.registry.protocol import NotFound, RegistryError
 from worker.task_context import TaskContext
 
 
-def undo_move(context: TaskContext, step: Step) -> str | None:
+@dataclass(frozen=True)
+class TransitionStep:
+    """target: None for a stage that the policy does not govern. version: as read when this attempt began. promotion:
+    the one that brings it there.
+    """
+
+    version: Version
+    stage: str
+    policy: ModelPolicy
+    target: Target | None
+    promotion: str | None = None
+
+    @property
+    def staged(self) -> bool:
+        """Return whether MLflow's stage is moved."""
+        return self.policy.mode != "aliases"
+
+    @property
+    def alias(self) -> str | None:
+        return self.target.alias if self.target else None
+
+    @property
+    def foreign(self) -> set[str]:
+        """Return the aliases that don't go with the stage: other targets' and the one for replaced versions."""
+        others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
+        return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())
+
+
+def undo_move(context: TaskContext, step: TransitionStep) -> str | None:
     """Return what became of it, for people; None where nothing had been written.
 
     Raises RetryableError where the registry does not answer and the task is tried again, with the whole move.
@@ -30,7 +56,7 @@ def undo_move(context: TaskContext, step: Step) -> str | None:
     return f"what had been done was taken back: {where}" if done else None
 
 
-def release_other_version(context: TaskContext, step: Step) -> None:
+def release_other_version(context: TaskContext, step: TransitionStep) -> None:
     """Undo writes that hit another version: the model was recreated in the middle of the move, and nobody admitted this
     one.
 
@@ -38,18 +64,18 @@ def release_other_version(context: TaskContext, step: Step) -> None:
     """
     model, number = step.version.model, step.version.version
     try:
-        found = context.unseen.version(model, number)
+        found = context.unchecked_registry.version(model, number)
     except NotFound:
         return
     if found.incarnation("").same(step.version.incarnation("")):
         return
     if step.staged and found.stage == step.stage:
-        context.unseen.set_stage(model, number, "None")
+        context.unchecked_registry.set_stage(model, number, "None")
     if step.alias in found.aliases:
-        context.unseen.drop_alias(model, str(step.alias))
+        context.unchecked_registry.drop_alias(model, str(step.alias))
 
 
-def _restore_aliases(context: TaskContext, step: Step) -> bool:
+def _restore_aliases(context: TaskContext, step: TransitionStep) -> bool:
     """Return whether any had to be restored."""
     before, model = _aliases_before(context, step), step.version.model
     now = context.registry.model(model).aliases
@@ -62,7 +88,7 @@ def _restore_aliases(context: TaskContext, step: Step) -> bool:
     return bool(moved)
 
 
-def _stage_before(context: TaskContext, step: Step) -> str:
+def _stage_before(context: TaskContext, step: TransitionStep) -> str:
     version = step.version
     if version.stage != step.stage or context.task.attempts == 1:
         return version.stage
@@ -73,7 +99,7 @@ def _stage_before(context: TaskContext, step: Step) -> str:
     return recorded[-1] if recorded else "None"
 
 
-def _aliases_before(context: TaskContext, step: Step) -> Mapping[str, int | None]:
+def _aliases_before(context: TaskContext, step: TransitionStep) -> Mapping[str, int | None]:
     """Return the former holders of the aliases that the move touches."""
     version = step.version
     with context.ledger.read() as connection:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator
 
 from registrar.policy.base_model import Strict
-from worker.notifications.transport.github import api
+from worker.notifications.transport import code_hosts
 from worker.registry.protocol import PermanentError, RetryableError
 
 _MARGIN = 120.0  # seconds before its end from which a token is no longer used
@@ -66,8 +66,10 @@ def post(
 ) -> None:
     """POST to a path below the API's root. Raises RetryableError, PermanentError."""
     try:
-        api.post(http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints)
-    except api.Unauthorized:
+        code_hosts.post_github(
+            http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints
+        )
+    except code_hosts.Unauthorized:
         if _known.pop(_key(secret or "", access, root), None) is None:
             raise
         raise RetryableError("GitHub takes the app's token no more; it gets another one") from None
@@ -95,7 +97,9 @@ def _key(secret: str, access: Access, root: str) -> tuple[str, ...]:
 def _installation(secret: str, access: Access, http: requests.Session, root: str) -> _Known:
     """https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app"""
     url = f"{root}/app/installations/{access.installation_id}/access_tokens"
-    answer = api.post(http, url, {}, token=app_jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
+    answer = code_hosts.post_github(
+        http, url, {}, token=app_jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS
+    )
     try:
         found = json.loads(answer.body)
         return _Known(str(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp())

@@ -1,9 +1,10 @@
-"""POST to GitHub's REST API. https://docs.github.com/rest/using-the-rest-api/getting-started-with-the-rest-api"""
+"""The REST APIs of GitHub and GitLab, as far as notifiers write to them."""
 
 import json
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import requests
 from pydantic import Field
@@ -12,8 +13,8 @@ from registrar.events.types.terms import Form
 from worker.notifications.transport.http_post import Answer, exchange, judge, retry_after_seconds
 from worker.registry.protocol import PermanentError, RetryableError
 
-ROOT = "https://api.github.com"
-HOST = "api.github.com"
+GITHUB = "https://api.github.com"
+GITHUB_HOST = "api.github.com"
 _HEADERS = {
     "Accept": "application/vnd.github+json",
     "Accept-Encoding": "identity",
@@ -24,7 +25,7 @@ _HEADERS = {
 _AT_LEAST = 60.0  # seconds; for a secondary limit that names no time
 
 # https://docs.github.com/repositories: letters, digits, `-`, `_` and `.`; neither part is a path itself.
-Repository = Annotated[
+GithubRepository = Annotated[
     str,
     Form(
         r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$(?!\n)", "is no repository such as acme/taxi"
@@ -37,7 +38,7 @@ class Unauthorized(PermanentError):
     """401: the token is wrong or has expired."""
 
 
-def post(
+def post_github(
     http: requests.Session, url: str, content: Mapping[str, Any], *, token: str, hints: Mapping[int, str]
 ) -> Answer:
     """token: a personal one, an installation's, or an app's JWT. Raises RetryableError, PermanentError."""
@@ -51,9 +52,9 @@ def post(
     return answer
 
 
-def root(url: str | None) -> str:
+def github_root(url: str | None) -> str:
     """Return the API's root: github.com's, or that of the channel's GitHub Enterprise Server, https://HOST/api/v3."""
-    return (url or ROOT).rstrip("/")
+    return (url or GITHUB).rstrip("/")
 
 
 def _limited(answer: Answer) -> float | None:
@@ -67,3 +68,14 @@ def _limited(answer: Answer) -> float | None:
         reset = answer.headers.get("X-RateLimit-Reset", "").strip()
         return max(float(reset) - time.time(), 1.0) if reset.isascii() and reset.isdigit() else _AT_LEAST
     return _AT_LEAST if answer.status == 429 or b"secondary rate limit" in answer.body.lower() else None
+
+
+GITLAB = "https://gitlab.com/api/v4"
+GitlabProject = Annotated[
+    int | str, Field(description="its number, or its path: GROUP/NAME", json_schema_extra={"examples": ["acme/taxi"]})
+]
+
+
+def gitlab_project_url(url: str | None, project: int | str) -> str:
+    """Return a project's address. url: the API of a self-managed GitLab, https://HOST/api/v4."""
+    return f"{(url or GITLAB).rstrip('/')}/projects/{quote(str(project), safe='')}"
