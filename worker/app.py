@@ -39,11 +39,12 @@ def main() -> None:
     installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
-        watch = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
-        heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
+        availability = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
+        digests = Digests.of(settings, policy)
+        heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "worker", digests, availability=availability))
         track_worker_loop(worker_context.app, heartbeat.loop)
-        if at := settings.watching.worker_metrics:
-            stack.enter_context(MetricsServer(at, partial(observability.metrics_text, heartbeat.loop)))
+        if address := settings.watching.worker_metrics:
+            stack.enter_context(MetricsServer(address, partial(observability.metrics_text, heartbeat.loop)))
 
         def exit_process() -> None:
             stack.close()
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
-    """Build the process's context, with all tasks in its Celery app. Raises SettingsError, ChannelError,
+    """Return the process's context, with all tasks in its Celery app. Raises SettingsError, ChannelError,
     SchemaMismatch.
     """
     channels.check(policy)
@@ -77,7 +78,9 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send no login of ~/.netrc: channels get what registrar.yml says. A proxy of the environment is used."""
+    """Return the request as it is: notifiers send registrar.yml's secrets and no login of ~/.netrc. The environment's
+    proxy is used all the same.
+    """
     return request
 
 

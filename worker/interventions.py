@@ -2,6 +2,7 @@
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
+from registrar.events.states import TaskState
 from registrar.events.types import (
     Data,
     ModelVersionTransition,
@@ -22,33 +23,37 @@ from worker.task_context import TaskContext
 
 
 def load_dead_letter(context: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
-    """Load the task. Raises Refused, too, for one of another model than was named: the source has no grant for that."""
+    """Return the task that the event names. Raises Refused also for a task of another model than the event names: the
+    source's grants are for that model.
+    """
     with context.ledger.read() as connection:
-        found = dead_letters.get_dead_letter(connection, data.task_id)
-    if found is None or found.model != data.model:
+        letter = dead_letters.get_dead_letter(connection, data.task_id)
+    if letter is None or letter.model != data.model:
         about = f"about {data.model}" if data.model else "about no model"
         raise Refused(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")
-    return found
+    return letter
 
 
 def dead_letter_outcome(
-    type_: FactType, text: str, found: DeadLetter, reason: str | None, record: LedgerChange
+    type_: FactType, text: str, letter: DeadLetter, reason: str | None, record: LedgerChange
 ) -> Outcome:
-    """record: what changes in the ledger."""
+    """Return the outcome of an intervention. record: what it changes in the ledger."""
     because = f": {reason}" if reason else ""
-    about = {"promotion": found.promotion} if found.state == "queued" and found.promotion else {}
-    details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was(), **about}
-    fact = Fact(type_, f"{text}{because}", found.model, found.args.get("version"), details)
+    about = {"promotion": letter.promotion} if letter.state == TaskState.QUEUED and letter.promotion else {}
+    details = {"task": letter.id, "event": letter.event_id, "reason": reason, "was": letter.was(), **about}
+    fact = Fact(type_, f"{text}{because}", letter.model, letter.args.get("version"), details)
     return Outcome(fact.text, facts=(fact,), records=(record,))
 
 
 def plan_resend(evaluation: EvaluationContext, data: Data) -> Plan:
-    """data: of the new event. Raises RetryableError where the registry does not answer."""
+    """Return what the event would do if it were sent again. data: of the new event. Raises RetryableError where the
+    registry does not answer.
+    """
     try:
-        found = _plan(evaluation, data)
+        effect = _plan(evaluation, data)
     except PermanentError as error:
-        found = Plan("blocked", [f"✗ {error}"])
-    return Plan(found.state, [f"{data.task} would act on it", *found.lines])
+        effect = Plan("blocked", [f"✗ {error}"])
+    return Plan(effect.state, [f"{data.task} would act on it", *effect.lines])
 
 
 def _plan(evaluation: EvaluationContext, data: Data) -> Plan:
