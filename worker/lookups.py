@@ -8,7 +8,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries.holdings import Holding, count_holdings
 from registrar.ledger.queries.holdings import history as ledger_history
-from worker.registry.protocol import NotFound, Registry
+from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
 
@@ -76,7 +76,7 @@ def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20)
     rows = []
     for version in registry.versions(model, newest=newest):
         held = " ".join(f"@{alias}" for alias, number in sorted(aliases.items()) if number == version.version)
-        metrics = _metrics(_run_metrics(registry, version.run_id))
+        metrics = _metrics(run.metrics if (run := find_run(registry, version.run_id)) else {})
         registered_by = version.tags.get("registrar.by", "by hand")
         rows.append((str(version.version), version.stage, held, metrics, age(version.created_at, now), registered_by))
     return Table(f"Versions of {model}", ("version", "stage", "alias", "metrics", "age", "registered by"), rows)
@@ -118,13 +118,6 @@ def _holding_row(holding: Holding) -> tuple[str, ...]:
     held = holding.key if holding.kind == "stage" else f"@{holding.key}"
     times = (_at(holding.since), _at(holding.until))
     return held, str(holding.version), *times, holding.actor_name, holding.approved_by or "-"
-
-
-def _run_metrics(registry: Registry, run_id: str | None) -> dict[str, float]:
-    try:
-        return dict(registry.run(run_id).metrics) if run_id else {}
-    except NotFound:
-        return {}
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:

@@ -183,7 +183,7 @@ def test_a_github_that_is_down_is_tried_again(github):
 
 @pytest.mark.parametrize(
     ("status", "sentence"),
-    [(403, "Deployments, read and write"), (404, "protection rule"), (422, "waits there no more")],
+    [(403, "Deployments, read and write"), (404, "protection rule"), (422, "no longer waits there")],
 )
 def test_a_refusal_is_told_and_says_where_to_look(status, sentence, github):
     github.trained()

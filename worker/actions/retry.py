@@ -1,4 +1,4 @@
-"""worker.retry, on task.retry: try a dead letter again, at its old place in its lane."""
+"""worker.retry, on task.retry: try a dead letter again, in its former place in the lane."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Outcome
@@ -12,12 +12,12 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(TaskRetry)
-    found = interventions.load_dead_letter(context, data)
+    letter = interventions.load_dead_letter(context, data)
     with context.ledger.read() as connection:
-        why_not = dead_letters.explain_no_retry(connection, found)
+        why_not = dead_letters.explain_no_retry(connection, letter)
     if why_not:
         raise Refused(why_not)
-    text = f"{found} is tried again, by {context.actor_name}"
+    text = f"{letter} is tried again, by {context.actor_name}"
     return interventions.dead_letter_outcome(
-        FactType.TASK_RETRIED, text, found, data.reason, TaskRetried(found, data.reason)
+        FactType.TASK_RETRIED, text, letter, data.reason, TaskRetried(letter, data.reason)
     )

@@ -60,14 +60,14 @@ def _can_edit(kind: str) -> bool:
         return False
 
 
-def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
-    """Return the reply, once: from the event's first task; none where a deployment waits for the promotion's end.
+def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, for_other_task: bool = False) -> list[FollowUp]:
+    """Return the reply to an event, from its first task alone; none where a deployment waits for the promotion's end.
 
-    elsewhere: another event's task replies, because this one was never run.
+    for_other_task: another event's task replies, because this one never runs.
     """
     if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
         return []
     if deployment_gate_response.is_awaited(task, encryptor):
         return []
-    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if elsewhere else {}
+    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if for_other_task else {}
     return [FollowUp("worker.reply", {"text": text, **to}, lane=f"reply:{task.event_id}")]

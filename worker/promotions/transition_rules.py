@@ -1,4 +1,8 @@
-"""The rules for a version's move to a target, without doing it: for requests and plans."""
+"""Rules for a version's move: where it may start, the gates on its way, and who may take it out of a target.
+
+Members of the groups that approve for a target may take a version out of it, as they could roll it back. Otherwise a
+source that may send archives could undo an approval, and leave the next version without a baseline.
+"""
 
 from collections.abc import Collection
 
@@ -8,7 +12,7 @@ from registrar.policy.approvals import Approval
 from registrar.queries.voting import by_account
 from worker.promotions.evidence import EvaluationContext, gather
 from worker.promotions.stage_occupancy import take_snapshot
-from worker.promotions.version_state import current_stage
+from worker.promotions.version_state import current_stage, holding_key
 from worker.promotions.voters import format_groups
 from worker.registry.entities import Version
 from worker.task_context import TaskContext
@@ -17,17 +21,16 @@ from worker.task_context import TaskContext
 def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
     """Return why the target can't be reached from the version's stage, or None."""
     model = policy.model(version.model)
-    sources, present = model.sources_of(target), current_stage(model, version)
-    if present in sources:
+    sources, current = model.sources_of(target), current_stage(model, version)
+    if current in sources:
         return None
-    return f"it is in {present}, and {target.stage} is reached from {' or '.join(sources)}"
+    return f"it is in {current}, and {target.stage} is reached from {' or '.join(sources)}"
 
 
 def failed_gates(context: EvaluationContext, version: Version, stage: str) -> str | None:
-    """Return the gates on the way to a target, its own and those of earlier targets, that a version fails; None: it
-    passes.
+    """Return why a version fails gates of a target or of earlier ones, for people; None where it passes all.
 
-    For versions that are there already, perhaps past the gates: where they came from is unknown.
+    For versions that are there already, and may have skipped gates on their way.
     """
     targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
@@ -37,7 +40,7 @@ def failed_gates(context: EvaluationContext, version: Version, stage: str) -> st
 
 
 def required_approvals(policy: Policy, target: Target, without: Collection[str] = ()) -> str:
-    """Return whose approvals it takes, for people; "" where none. without: ids of the excluded."""
+    """Return the approvals that a target needs, for people; "" where none. without: the ids of excluded people."""
     rules = target.approval.rules if isinstance(target.approval, Approval) else []
     return " and ".join(
         f"{rule.required_approvals} of {_members(policy, rule.group, without)} ({rule.group})" for rule in rules
@@ -45,20 +48,20 @@ def required_approvals(policy: Policy, target: Target, without: Collection[str] 
 
 
 def _members(policy: Policy, group: str, without: Collection[str]) -> str:
-    named = zip(policy.groups.get(group, ()), policy.members(group), strict=True)
-    return ", ".join(name for who, name in named if who not in without) or "nobody who may"
+    members = zip(policy.groups.get(group, ()), policy.members(group), strict=True)
+    return ", ".join(name for id_, name in members if id_ not in without) or "nobody who may"
 
 
 def excluded_approvers(policy: Policy, target: Target, *, requester: str | None, trained_by: str) -> frozenset[str]:
-    """Return the ids of those whose approval the policy excludes. trained_by: MLflow's name of the author."""
+    """Return the ids of people whose approval the policy excludes. trained_by: MLflow's name of the author."""
     exclude = target.approval.exclude if isinstance(target.approval, Approval) else []
     author = by_account(policy, trained_by) if trained_by else None
-    found = {requester if "requester" in exclude else None, author if "author" in exclude else None}
-    return frozenset(who for who in found if who)
+    excluded = {requester if "requester" in exclude else None, author if "author" in exclude else None}
+    return frozenset(id_ for id_ in excluded if id_)
 
 
 def versions_to_replace(context: EvaluationContext, version: Version, target: Target) -> list[int]:
-    """Return the versions that would have to leave. In the mode `aliases`, the holder just loses the alias."""
+    """Return the versions that would have to leave the target; in the mode `aliases`, the one that loses the alias."""
     if not target.exclusive:
         return []
     if context.policy.model(version.model).mode == "aliases":
@@ -73,24 +76,24 @@ def replaced_outcome(target: Target) -> str:
 
 
 def missing_permission(context: TaskContext, target: Target) -> str | None:
-    """Return the groups whose members may, for people, if the event's actor is in none of them; None: they may.
+    """Return why the event's actor may not take a version out of a target, for people; None where they may.
 
-    These are the groups that approve for the target, and the one that may break its glass; without delegates.
+    Allowed are the groups that approve for the target, and the one that may break its glass; no delegates.
     """
     if not isinstance(target.approval, Approval):
         return None
     glass = target.approval.break_glass
     groups = [*target.approval.groups, *([glass.group] if glass else [])]
-    return (
-        None if context.policy.belongs(context.task.actor, groups) else f"these may: {format_groups(context, groups)}"
-    )
+    if context.policy.belongs(context.task.actor, groups):
+        return None
+    return f"these may: {format_groups(context, groups)}"
 
 
 def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | None:
-    """Return why the event's actor may not bring a version to a stage, for people: it would leave a target that it
-    holds.
+    """Return why the event's actor may not move a version to a stage, for people: it would leave a target that it
+    holds; None where they may.
 
-    Leaving an earlier target on its way to a later one is governed by the later one.
+    The rules of a later target govern leaving an earlier one on the way to it.
     """
     targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
@@ -102,7 +105,9 @@ def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | 
 
 
 def _held_targets(context: TaskContext, version: Version) -> list[Target]:
-    """Return the targets that it holds, by MLflow or by the record: restoring what a person moved away is allowed."""
+    """Return the targets that a version holds, by MLflow or by the record; by the record it may be moved away and
+    back.
+    """
     policy = context.policy.model(version.model)
     return [
         target
@@ -115,6 +120,8 @@ def _held_targets(context: TaskContext, version: Version) -> list[Target]:
 
 def _is_recorded(context: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
     """Return whether the record has this very version there."""
-    place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with context.ledger.read() as connection:
-        return holding_since(connection, *place, of=version.incarnation(context.registry.address)) is not None
+        return (
+            holding_since(connection, *holding_key(policy, target), of=version.incarnation(context.registry.address))
+            is not None
+        )

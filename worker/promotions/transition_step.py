@@ -1,4 +1,8 @@
-"""One move of a version by the policy, and its undoing: stage and aliases go back to where they were."""
+"""One move of a version by the policy, and how it is undone: stage and aliases go back to where they were.
+
+After an earlier attempt has written, MLflow no longer shows where they were; the record does, as it changes only at a
+move's end.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +16,8 @@ from worker.task_context import TaskContext
 
 @dataclass(frozen=True)
 class TransitionStep:
-    """target: None for a stage that the policy does not govern. version: as read when this attempt began. promotion:
-    the one that brings it there.
+    """A version's move to a stage. version: as read when this attempt began. target: None where the policy has none for
+    the stage. promotion: the id of the promotion that moves it, if any.
     """
 
     version: Version
@@ -24,7 +28,7 @@ class TransitionStep:
 
     @property
     def staged(self) -> bool:
-        """Return whether MLflow's stage is moved."""
+        """Return whether the move sets MLflow's stage."""
         return self.policy.mode != "aliases"
 
     @property
@@ -33,15 +37,15 @@ class TransitionStep:
 
     @property
     def foreign(self) -> set[str]:
-        """Return the aliases that don't go with the stage: other targets' and the one for replaced versions."""
+        """Return the aliases that don't belong to the stage: other targets' and the one for replaced versions."""
         others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
         return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())
 
 
 def undo_move(context: TaskContext, step: TransitionStep) -> str | None:
-    """Return what became of it, for people; None where nothing had been written.
+    """Undo what was written. Returns what came of that, for people; None where nothing had been written.
 
-    Raises RetryableError where the registry does not answer and the task is tried again, with the whole move.
+    Raises RetryableError where the registry does not answer, and the task will be tried again with the whole move.
     """
     try:
         stage, done = _stage_before(context, step), _restore_aliases(context, step)
@@ -57,26 +61,25 @@ def undo_move(context: TaskContext, step: TransitionStep) -> str | None:
 
 
 def release_other_version(context: TaskContext, step: TransitionStep) -> None:
-    """Undo writes that hit another version: the model was recreated in the middle of the move, and nobody admitted this
-    one.
+    """Undo writes that went to another version, which nobody admitted: the model was recreated during the move.
 
-    Does nothing where the version is still the same, and another of the model is new.
+    Does nothing where the version is the same, and another one of the model is new.
     """
     model, number = step.version.model, step.version.version
     try:
-        found = context.unchecked_registry.version(model, number)
+        current = context.unchecked_registry.version(model, number)
     except NotFound:
         return
-    if found.incarnation("").same(step.version.incarnation("")):
+    if current.incarnation("").same(step.version.incarnation("")):
         return
-    if step.staged and found.stage == step.stage:
+    if step.staged and current.stage == step.stage:
         context.unchecked_registry.set_stage(model, number, "None")
-    if step.alias in found.aliases:
+    if step.alias in current.aliases:
         context.unchecked_registry.drop_alias(model, str(step.alias))
 
 
 def _restore_aliases(context: TaskContext, step: TransitionStep) -> bool:
-    """Return whether any had to be restored."""
+    """Give the aliases back to their former holders. Returns whether any had moved."""
     before, model = _aliases_before(context, step), step.version.model
     now = context.registry.model(model).aliases
     moved = {alias: number for alias, number in before.items() if now.get(alias) != number}
@@ -104,12 +107,12 @@ def _aliases_before(context: TaskContext, step: TransitionStep) -> Mapping[str, 
     version = step.version
     with context.ledger.read() as connection:
         recorded = {held.key: held.version for held in held_now(connection, version.model, "alias")}
-    given = {step.alias, step.target.previous_alias if step.target else None}
-    before = {alias: recorded.get(alias) for alias in given if alias}
+    set_by_move = {step.alias, step.target.previous_alias if step.target else None}
+    before = {alias: recorded.get(alias) for alias in set_by_move if alias}
     own = (
         {alias for alias, number in recorded.items() if number == version.version}
         if context.task.attempts > 1
         else set()
     )
-    taken = step.foreign | (given if context.task.attempts == 1 else set())
+    taken = step.foreign | (set_by_move if context.task.attempts == 1 else set())
     return {**before, **{alias: version.version for alias in taken & (own | {*version.aliases}) if alias}}
