@@ -28,8 +28,8 @@ def pem(key=KEY):
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_known(monkeypatch):
-    monkeypatch.setattr(github_app, "_known", {})
+def nothing_is_cached(monkeypatch):
+    monkeypatch.setattr(github_app, "_cached", {})
 
 
 @pytest.fixture

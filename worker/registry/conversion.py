@@ -1,4 +1,4 @@
-"""Convert MLflow's answers to the entities of protocol.py, by attribute, so that nothing of MLflow is imported here."""
+"""Convert MLflow's answers to entities.py, by attribute: nothing of MLflow is imported here."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from worker.registry.entities import Experiment, Model, Run, Version
 def _time(milliseconds: int | None) -> datetime | None:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
-    except (OverflowError, ValueError, OSError):  # a run's author may write any number, also one beyond the calendar
+    except (OverflowError, ValueError, OSError):  # a run's author can write any number
         return None
 
 
@@ -45,22 +45,23 @@ def to_run(found: Any) -> Run:
         metrics=dict(found.data.metrics),
         tags=dict(found.data.tags),
         outputs=tuple((output.model_id, output.step) for output in outputs),
-        inputs=tuple(given.model_id for given in inputs),
+        inputs=tuple(model.model_id for model in inputs),
     )
 
 
 def _user(found: Any) -> str:
-    """Return who began the run, as MLflow stores it with the run: the tag of that name can be changed by anybody later.
+    """Return the user who began the run, as MLflow stores it with the run; anybody can change the tag of that name.
 
     A run begun without a user ("unknown", by MLflow's clients) has only the tag.
     """
-    began = found.info.user_id or ""
-    return began if began not in ("", "unknown") else str(found.data.tags.get("mlflow.user", ""))
+    user_id = found.info.user_id or ""
+    return user_id if user_id not in ("", "unknown") else str(found.data.tags.get("mlflow.user", ""))
 
 
 def read_mlmodel(text: str) -> dict[str, Any]:
-    """Return the content of an MLmodel file: https://mlflow.org/docs/latest/ml/model/#storage-format. {} where it is
-    none.
+    """Return the content of an MLmodel file; {} where the text is none.
+
+    https://mlflow.org/docs/latest/ml/model/#storage-format
     """
     try:
         content = yaml.safe_load(text)

@@ -112,18 +112,19 @@ class FilesSeen:
     compared: str
 
 
-# Characters. mlflow/store/model_registry/dbmodels/models.py (descriptions; tags until MLflow's migration bda7b8c39065).
+# Characters that PostgreSQL and MySQL keep; SQLite takes longer texts. mlflow/store/model_registry/dbmodels/models.py
+# (descriptions; tags until MLflow's migration bda7b8c39065).
 MAX_DESCRIPTION = 5000
 MAX_TAG = 5000
 
 
 def join_description(text: str, line: str) -> str:
-    """Return a text and a line of ours as a description; the text is cut where there is no room."""
+    """Return a description of a text and a line of ours; the text is cut where there is no room."""
     line = cut_tag(line, MAX_DESCRIPTION)
     room = MAX_DESCRIPTION - len(line) - 1
     return "\n".join(filter(None, [cut_tag(text, room) if room > 0 else "", line]))
 
 
 def cut_tag(text: str, most: int = MAX_TAG) -> str:
-    """Return the text, or its beginning with a mark that more followed."""
+    """Return the text; a longer one is cut, and ends with an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,8 +1,8 @@
-"""Find versions by calls whose cost does not grow with the model, where MLflow has such.
+"""Find versions, where possible by calls whose cost does not grow with the model.
 
-MLflow's searches leave out all versions of a model if one of them has the tag of a prompt (SqlAlchemyStore.
-_update_query_to_exclude_prompts), and its client does not read that one. Anybody with MLflow's login can set such a
-tag. So where a search finds nothing, hidden versions are looked for.
+If one version of a model has the tag of a prompt, which anybody with MLflow's login can set, MLflow's searches leave
+out all of the model's versions (SqlAlchemyStore._update_query_to_exclude_prompts), and its client refuses to read that
+one. So where a search finds nothing, versions are read one by one.
 """
 
 import re
@@ -24,14 +24,14 @@ def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
     """Yield all results, page by page. page: returns one page by its token."""
     token: str | None = None
     while True:
-        found = page(token)
-        yield from found
-        if not (token := found.token):
+        results = page(token)
+        yield from results
+        if not (token := results.token):
             return
 
 
 def quoted(text: str) -> str:
-    """Quote a value in MLflow's filter language, which has no escape. Raises Refused for both kinds of quotes."""
+    """Quote a value for MLflow's filters, which have no escapes. Raises Refused for both kinds of quotes."""
     if "'" not in text:
         return f"'{text}'"
     if '"' not in text:
@@ -40,21 +40,18 @@ def quoted(text: str) -> str:
 
 
 _PAGE = 1000
-GLANCES = (
-    20,
-    200,
-    _PAGE,
-)  # how many of the last changed versions are asked for, one after the other, until they go back far enough
+# Sizes of the searches for the last changed versions, each tried until one goes back far enough.
+SEARCH_SIZES = (20, 200, _PAGE)
 _NEWEST, _CHANGED_LAST = ["version_number DESC"], ["last_updated_timestamp DESC"]
 _TAGGED_AS_PROMPT = "tags.`mlflow.prompt.is_prompt` = 'true'"
 
 
 class Versions:
-    """The part of protocol.Registry that reads versions."""
+    """The calls of protocol.Registry that read versions."""
 
     _client: MlflowClient
     _store: RestStore
-    _glances: Sequence[int]
+    _search_sizes: Sequence[int]
 
     def version(self, model: str, version: int) -> Version:
         with translate_errors(f"reading {model} version {version}"):
@@ -71,11 +68,13 @@ class Versions:
             return found or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
-        """One search is one moment of the registry; a version whose stage changes comes first in it."""
+        """Search by last change: a search shows one moment of the registry, and a version whose stage changed comes
+        first.
+        """
         wanted, at = f"name = {quoted(model)}", 0
         with translate_errors(f"looking for what changed of {model}"):
-            for glance in self._glances if since is not None else self._glances[:1]:
-                found = self._search(wanted, glance, _CHANGED_LAST)
+            for size in self._search_sizes if since is not None else self._search_sizes[:1]:
+                found = self._search(wanted, size, _CHANGED_LAST)
                 versions = _converted(found) or self._hidden(model)
                 at = max((version.changed for version in versions), default=0)
                 if not found.token:
@@ -99,7 +98,9 @@ class Versions:
             return []
 
     def _all(self, wanted: str) -> Iterator[Version]:
-        """Page by version number: MLflow's tokens are offsets, which skip a version while another is deleted."""
+        """Yield all versions, page by page by number: MLflow's page tokens are offsets, which skip a version while
+        another is deleted.
+        """
         below = ""
         while versions := _converted(self._search(wanted + below, _PAGE, _NEWEST)):
             yield from versions
@@ -111,7 +112,7 @@ class Versions:
         return self._client.search_model_versions(wanted, max_results=most, order_by=order)
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """MLflow has no cheap list of a model's aliases, but a cheap call for one of them."""
+        """Read one alias; MLflow has a cheap call for that, but none for all aliases of a model."""
         with translate_errors(f"reading @{alias} of {model}"):
             try:
                 return conversion.to_version(self._store.get_model_version_by_alias(model, alias))
@@ -122,7 +123,7 @@ class Versions:
                 raise
 
     def copies(self, model: str) -> list[Version]:
-        """MLflow writes such sources as models:/NAME/N, with aliases resolved."""
+        """Search by source: MLflow writes that of a copy as models:/NAME/N, with aliases resolved."""
         # In the pattern, _ stands for characters that MLflow's filter or a database would misread.
         pattern = re.sub(r"['\"\\\\%]", "_", model)
 
@@ -143,7 +144,7 @@ class Versions:
 
 
 def _is_prompt(found: Any) -> bool:
-    """Return whether MLflow's answer is a real prompt: its source is a placeholder word, a model's is an address."""
+    """Return whether MLflow's answer is a prompt; a prompt's source is a placeholder word, a model's an address."""
     return "mlflow.prompt.text" in found.tags and "/" not in (found.source or "")
 
 

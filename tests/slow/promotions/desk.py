@@ -64,7 +64,7 @@ class Desk:
         self.trouble.sleep = self._others_go_on
         # It reads no more than it must even of a model of few versions.
         kind = RegistryInProcess if parts.address.startswith("sqlite") else MlflowRegistry
-        self.mlflow = kind(parts.address, glances=(1, 5))
+        self.mlflow = kind(parts.address, search_sizes=(1, 5))
         self.client = MlflowClient(parts.address)
         door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
         self.harness = WorkerHarness(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())

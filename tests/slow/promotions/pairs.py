@@ -133,7 +133,7 @@ class Side:
     def __init__(self, scene: "Scene", url: str, *, ahead: timedelta) -> None:
         self.scene, self.ledger = scene, Ledger(url)
         self.trouble = Trouble()
-        self.registry = RegistryInProcess(scene.uri, client=scene.client, glances=(1, 5))
+        self.registry = RegistryInProcess(scene.uri, client=scene.client, search_sizes=(1, 5))
         door: Any = Door(self.registry, self.trouble)
         self.harness = WorkerHarness(self.ledger, scene.folder, door, policy(scene.state))
         self.harness.jump(ahead)

@@ -1,8 +1,8 @@
-"""kind: github. Facts to the commit that a version was trained from: as a status, or as a comment.
+"""kind: github. Report facts on the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.github.com/rest/commits/statuses#create-a-commit-status
 https://docs.github.com/rest/commits/comments#create-a-commit-comment
-A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
+Setting a status again changes nothing. A comment may come twice, where the answer to the first was lost.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ _HINTS = {
 
 
 class Options(github_app.Access):
-    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
+    """as: status, for facts that change the commit's status, or comment, for every fact."""
 
     repository: code_hosts.GithubRepository
     as_: commit_status.As = "status"
@@ -33,7 +33,7 @@ class Options(github_app.Access):
 
 
 def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
-    """Raises NotApplicable."""
+    """Return the request's path and body. Raises NotApplicable."""
     fact, repository = notification.fact, f"/repos/{options.repository}"
     sha = commit_status.sha(fact)
     if options.as_ == "comment":

@@ -1,9 +1,9 @@
-"""kind: github_dispatch. Facts start workflows: the trigger for a deployment by GitHub Actions.
+"""kind: github_dispatch. Start workflows by facts: the trigger for a deployment by GitHub Actions.
 
 https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event
 https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
-client_payload may have ten keys, and always has the same ten. It may come twice, if the answer to the first was
-lost, then with the same client_payload.id.
+client_payload may have ten keys, and always has the same ten. An event may come twice, where the answer to the first
+was lost, then with the same client_payload.id.
 """
 
 from typing import Annotated, Any
@@ -38,11 +38,11 @@ def body(notification: Notification, options: Options) -> dict[str, Any]:
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
-    path, said = f"/repos/{options.repository}/dispatches", body(notification, options)
+    path, content = f"/repos/{options.repository}/dispatches", body(notification, options)
     github_app.post(
         http,
         path,
-        said,
+        content,
         root=code_hosts.github_root(notification.url),
         secret=notification.secret,
         access=options,

@@ -1,8 +1,8 @@
-"""kind: gitlab. Facts to the commit that a version was trained from: as a status, or as a comment.
+"""kind: gitlab. Report facts on the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
 https://docs.gitlab.com/api/commits/#post-comment-to-commit
-A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
+Setting a status again changes nothing. A comment may come twice, where the answer to the first was lost.
 """
 
 import json
@@ -30,7 +30,7 @@ _HINTS = {
 
 
 class Options(Strict):
-    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
+    """as: status, for facts that change the commit's status, or comment, for every fact."""
 
     project: GitlabProject
     as_: commit_status.As = "status"
@@ -38,7 +38,7 @@ class Options(Strict):
 
 
 def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
-    """Below the project's address. Raises NotApplicable."""
+    """Return the request's path, below the project's address, and its body. Raises NotApplicable."""
     fact = notification.fact
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
@@ -61,7 +61,7 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
     answer = exchange(
         http, f"{gitlab_project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
     )
-    # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
+    # GitLab before 18.3 refuses the state that a commit has: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:
         raise NotApplicable(f"{answer.host} has this status of the commit already, or one that it can't follow")
     judge(answer, hints=_HINTS)
