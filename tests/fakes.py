@@ -9,19 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worker.registry import entities, limits
-from worker.registry.protocol import (
-    Experiment,
-    FilesSeen,
-    Model,
-    ModelSource,
-    NotFound,
-    PermanentError,
-    Recent,
-    Refused,
-    Run,
-    Version,
-)
+from worker.registry import conversion, entities
+from worker.registry.entities import Experiment, FilesSeen, Model, ModelSource, Recent, Run, Version
+from worker.registry.protocol import NotFound, PermanentError, Refused
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -194,7 +184,7 @@ class FakeRegistry:
         if model not in self._models:
             raise NotFound(f"registering: no model {model!r}")
         self._write("create_version", model)
-        if len(description) > limits.DESCRIPTION:
+        if len(description) > entities.MAX_DESCRIPTION:
             raise PermanentError(f"registering {model}: value too long for type character varying(5000)")
         number = max(self._models[model], default=0) + 1
         what = (run_id, source.uri, description, dict(tags), self.born)
@@ -224,7 +214,7 @@ class FakeRegistry:
     def set_description(self, model: str, version: int, description: str) -> None:
         """As MLflow on PostgreSQL does."""
         self._write("set_description", model, version)
-        if len(description) > limits.DESCRIPTION:
+        if len(description) > entities.MAX_DESCRIPTION:
             raise PermanentError(
                 f"describing {model} version {version}: value too long for type character varying(5000)"
             )
@@ -232,7 +222,7 @@ class FakeRegistry:
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         self._write("set_tag", model, version, key)
-        self._change(model, version, tags={**self.version(model, version).tags, key: limits.cut(value)})
+        self._change(model, version, tags={**self.version(model, version).tags, key: entities.cut_tag(value)})
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         self._write("drop_tag", model, version, key)
@@ -260,7 +250,7 @@ class FakeRegistry:
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         self.version(model, version)
-        return entities.mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
+        return conversion.read_mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
 
     def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
         """Of all files or of none, but for MLmodel."""

@@ -1,4 +1,4 @@
-"""Entry point: `python -m worker run` runs tasks, `python -m worker beat` runs the clock. Each loads only its own
+"""The entry point: `python -m worker run` runs tasks, `python -m worker beat` triggers them. Each loads only its own
 modules.
 """
 
@@ -18,9 +18,9 @@ def main(arguments: list[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in ROLES:
         sys.exit("usage: python -m worker run | beat")
     log_format.start(process_environment(), sys.stdout)
-    # Celery logs a line for each message, every two seconds; the actions' own lines say more.
-    for chatty in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Celery logs a line for each message, that is every two seconds; the actions' own lines say more.
+    for logger in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
     try:
         importlib.import_module(ROLES[arguments[0]]).main()
     except UserError as error:

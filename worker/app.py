@@ -19,7 +19,7 @@ from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
 from registrar.telemetry.observability_settings import ObservabilitySettings
-from worker import metrics, shutdown
+from worker import observability, shutdown
 from worker.celery_tasks import install, release_task
 from worker.context import WorkerContext
 from worker.downloads import CONCURRENCY
@@ -39,11 +39,12 @@ def main() -> None:
     installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
-        watch = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
-        heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
+        availability = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
+        digests = Digests.of(settings, policy)
+        heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "worker", digests, availability=availability))
         track_worker_loop(worker_context.app, heartbeat.loop)
-        if at := settings.watching.worker_metrics:
-            stack.enter_context(MetricsServer(at, partial(metrics.text, heartbeat.loop)))
+        if address := settings.watching.worker_metrics:
+            stack.enter_context(MetricsServer(address, partial(observability.metrics_text, heartbeat.loop)))
 
         def exit_process() -> None:
             stack.close()
@@ -51,13 +52,13 @@ def main() -> None:
 
         shutdown.on_shutdown(
             worker_context.app,
-            lambda: worker_context.closing.begin(partial(release_task, worker_context), exit_process),
+            lambda: worker_context.shutdown.begin(partial(release_task, worker_context), exit_process),
         )
         worker_context.app.start(_arguments(settings.watching))
 
 
 def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
-    """Build the process's context, with all tasks in its Celery app. Raises SettingsError, ChannelError,
+    """Return the process's context, with all tasks in its Celery app. Raises SettingsError, ChannelError,
     SchemaMismatch.
     """
     channels.check(policy)
@@ -77,7 +78,9 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send no login of ~/.netrc: channels get what registrar.yml says. A proxy of the environment is used."""
+    """Return the request as it is: notifiers send registrar.yml's secrets and no login of ~/.netrc. The environment's
+    proxy is used all the same.
+    """
     return request
 
 

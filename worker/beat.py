@@ -17,24 +17,26 @@ from registrar.policy import Policy
 from registrar.telemetry import redaction
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
-from worker import metrics
+from worker import observability
 from worker.heartbeat import WorkerHeartbeat, tracking_scheduler
 
 SWEEP_SECONDS = 2.0
 TICK_SECONDS = 5.0
-# Seconds until a message expires that no worker took: after days without one, a single sweep is enough. The worker's
-# clock judges a time of beat's, so this is also how far the two may differ before sweeps are lost.
+# Seconds until a message expires: after days without a worker, a single sweep is enough. The worker's clock judges
+# beat's time, so sweeps are lost where their clocks differ by more than this.
 EXPIRES_SECONDS = 3600.0
-_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def _steady() -> datetime:
-    """Return a clock that nobody sets. By the time of day, beat would stop for an hour when that goes back by one."""
-    return _BEGAN + timedelta(seconds=time.monotonic())
+def _steady_now() -> datetime:
+    """Return the time by a monotonic clock. By the time of day, beat would pause for an hour after that is set back by
+    one.
+    """
+    return _EPOCH + timedelta(seconds=time.monotonic())
 
 
 def _every(seconds: float) -> dict[str, Any]:
-    return {"schedule": schedule(seconds, nowfun=_steady), "options": {"expires": EXPIRES_SECONDS}}
+    return {"schedule": schedule(seconds, nowfun=_steady_now), "options": {"expires": EXPIRES_SECONDS}}
 
 
 SCHEDULE: dict[str, dict[str, Any]] = {
@@ -55,8 +57,8 @@ def main() -> None:
     _check(ledger)
     with ExitStack() as stack:
         heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "beat", Digests.of(settings)))
-        if at := settings.watching.beat_metrics:
-            stack.enter_context(MetricsServer(at, partial(metrics.turns, heartbeat.loop)))
+        if address := settings.watching.beat_metrics:
+            stack.enter_context(MetricsServer(address, partial(observability.loop_metrics, heartbeat.loop)))
         app.conf.beat_scheduler = tracking_scheduler(heartbeat.loop)
         # The schedule is intervals only, so it needs no file, which a crash could damage.
         quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is not JSON
@@ -64,7 +66,9 @@ def main() -> None:
 
 
 def _check(ledger: Ledger) -> None:
-    """Raises SchemaMismatch. Beat itself needs no ledger, so one that is away is only logged."""
+    """Check the ledger's schema. Raises SchemaMismatch. Only logs where the ledger is unavailable: beat itself needs
+    none.
+    """
     try:
         check(ledger)
     except LedgerUnavailable as error:

@@ -20,8 +20,8 @@ from worker.shutdown import Shutdown
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """registry: makes the registry of one task, given what checks its lease before a write. redact: hides our
-    secrets.
+    """The worker's systems and settings. registry: returns one task's registry, given the function that checks its
+    lease before a write. redact: removes our secrets from a text.
     """
 
     app: Celery
@@ -34,5 +34,5 @@ class WorkerContext:
     http: requests.Session
     now: Callable[[], datetime] = now  # aware, UTC
     redact: Callable[[str], str] = str
-    closing: Shutdown = field(default_factory=Shutdown)
+    shutdown: Shutdown = field(default_factory=Shutdown)
     downloads: Downloads = field(default_factory=Downloads)

@@ -1,6 +1,4 @@
-"""Publish tasks to the broker: those whose message was lost, those accepted in a burst, and what the clock finds
-due.
-"""
+"""Publish tasks to the broker whose message was lost, or that came in a burst; submit the events that are due."""
 
 import logging
 from collections.abc import Collection
@@ -18,15 +16,15 @@ log = logging.getLogger(__name__)
 
 def sweep(worker_context: WorkerContext) -> None:
     """Publish each task again whose message seems lost. Without the ledger, the next sweep does."""
-    # An empty broker was perhaps wiped: then all that was published before the last sweep is lost.
-    there = queued_messages(worker_context.app)
-    lost_after = SWEEP_SECONDS if there == 0 else task_dispatch.REDELIVER_AFTER
+    # An empty broker may have been wiped: then every message from before the last sweep counts as lost.
+    queued = queued_messages(worker_context.app)
+    lost_after = SWEEP_SECONDS if queued == 0 else task_dispatch.REDELIVER_AFTER
     try:
         with worker_context.ledger.write() as connection:
             # After an outage, workers get time to renew their leases before one counts as expired.
             reap = worker_context.ledger.outages.over_for() > LEASE_SECONDS
             task_messages = task_dispatch.sweep(
-                connection, at=worker_context.now(), lost_after=lost_after, waiting=there or 0, reap=reap
+                connection, at=worker_context.now(), lost_after=lost_after, waiting=queued or 0, reap=reap
             )
     except LedgerUnavailable as error:
         log.warning("the sweep can't read the ledger: %s", error)
@@ -37,7 +35,7 @@ def sweep(worker_context: WorkerContext) -> None:
 
 
 def publish_batch(worker_context: WorkerContext, task_messages: list[TaskMessage]) -> None:
-    """Publish what a busy receiver accepted: of several tasks in one lane the first, as the others follow it.
+    """Publish what a busy receiver accepted; of several tasks in one lane only the first, as the others follow it.
 
     Without the ledger, the sweep publishes them.
     """
@@ -51,7 +49,7 @@ def publish_batch(worker_context: WorkerContext, task_messages: list[TaskMessage
 
 
 def publish_next(worker_context: WorkerContext, names: Collection[str]) -> None:
-    """Publish the next waiting task of these Celery names. Without the ledger, the sweep does."""
+    """Publish the next queued task of these Celery names. Without the ledger, the sweep does."""
     try:
         with worker_context.ledger.write() as connection:
             task_messages = task_dispatch.next_message(connection, names, at=worker_context.now())

@@ -10,33 +10,38 @@ from celery.signals import after_task_publish, task_postrun, task_prerun
 
 from registrar.ledger import Ledger
 from registrar.ledger.heartbeats import EVERY
+from registrar.telemetry import liveness
 from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
-from registrar.telemetry.liveness import EVERY as TURNS_EVERY
 from registrar.telemetry.liveness import LoopActivity
 from worker.registry.availability import RegistryAvailability
 
 
 class WorkerHeartbeat(HeartbeatWriter):
-    """A context manager around the life of a process. part: worker or beat. watch: asks MLflow now and then."""
+    """The heartbeat of one process; a context manager. part: worker or beat."""
 
     def __init__(
-        self, ledger: Ledger, part: str, digests: Digests | None = None, *, watch: RegistryAvailability | None = None
+        self,
+        ledger: Ledger,
+        part: str,
+        digests: Digests | None = None,
+        *,
+        availability: RegistryAvailability | None = None,
     ) -> None:
         super().__init__(ledger, part, digests)
-        self._watch = watch
+        self._availability = availability
         self._last_message: float | None = None  # monotonic
-        self._in_hand = 0
+        self._running_tasks = 0
         self._lock = threading.Lock()
 
     def started(self, **_: object) -> None:
-        """Note that a message came from the broker and its task starts."""
+        """Note that a message came from the broker, and its task starts."""
         with self._lock:
-            self._in_hand += 1
+            self._running_tasks += 1
             self._last_message = time.monotonic()
 
     def finished(self, **_: object) -> None:
         with self._lock:
-            self._in_hand -= 1
+            self._running_tasks -= 1
 
     def published(self, **_: object) -> None:
         """Note that a message went to the broker."""
@@ -50,7 +55,10 @@ class WorkerHeartbeat(HeartbeatWriter):
         return {**super().marks(), **dispatched}
 
     def more(self) -> dict[str, Any]:
-        return {"in_hand": self._in_hand, "mlflow": self._watch.trouble if self._watch else None}
+        return {
+            "in_hand": self._running_tasks,
+            "mlflow": self._availability.trouble if self._availability else None,
+        }
 
     def __enter__(self) -> Self:
         if self._part == "worker":
@@ -64,35 +72,35 @@ class WorkerHeartbeat(HeartbeatWriter):
 def track_worker_loop(app: Celery, loop: LoopActivity) -> None:
     """Report each turn of Celery's loop. Without a connection, the worker counts as waiting for the broker."""
 
-    class Turns(bootsteps.StartStopStep):
+    class LoopTracker(bootsteps.StartStopStep):
         """The last step of Celery's consumer to start, the first to stop."""
 
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def __init__(self, consumer: Any, **_: object) -> None:
             super().__init__(consumer)
-            self._waits = loop.waiting()
-            self._waits.__enter__()
+            self._waiting = loop.waiting()
+            self._waiting.__enter__()
             self._timer: Any = None
 
         def start(self, consumer: Any) -> None:
-            self._waits.__exit__(None, None, None)
-            self._timer = consumer.timer.call_repeatedly(TURNS_EVERY, loop.turned)
+            self._waiting.__exit__(None, None, None)
+            self._timer = consumer.timer.call_repeatedly(liveness.EVERY, loop.turned)
 
         def stop(self, consumer: Any) -> None:
             if self._timer:
                 self._timer.cancel()
                 self._timer = None
-                self._waits = loop.waiting()
-                self._waits.__enter__()
+                self._waiting = loop.waiting()
+                self._waiting.__enter__()
 
-    app.steps["consumer"].add(Turns)
+    app.steps["consumer"].add(LoopTracker)
 
 
 def tracking_scheduler(loop: LoopActivity) -> type[Scheduler]:
-    """Return beat's scheduler class, which reports each tick, and when it waits for the broker."""
+    """Return a scheduler class for beat that reports each tick, and when it waits for the broker."""
 
-    class Following(Scheduler):
+    class TrackingScheduler(Scheduler):
         def tick(self, *args: Any, **kwargs: Any) -> Any:
             loop.turned()
             return super().tick(*args, **kwargs)
@@ -101,4 +109,4 @@ def tracking_scheduler(loop: LoopActivity) -> type[Scheduler]:
             with loop.waiting():
                 return super()._ensure_connected()  # type: ignore[misc]  # its stubs lack it
 
-    return Following
+    return TrackingScheduler

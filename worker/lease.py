@@ -12,34 +12,32 @@ from worker.shutdown import Shutdown
 
 log = logging.getLogger(__name__)
 
-EVERY = LEASE_SECONDS / 3
-LONGEST = 1800  # seconds; a task that hangs longer goes to another worker
+RENEW_EVERY = LEASE_SECONDS / 3
+LONGEST = 1800  # seconds until a hanging task goes to another worker
 
 
 class Lease:
-    """A context manager around one attempt."""
+    """The lease of one attempt; a context manager."""
 
-    def __init__(self, ledger: Ledger, task: Task, closing: Shutdown) -> None:
+    def __init__(self, ledger: Ledger, task: Task, shutdown: Shutdown) -> None:
         self._ledger = ledger
         self._task = task
-        self._closing = closing
+        self._shutdown = shutdown
         self._done = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name=f"lease-{task.id}", daemon=True)
+        self._thread = threading.Thread(target=self._keep_renewing, name=f"lease-{task.id}", daemon=True)
 
     def renew(self) -> None:
-        """Call right before a write. Raises LeaseLost where another worker has the task, or is to have it: then
-        write nothing.
-        """
-        self._closing.check()
+        """Call right before a write. Raises LeaseLost where another worker has the task, or is to get it."""
+        self._shutdown.check()
         self._renew(writes=True)
 
     def _renew(self, *, writes: bool = False) -> None:
         with self._ledger.write() as connection:
             renew(connection, self._task, at=now(), writes=writes)
 
-    def _keep(self) -> None:
-        for _ in range(int(LONGEST / EVERY)):
-            if self._done.wait(EVERY):
+    def _keep_renewing(self) -> None:
+        for _ in range(int(LONGEST / RENEW_EVERY)):
+            if self._done.wait(RENEW_EVERY):
                 return
             try:
                 self._renew()
@@ -49,12 +47,12 @@ class Lease:
                 log.warning("the lease of %s was not renewed: %s", self._task.id, error)
 
     def __enter__(self) -> Self:
-        self._closing.hold(self._task)
-        self._keeper.start()
+        self._shutdown.add(self._task)
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        self._closing.let_go(self._task)
+        self._shutdown.remove(self._task)

@@ -1,4 +1,4 @@
-"""Questions that people ask of the registry and the record, answered as tables for chat and command line."""
+"""Answer people's questions about the registry and the record as tables, for chat and command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries.holdings import Holding, count_holdings
 from registrar.ledger.queries.holdings import history as ledger_history
-from worker.registry.protocol import NotFound, Registry
+from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
 
 
 @dataclass(frozen=True)
 class Table:
-    """title: a sentence. rows: texts, as many as columns. more: how many rows were left out."""
+    """A table of texts. more: how many rows were left out."""
 
     title: str
     columns: Sequence[str]
@@ -35,8 +35,7 @@ class Table:
 
 
 def experiments(registry: Registry, now: datetime) -> Table:
-    found = registry.experiments()
-    rows = [(e.name, e.id, age(e.created_at, now)) for e in found]
+    rows = [(e.name, e.id, age(e.created_at, now)) for e in registry.experiments()]
     return Table("Experiments", ("name", "id", "age"), rows)
 
 
@@ -50,15 +49,19 @@ def runs(
     max_results: int = 10,
     run_view_type: str = "ACTIVE_ONLY",
 ) -> Table:
-    """Arguments are as of MlflowClient.search_runs: filter_string "metrics.rmse < 7", order_by ["metrics.rmse ASC"]."""
-    found = registry.search_runs(
+    """Search runs, with the arguments of MlflowClient.search_runs: filter_string "metrics.rmse < 7", order_by
+    ["metrics.rmse ASC"].
+    """
+    matches = registry.search_runs(
         experiment,
         filter_string=filter_string,
         order_by=order_by,
         max_results=max_results,
         run_view_type=run_view_type,
     )
-    rows = [(run.id, run.name, run.status, _metrics(run.metrics), run.user, age(run.started_at, now)) for run in found]
+    rows = [
+        (run.id, run.name, run.status, _metrics(run.metrics), run.user, age(run.started_at, now)) for run in matches
+    ]
     return Table(f"Runs of {experiment}", ("run", "name", "status", "metrics", "user", "age"), rows)
 
 
@@ -71,30 +74,37 @@ def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20)
     """Return the versions, newest first, with stage, aliases, age, author, and the metrics of their runs."""
     aliases = registry.model(model).aliases
     rows = []
-    for found in registry.versions(model, newest=newest):
-        named = [f"@{alias}" for alias, version in sorted(aliases.items()) if version == found.version]
-        metrics = _metrics(_run_metrics(registry, found.run_id))
-        who = found.tags.get("registrar.by", "by hand")
-        rows.append((str(found.version), found.stage, " ".join(named), metrics, age(found.created_at, now), who))
+    for version in registry.versions(model, newest=newest):
+        held = " ".join(f"@{alias}" for alias, number in sorted(aliases.items()) if number == version.version)
+        metrics = _metrics(run.metrics if (run := find_run(registry, version.run_id)) else {})
+        registered_by = version.tags.get("registrar.by", "by hand")
+        rows.append((str(version.version), version.stage, held, metrics, age(version.created_at, now), registered_by))
     return Table(f"Versions of {model}", ("version", "stage", "alias", "metrics", "age", "registered by"), rows)
 
 
 def history(ledger: Ledger, *, model: str) -> Table:
-    """Return the newest holdings, at most IN_CHAT."""
+    """Return the newest holdings, at most IN_CHAT, the newest first."""
     with ledger.read() as connection:
-        found = ledger_history(connection, model, limit=IN_CHAT)
-        more = count_holdings(connection, model) - len(found)
-    rows = [_held(holding) for holding in reversed(found)]
+        holdings = ledger_history(connection, model, limit=IN_CHAT)
+        more = count_holdings(connection, model) - len(holdings)
+    rows = [_holding_row(holding) for holding in reversed(holdings)]
     return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows, more)
 
 
 def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:
     """Return the dead letters of a model or of all, newest first."""
     with ledger.read() as connection:
-        found = list_dead_letters(connection, model=model)
+        letters = list_dead_letters(connection, model=model)
     rows = [
-        (age(each.finished_at, now), each.verb, each.model or "-", each.actor_name, _cut(each.error or ""), each.id)
-        for each in found
+        (
+            age(letter.finished_at, now),
+            letter.verb,
+            letter.model or "-",
+            letter.actor_name,
+            _cut(letter.error or ""),
+            letter.id,
+        )
+        for letter in letters
     ]
     about = f" of {model}" if model else ""
     return Table(f"What failed for good{about}", ("age", "what", "model", "by", "why", "task"), rows)
@@ -104,17 +114,10 @@ def _cut(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _held(holding: Holding) -> tuple[str, ...]:
+def _holding_row(holding: Holding) -> tuple[str, ...]:
     held = holding.key if holding.kind == "stage" else f"@{holding.key}"
     times = (_at(holding.since), _at(holding.until))
     return held, str(holding.version), *times, holding.actor_name, holding.approved_by or "-"
-
-
-def _run_metrics(registry: Registry, run_id: str | None) -> dict[str, float]:
-    try:
-        return dict(registry.run(run_id).metrics) if run_id else {}
-    except NotFound:
-        return {}
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Stop a worker: tasks in hand are finished here, or released for another worker."""
+"""Stop a worker: running tasks are finished here, or released for another worker."""
 
 import logging
 import threading
@@ -12,13 +12,14 @@ from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task
 
 log = logging.getLogger(__name__)
 
-DRAIN = 10.0  # seconds for tasks to finish
-# Seconds until no write to the registry is under way: none starts after DRAIN, and a call takes less than a lease.
-HAND_BACK = DRAIN + LEASE_SECONDS
+DRAIN = 10.0  # seconds in which running tasks may start writes
+# Seconds until running tasks are released. Then no write is under way: none starts after DRAIN, and a call takes less
+# than a lease.
+RELEASE_AFTER = DRAIN + LEASE_SECONDS
 
 
 class TaskReleased(LeaseLost):
-    """The worker stops, and the task was about to write: another worker takes it."""
+    """The worker stops and the task was about to write, so another worker takes it."""
 
 
 class Shutdown:
@@ -26,53 +27,53 @@ class Shutdown:
 
     def __init__(self) -> None:
         self._begun: float | None = None
-        self._held: dict[str, Task] = {}
+        self._running: dict[str, Task] = {}
         self._lock = threading.RLock()  # a signal may interrupt a thread that has it
 
-    def hold(self, task: Task) -> None:
+    def add(self, task: Task) -> None:
+        """Note that a task runs here."""
         with self._lock:
-            self._held[task.id] = task
+            self._running[task.id] = task
 
-    def let_go(self, task: Task) -> None:
+    def remove(self, task: Task) -> None:
         with self._lock:
-            self._held.pop(task.id, None)
+            self._running.pop(task.id, None)
 
     def check(self) -> None:
         """Call right before a write. Raises TaskReleased."""
         if self._begun is not None and time.monotonic() > self._begun + DRAIN:
             raise TaskReleased
 
-    def begin(self, hand_back: Callable[[Task], None], leave: Callable[[], None]) -> None:
-        """Start once; returns at once. hand_back: releases a task. leave: ends the process.
-
-        Threads can't be stopped: one that still hangs after HAND_BACK ends with the process.
+    def begin(self, release: Callable[[Task], None], exit_process: Callable[[], None]) -> None:
+        """Begin the shutdown, once, and return at once. After RELEASE_AFTER the running tasks are released, and the
+        process exits: threads can't be stopped, so one that still hangs ends with it.
         """
         with self._lock:
             if self._begun is not None:
                 return
             self._begun = time.monotonic()
-        threading.Thread(target=self._end, args=(hand_back, leave), name="closing", daemon=True).start()
+        threading.Thread(target=self._end, args=(release, exit_process), name="shutdown", daemon=True).start()
 
-    def _end(self, hand_back: Callable[[Task], None], leave: Callable[[], None]) -> None:
-        time.sleep(HAND_BACK)
+    def _end(self, release: Callable[[Task], None], exit_process: Callable[[], None]) -> None:
+        time.sleep(RELEASE_AFTER)
         with self._lock:
-            held = list(self._held.values())
-        for task in held:
-            hand_back(task)
-        leave()
+            running = list(self._running.values())
+        for task in running:
+            release(task)
+        exit_process()
 
 
 def on_shutdown(app: Celery, begin: Callable[[], None]) -> None:
-    """Call begin when the worker is asked to stop, and when it fails: Celery 5.7 ends when Redis goes down during a
-    task.
+    """Call begin when the worker gets a signal to stop, and when it fails: Celery 5.7 ends when Redis goes down during
+    a task.
     """
 
-    class Last(bootsteps.StartStopStep):
+    class OnClose(bootsteps.StartStopStep):
         def close(self, worker: object) -> None:
             begin()
 
     def on_signal(**_: object) -> None:
         begin()
 
-    app.steps["worker"].add(Last)
+    app.steps["worker"].add(OnClose)
     worker_shutting_down.connect(on_signal, weak=False)

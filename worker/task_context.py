@@ -1,4 +1,4 @@
-"""What an action gets: its task, the systems that it may use, and the time."""
+"""The context of an action: its task, the systems that it may use, and the time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,18 +18,18 @@ from registrar.policy import Policy
 from worker import retry
 from worker.registry.protocol import PermanentError, Registry, RegistryError
 
-Kind = TypeVar("Kind", bound=Data)
+EventData = TypeVar("EventData", bound=Data)
 
 
 @dataclass(frozen=True)
 class TaskContext:
-    """registry: checks the lease before each write, and compares each version that it returns with the record.
-    unseen: the same without that comparison. now: when this attempt began, aware, UTC.
+    """One attempt at a task. registry: checks the lease before each write, and compares each version that it returns
+    with the record. unchecked_registry: the same without that comparison. now: when this attempt began, aware, UTC.
     """
 
     task: Task
     registry: Registry
-    unseen: Registry
+    unchecked_registry: Registry
     ledger: Ledger
     policy: Policy
     settings: Settings
@@ -37,9 +37,9 @@ class TaskContext:
     http: requests.Session
     now: datetime
 
-    def data_as(self, kind: type[Kind]) -> Kind:
-        """Return the event's data as the given class. Raises TypeError for another class, PermanentError for data
-        that an earlier version of Registrar accepted and this one refuses.
+    def data_as(self, kind: type[EventData]) -> EventData:
+        """Return the event's data as the given class. Raises TypeError where it is of another class, PermanentError
+        where an earlier release of Registrar accepted it and this one refuses it.
         """
         try:
             data = parse(self.task.event_type, self.task.data)
@@ -64,11 +64,11 @@ class TaskContext:
             raise PermanentError(f"{error}; set it for the worker, and restart it") from None
 
     def ends(self, error: RegistryError) -> bool:
-        """Return whether the task is given up after this error; else it is tried again from what was done so far."""
+        """Return whether the task is given up after this error; else another attempt continues what this one began."""
         return retry.final_state(self.task, error, at=self.now, answers=self.registry_answers) is not None
 
     def registry_answers(self) -> bool:
-        """Return whether the registry and its database answer an unrelated call. Asked once an attempt."""
+        """Return whether the registry and its database answer an unrelated call; it is made once per attempt."""
         return self._answers
 
     @cached_property

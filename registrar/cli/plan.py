@@ -12,7 +12,7 @@ from registrar.cli.context import Context
 from registrar.errors import UserError
 from registrar.events.types import Data
 from registrar.ledger.engine import now
-from worker import resend_plan
+from worker import interventions
 from worker.promotions import plan as promotion_plan
 from worker.promotions.plan import PlanContext
 from worker.registry.mlflow import MlflowRegistry, configure_client
@@ -93,7 +93,7 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
 def plan_resend(context: Context, data: Data) -> promotion_plan.Plan:
     """Return what sending an event again would do. data: of the new event. Raises RegistryUnavailable."""
     with _open_registry(context) as look:
-        return resend_plan.plan_replay(look, data)
+        return interventions.plan_resend(look, data)
 
 
 def _ask_registry(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:

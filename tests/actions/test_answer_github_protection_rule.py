@@ -28,8 +28,8 @@ class Github:
         listener.answer = (204, {})
         self.harness = WorkerHarness(ledger, folder, policy=self.policy(POLICY))
         environ = {"API": listener.root, "TOKEN": "s3cret-token"}
-        settings = replace(self.harness.bench.settings, environ=environ)
-        self.harness.bench = replace(self.harness.bench, settings=settings)
+        settings = replace(self.harness.context.settings, environ=environ)
+        self.harness.context = replace(self.harness.context, settings=settings)
 
     def policy(self, text):
         host = self.listener.root.removeprefix("http://")
@@ -44,7 +44,7 @@ class Github:
 
     def address(self, run=RUN, root=None):
         sealed = {"kind": "github", "url": f"{root or self.listener.root}{run}", "environment": "production"}
-        return self.harness.bench.encryptor.encrypt(sealed, audience=REPLY)
+        return self.harness.context.encryptor.encrypt(sealed, audience=REPLY)
 
     def trained(self, run="r1", **metrics):
         self.harness.registry.trained(run, **{"rmse": 5.0, **metrics})
@@ -162,7 +162,7 @@ def test_another_version_and_another_target_are_no_answer(github):
 
 
 def test_who_asked_by_chat_is_still_answered_at_once_and_nobody_waits(github):
-    address = github.harness.bench.encryptor.encrypt(
+    address = github.harness.context.encryptor.encrypt(
         {"kind": "slack", "url": f"{github.listener.root}/hook"}, audience=REPLY
     )
     github.trained()
@@ -183,7 +183,7 @@ def test_a_github_that_is_down_is_tried_again(github):
 
 @pytest.mark.parametrize(
     ("status", "sentence"),
-    [(403, "Deployments, read and write"), (404, "protection rule"), (422, "waits there no more")],
+    [(403, "Deployments, read and write"), (404, "protection rule"), (422, "no longer waits there")],
 )
 def test_a_refusal_is_told_and_says_where_to_look(status, sentence, github):
     github.trained()

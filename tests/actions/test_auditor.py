@@ -89,7 +89,7 @@ def test_which_version_held_production_that_day_and_who_approved_it(life, export
         "(b)   approve by Ada",
         "(b)   approve by Bob",
         "(b)   asked for by source:ci",
-        f"(c)   policy {life.bench.policy.digest('taxi')}, run r1",
+        f"(c)   policy {life.context.policy.digest('taxi')}, run r1",
     ]
     assert (first[0].endswith(": better at night"), first[1].endswith(": fine")) == (True, True)
 

@@ -23,7 +23,7 @@ def all_at_once(harness) -> None:
             list(
                 threads.map(
                     lambda task_message: run_task(
-                        harness.bench, task_message.name.removeprefix("worker."), task_message.task_id
+                        harness.context, task_message.name.removeprefix("worker."), task_message.task_id
                     ),
                     heard,
                 )

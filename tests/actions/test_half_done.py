@@ -8,7 +8,7 @@ from registrar.ledger.tables import tasks
 from tests.policies import model, production
 from tests.worker.harness import ADA, POLICY
 from worker import retry
-from worker.registry import limits
+from worker.registry import entities
 from worker.registry.protocol import AmbiguousError, PermanentError, RetryableError
 from worker.shutdown import TaskReleased
 
@@ -60,7 +60,7 @@ def until_it_ends(harness, **values) -> None:
 def test_a_full_description_hides_no_move(harness):
     live(harness, "r1")
     trained(harness, "r2")
-    full = "x" * (limits.DESCRIPTION - 41)
+    full = "x" * (entities.MAX_DESCRIPTION - 41)
     harness.registry.set_description("taxi", 2, full)
     event = approve(harness, 2)
     assert harness.stages() == {1: "Archived", 2: "Production"}
@@ -77,7 +77,7 @@ def test_a_full_description_hides_no_move(harness):
 
 def test_a_full_description_of_the_one_replaced_does_not_keep_it(harness):
     live(harness, "r1")
-    harness.registry.set_description("taxi", 1, "x" * limits.DESCRIPTION)
+    harness.registry.set_description("taxi", 1, "x" * entities.MAX_DESCRIPTION)
     live(harness, "r2")
     assert harness.stages() == {1: "Archived", 2: "Production"}
     assert harness.fact("model_version.archived").endswith("MLflow keeps 5,000 characters")
@@ -90,7 +90,7 @@ def test_older_lines_about_moves_make_room(harness):
     harness.registry.set_description("taxi", 1, "\n".join(["x" * 2000, *old]))
     approve(harness, 1)
     said = harness.registry.version("taxi", 1).description
-    assert len(said) <= limits.DESCRIPTION
+    assert len(said) <= entities.MAX_DESCRIPTION
     assert said.startswith("x" * 2000)
     assert said.count("transitioned to Production") == 1
 
@@ -238,5 +238,5 @@ def test_a_tag_of_ours_is_cut_to_what_mlflow_keeps(harness):
     harness.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gates))
     trained(harness, "r1")
     kept = harness.registry.version("taxi", 1).tags["registrar.held_back.Staging"]
-    assert len(kept) == limits.TAG
+    assert len(kept) == entities.MAX_TAG
     assert kept.endswith("…")

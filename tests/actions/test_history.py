@@ -42,7 +42,7 @@ def test_a_holding_names_those_whose_approvals_counted_and_what_they_were_shown(
             ("bob", "Bob", "", second),
         ]
         assert (found.approved_by, found.broke_glass, found.event_id) == ("Ada, Bob", False, second)
-        assert found.policy_digest == two.bench.policy.digest("taxi")
+        assert found.policy_digest == two.context.policy.digest("taxi")
         assert found.gates == ()
     automatic = holdings(two)["Staging"]
     assert (automatic.approved_by, automatic.approvals) == (None, ())

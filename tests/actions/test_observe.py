@@ -5,7 +5,7 @@ import pytest
 from registrar.events.event import Actor
 from registrar.ledger.queries.holdings import history
 from tests.worker.harness import ADA
-from worker.registry.protocol import ModelSource
+from worker.registry.entities import ModelSource
 
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
 CHANGED = "registry.changed_by_hand"

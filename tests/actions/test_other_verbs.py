@@ -94,7 +94,7 @@ def test_an_artifact_that_is_a_link_is_refused(harness, tmp_path):
 
 def test_a_question_is_answered_where_it_came_from(harness):
     registered(harness)
-    reply_to = harness.bench.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
+    reply_to = harness.context.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
     event = harness.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
     assert harness.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]
 

@@ -9,8 +9,9 @@ from sqlalchemy import update
 from registrar.config.encryption import REPLY
 from registrar.ledger.tables import promotions, tasks
 from tests.worker.harness import ADA, BOB, EVE, POLICY
-from worker.registry import limits
-from worker.registry.protocol import ModelSource, PermanentError
+from worker.registry import entities
+from worker.registry.entities import ModelSource
+from worker.registry.protocol import PermanentError
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -64,7 +65,7 @@ def test_the_previous_holder_is_archived_and_history_says_so(harness):
 
 def test_a_vote_of_somebody_not_permitted_is_refused_recorded_and_answered(harness):
     train(harness)
-    reply_to = harness.bench.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
+    reply_to = harness.context.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
     event = approve(harness, by=EVE, reply_to=reply_to)
     assert harness.stages() == {1: "Staging"}
     assert harness.votes() == [("eve", "approve", False)]
@@ -457,5 +458,5 @@ def test_reasons_longer_than_a_tag_may_be_hold_a_version_back_all_the_same(harne
     assert all(name in harness.fact("model_version.held_back") for name in names)
     tag = harness.registry.version("taxi", 1).tags["registrar.held_back.Staging"]
     assert tag.startswith(f"{names[0]} was not logged")
-    assert (len(tag), tag[-1]) == (limits.TAG, "…")
+    assert (len(tag), tag[-1]) == (entities.MAX_TAG, "…")
     assert [call for call, *_ in harness.registry.writes].count("set_tag") == 1

@@ -10,7 +10,8 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
 from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
-from worker.registry.protocol import ModelSource, PermanentError, RetryableError
+from worker.registry.entities import ModelSource
+from worker.registry.protocol import PermanentError, RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 TAG = "registrar.prune_after"

@@ -9,8 +9,9 @@ from registrar.ledger.queries import models
 from registrar.ledger.tables import events
 from tests.policies import gate_on_staging
 from worker.actions import register
-from worker.registry import limits
-from worker.registry.protocol import ModelSource, RetryableError
+from worker.registry import entities
+from worker.registry.entities import ModelSource
+from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -158,10 +159,10 @@ def test_a_description_is_no_longer_than_mlflow_keeps(harness, name):
     harness.post("training_run.finished", model="taxi", run_id="r1", description="d" * 2000)
     made = harness.registry.version("taxi", 1)
     said = made.description.split("\nversion 1 was")[0]
-    assert len(made.description) <= limits.DESCRIPTION
+    assert len(made.description) <= entities.MAX_DESCRIPTION
     assert f"registered from run {name}"[:4900] in said
     assert ("d" * 2000 in said) is (name == "a run")
-    assert len(made.tags["registrar.commit"]) == limits.TAG
+    assert len(made.tags["registrar.commit"]) == entities.MAX_TAG
 
 
 def by_hand(harness, run: str = "r1", description: str = "", **tags: str):

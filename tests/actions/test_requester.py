@@ -61,7 +61,9 @@ def test_what_a_vote_voids_is_asked_for_again_as_its_requesters(harness, change)
     assert requester(harness) == "dan"
     with harness.ledger.read() as connection:
         again = latest(connection, "taxi", 1, "Production")
-    assert LocalQueries(harness.ledger, lambda: harness.bench.policy).promotion(again.id)["requested_by_name"] == "Dan"
+    assert (
+        LocalQueries(harness.ledger, lambda: harness.context.policy).promotion(again.id)["requested_by_name"] == "Dan"
+    )
     approve(harness, DAN)
     assert "Dan asked for taxi version 1" in harness.fact("promotion.vote_refused")
     approve(harness, BOB)
@@ -135,11 +137,11 @@ def test_of_a_model_made_anew_nobody_who_asked_before_is_the_requester(harness):
 
 
 def plan_context(harness) -> PlanContext:
-    return PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now())
+    return PlanContext(harness.registry, harness.context.policy, harness.ledger, harness.now())
 
 
 def impossible(harness, version: int = 1) -> str:
-    local = LocalQueries(harness.ledger, lambda: harness.bench.policy)
+    local = LocalQueries(harness.ledger, lambda: harness.context.policy)
     [row] = [row for row in local.promotions(state="open").rows if row["version"] == version]
     return row["voting"]["impossible"]
 

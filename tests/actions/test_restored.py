@@ -21,7 +21,7 @@ from registrar.ledger.tables import deployments, holders, promotions
 from tests.actions.versions import live, trained
 from tests.fakes import BORN, FakeRegistry
 from tests.worker.harness import ADA, POLICY, WorkerHarness
-from worker.registry.protocol import ModelSource
+from worker.registry.entities import ModelSource
 
 DISPUTED = "registry.disputed"
 REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")

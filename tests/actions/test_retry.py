@@ -133,7 +133,7 @@ def test_a_task_of_another_model_does_not_exist_for_whoever_names_theirs(harness
 
 
 def test_what_is_under_way_or_done_is_not_tried_again(harness, monkeypatch):
-    monkeypatch.setattr("worker.celery_tasks.pause", lambda *_: 60.0)  # seconds: it is not due again meanwhile
+    monkeypatch.setattr("worker.attempt.pause", lambda *_: 60.0)  # seconds: it is not due again meanwhile
     harness.registry.trained("r1", rmse=9.0)
     harness.registry.fail["run"] = DOWN
     event = harness.post("training_run.finished", model="taxi", run_id="r1")

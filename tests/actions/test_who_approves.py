@@ -178,7 +178,9 @@ def test_nobody_approves_their_own_request_through_a_delegate(harness):
     harness.post("promotion.reject", by=BOB, model="taxi", version=1)
     harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
     approve(harness, by=EVE)
-    assert "Eve stands in only for who asked for taxi version 1 to Production" in harness.fact("promotion.vote_refused")
+    assert "Eve stands in only for people who asked for taxi version 1 to Production" in harness.fact(
+        "promotion.vote_refused"
+    )
     assert harness.stages() == {1: "Staging"}
 
 

@@ -132,7 +132,7 @@ def test_a_champion_that_is_not_live_is_shown_everywhere(house: House, how: str,
     start = page(house, "/")
     assert ("1 version holds a target and is not live" in start, "All parts are well" in start) == (True, False)
     assert "Version 1 holds Production and is not live: its deployment to prod" in page(house, "/models/taxi")
-    metrics = scraped(StateCollector(house.harness.ledger, house.harness.bench.policy, house.harness.now))
+    metrics = scraped(StateCollector(house.harness.ledger, house.harness.context.policy, house.harness.now))
     assert metrics["registrar_holders_not_live"] == {("taxi", "Production"): 1}
     assert f"the deployment of taxi version 1 {said}" in house.run("history", "taxi").output
     assert promotion(house, 1)["became"]["state"].startswith("deployment_")
@@ -179,7 +179,7 @@ def test_an_approval_that_can_not_be_met_is_counted(house: House):
     trained(house.harness, "r1")
     house.harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
     house.harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    metrics = scraped(StateCollector(house.harness.ledger, house.harness.bench.policy, house.harness.now))
+    metrics = scraped(StateCollector(house.harness.ledger, house.harness.context.policy, house.harness.now))
     assert metrics["registrar_approvals_impossible"] == {("taxi", "Production"): 1}
 
 
@@ -408,8 +408,8 @@ def test_who_sends_waits_also_where_they_are_no_viewer(tmp_path, ledger, ledger_
 
 
 def look(house: House) -> PlanContext:
-    bench = house.harness.bench
-    return PlanContext(house.harness.registry, bench.policy, bench.ledger, house.harness.now())
+    context = house.harness.context
+    return PlanContext(house.harness.registry, context.policy, context.ledger, house.harness.now())
 
 
 def test_a_plan_says_what_became_of_what_was_asked_before(house: House):

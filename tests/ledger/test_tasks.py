@@ -12,7 +12,7 @@ from registrar.ledger import Ledger, task_dispatch, tasks
 from registrar.ledger.deliveries import DeliveryConflict, accept
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries.queue import first_in_line
-from worker.celery_tasks import LONGEST_PAUSE
+from worker.retry import LONGEST_PAUSE
 
 pytestmark = pytest.mark.both_ledgers
 

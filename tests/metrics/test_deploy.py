@@ -15,7 +15,7 @@ from tests.metrics.test_doc import RECEIVER, WORKER, shown, told
 from tests.needs import needs
 from tests.webhooks.conftest import REGISTRAR_YML
 from webhooks.monitoring.metrics import Metrics
-from worker import metrics
+from worker import observability
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "deploy/grafana/dashboards/registrar.json"
@@ -47,7 +47,7 @@ def plain(name: str) -> str:
 @pytest.fixture
 def known(ledger) -> set[str]:
     receiver = Metrics(["ci"], dict, ledger, parse(REGISTRAR_YML))
-    return set(shown((receiver.text() + metrics.text()).decode()))
+    return set(shown((receiver.text() + observability.metrics_text()).decode()))
 
 
 def test_every_metric_that_is_asked_for_is_there(known):

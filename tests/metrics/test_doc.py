@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from registrar.policy.load import parse
 from tests.webhooks.conftest import REGISTRAR_YML
 from webhooks.monitoring.metrics import Metrics
-from worker import metrics
+from worker import observability
 
 DOC = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
 RECEIVER = DOC.split("## The receiver's metrics")[1].split("\n## ")[0]
@@ -32,7 +32,7 @@ def test_the_receivers_metrics_are_those_of_the_table(ledger):
 
 
 def test_a_workers_metrics_are_those_of_the_table():
-    assert {name: type_ for name, (type_, _) in told(WORKER).items()} == shown(metrics.text().decode())
+    assert {name: type_ for name, (type_, _) in told(WORKER).items()} == shown(observability.metrics_text().decode())
 
 
 def test_labels_are_those_of_the_table(harness):
@@ -40,10 +40,10 @@ def test_labels_are_those_of_the_table(harness):
     harness.registry.trained("r1", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r1")
     harness.post("training_run.finished", model="taxi", run_id="nowhere")
-    receiver = Metrics(["ci"], lambda: {"ci": 1}, harness.ledger, harness.bench.policy)
+    receiver = Metrics(["ci"], lambda: {"ci": 1}, harness.ledger, harness.context.policy)
     told_of = told(RECEIVER) | told(WORKER)
     seen: set[str] = set()
-    for family in text_string_to_metric_families((receiver.text() + metrics.text()).decode()):
+    for family in text_string_to_metric_families((receiver.text() + observability.metrics_text()).decode()):
         for sample in family.samples:
             name = re.sub("_(bucket|sum|count)$", "", sample.name) if family.type == "histogram" else sample.name
             assert set(sample.labels) - {"le"} == told_of[name][1], name

@@ -26,7 +26,7 @@ GLOB = GLOB.replace("  leads: [ada, bob]", "  leads: [ada, bob]\n  risk: [eve]")
 
 
 def state(harness: WorkerHarness) -> dict[str, dict[tuple[str, ...], float]]:
-    return scraped(StateCollector(harness.ledger, harness.bench.policy, harness.now))
+    return scraped(StateCollector(harness.ledger, harness.context.policy, harness.now))
 
 
 def asked(harness: WorkerHarness) -> None:
@@ -165,7 +165,7 @@ def test_a_worker_whose_clock_is_ahead_is_seen(harness):
 
 
 def test_a_ledger_that_is_away_leaves_one_gauge(harness):
-    collector = StateCollector(harness.ledger, harness.bench.policy, harness.now)
+    collector = StateCollector(harness.ledger, harness.context.policy, harness.now)
     assert scraped(collector)["registrar_ledger_up"] == {(): 1}
     with away(harness.ledger):
         assert scraped(collector) == {"registrar_ledger_up": {(): 0}}

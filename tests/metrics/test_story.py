@@ -16,7 +16,7 @@ DEPLOYED = POLICY.replace(
 
 
 def counted(harness: WorkerHarness) -> dict[str, dict[tuple[str, ...], float]]:
-    return scraped(JournalCollector(harness.ledger, harness.bench.policy))
+    return scraped(JournalCollector(harness.ledger, harness.context.policy))
 
 
 def promoted(harness: WorkerHarness, run: str, *, rmse: float) -> int:
@@ -68,7 +68,7 @@ def test_what_did_not_come_about_is_counted_by_why(harness):
 
 
 def test_a_restart_and_a_second_receiver_count_the_same(harness):
-    one = JournalCollector(harness.ledger, harness.bench.policy)
+    one = JournalCollector(harness.ledger, harness.context.policy)
     scraped(one)
     promoted(harness, "r1", rmse=5.0)
     assert scraped(one) == counted(harness)
@@ -76,14 +76,14 @@ def test_a_restart_and_a_second_receiver_count_the_same(harness):
 
 def test_nothing_is_counted_twice(harness):
     promoted(harness, "r1", rmse=5.0)
-    one = JournalCollector(harness.ledger, harness.bench.policy)
+    one = JournalCollector(harness.ledger, harness.context.policy)
     assert scraped(one) == scraped(one)
 
 
 def test_what_was_not_read_to_its_end_is_not_shown(harness, monkeypatch):
     promoted(harness, "r1", rmse=5.0)
     monkeypatch.setattr(journal_collector, "PAGE", 3)
-    slow = JournalCollector(harness.ledger, harness.bench.policy, clock=iter(range(10**6)).__next__)
+    slow = JournalCollector(harness.ledger, harness.context.policy, clock=iter(range(10**6)).__next__)
     assert scraped(slow) == {}
     for _ in range(20):
         found = scraped(slow)
@@ -92,7 +92,7 @@ def test_what_was_not_read_to_its_end_is_not_shown(harness, monkeypatch):
 
 def test_a_ledger_that_is_away_leaves_what_was_counted(harness):
     promoted(harness, "r1", rmse=5.0)
-    one = JournalCollector(harness.ledger, harness.bench.policy)
+    one = JournalCollector(harness.ledger, harness.context.policy)
     before = scraped(one)
     with away(harness.ledger):
         assert scraped(one) == before

@@ -4,13 +4,13 @@ import pytest
 
 from tests.metrics.reading import families
 from tests.worker.harness import WorkerHarness
-from worker import metrics
+from worker import observability
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import NotFound, RetryableError
 
 
 def counted(name: str) -> dict[tuple[str, ...], float]:
-    return families(metrics.text().decode()).get(f"registrar_{name}", {})
+    return families(observability.metrics_text().decode()).get(f"registrar_{name}", {})
 
 
 def grown(before: dict[tuple[str, ...], float], name: str) -> dict[tuple[str, ...], float]:

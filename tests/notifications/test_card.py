@@ -20,7 +20,7 @@ CALLS = ["<!channel>", "<!here|here>", "@everyone", "@here", "@channel", "<at>al
 
 
 def message(chat: str, told: Notification) -> dict[str, Any]:
-    told = replace(told, door=DOOR, page=PAGE, secret=None if chat == "discord-hook" else "bot")
+    told = replace(told, buttons_url=DOOR, page=PAGE, secret=None if chat == "discord-hook" else "bot")
     match chat:
         case "slack":
             return slack.message(told, ENCRYPTOR)

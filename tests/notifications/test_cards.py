@@ -15,8 +15,8 @@ TOLD = POLICY.replace("log: {kind: log}", CHANNEL).replace("sources:", SOURCE).r
 
 
 def cards(harness: WorkerHarness, listener, public_url: str | None) -> list[dict]:
-    settings = replace(harness.bench.settings, public_url=public_url, environ={"MM": listener.url})
-    harness.bench = WorkerContext(**{**harness.bench.__dict__, "settings": settings})
+    settings = replace(harness.context.settings, public_url=public_url, environ={"MM": listener.url})
+    harness.context = WorkerContext(**{**harness.context.__dict__, "settings": settings})
     harness.registry.trained("r1", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r1")
     told = [json.loads(body) for _, body in listener.got]

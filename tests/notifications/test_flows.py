@@ -54,8 +54,8 @@ def office_of(harness: WorkerHarness, room: ChatRoom, *to: str, escalated_to: st
         "HOOK": f"{room.root}/discord/webhooks/8/tok",
         "SLACK_HOOK": f"{room.root}/nowhere",
     }
-    settings = replace(harness.bench.settings, environ=environ, public_url="https://registrar.example.com")
-    harness.bench = WorkerContext(**{**harness.bench.__dict__, "settings": settings, "policy": parse(text)})
+    settings = replace(harness.context.settings, environ=environ, public_url="https://registrar.example.com")
+    harness.context = WorkerContext(**{**harness.context.__dict__, "settings": settings, "policy": parse(text)})
     return harness
 
 
@@ -177,9 +177,9 @@ def test_cards_in_two_channels_are_both_edited_and_a_webhook_is_left_alone(harne
 
 def test_a_channel_that_was_asked_and_is_not_told_the_end_has_its_card_edited(harness, room):
     office_of(harness, room, "slack")
-    policy = harness.bench.policy
+    policy = harness.context.policy
     route = policy.notify[0].model_copy(update={"outcomes": ["promotion.awaiting_approval"]})
-    harness.bench = replace(harness.bench, policy=policy.model_copy(update={"notify": [route]}))
+    harness.context = replace(harness.context, policy=policy.model_copy(update={"notify": [route]}))
     ask(harness)
     decide(harness)
     assert [call.path for call in room.calls] == ["/slack/chat.postMessage"] + ["/slack/chat.update"] * 2

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.notifications.samples import ENCRYPTOR, MOVED, notice
 from worker.notifications.notifiers import github, github_dispatch
-from worker.notifications.transport.github import access
+from worker.notifications.transport import github_app
 from worker.registry.protocol import PermanentError, RetryableError
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -28,8 +28,8 @@ def pem(key=KEY):
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_known(monkeypatch):
-    monkeypatch.setattr(access, "_known", {})
+def nothing_is_cached(monkeypatch):
+    monkeypatch.setattr(github_app, "_cached", {})
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_token_is_used_until_shortly_before_its_end(app, listener):
     post(listener)
     post(listener)
     assert listener.paths.count(TOKENS) == 1
-    access._known.clear()
+    github_app._known.clear()
     app("ghs_short", seconds=90)
     post(listener)
     app("ghs_next")

@@ -92,7 +92,7 @@ def expected(name: str) -> Any:
     ("name", "told"),
     [
         ("slack__moved", notice(MOVED)),
-        ("slack__asked", notice(ASKED, presses=PRESSES["slack"])),
+        ("slack__asked", notice(ASKED, button_audience=PRESSES["slack"])),
         ("slack__asked_without_buttons", notice(ASKED)),
         ("slack__ended", ended()),
     ],
@@ -113,9 +113,9 @@ DOOR = "https://registrar.example.com/webhooks/mattermost"
     ("name", "told"),
     [
         ("mattermost__moved", notice(MOVED)),
-        ("mattermost__asked", notice(ASKED, door=DOOR, presses=PRESSES["mattermost"])),
+        ("mattermost__asked", notice(ASKED, buttons_url=DOOR, button_audience=PRESSES["mattermost"])),
         ("mattermost__asked_without_buttons", notice(ASKED)),
-        ("mattermost__ended", ended(door=DOOR)),
+        ("mattermost__ended", ended(buttons_url=DOOR)),
     ],
 )
 def test_the_exact_message_for_mattermost(name, told):
@@ -131,8 +131,8 @@ def test_the_exact_message_for_mattermost(name, told):
     ("name", "told"),
     [
         ("discord__moved", notice(MOVED)),
-        ("discord__asked", notice(ASKED, presses=PRESSES["discord"])),
-        ("discord__asked_without_buttons", notice(ASKED, secret=None, presses=PRESSES["discord"])),
+        ("discord__asked", notice(ASKED, button_audience=PRESSES["discord"])),
+        ("discord__asked_without_buttons", notice(ASKED, secret=None, button_audience=PRESSES["discord"])),
         ("discord__ended", ended()),
     ],
 )
@@ -162,8 +162,8 @@ def test_teams_takes_the_card_and_gives_nothing_to_edit(listener, session):
 
 
 def test_discord_gets_buttons_from_a_bot_only(listener, session):
-    discord.post(notice(ASKED, listener.url, "bot-token", presses=PRESSES["discord"]), session, ENCRYPTOR)
-    discord.post(notice(ASKED, listener.url, None, presses=PRESSES["discord"]), session, ENCRYPTOR)
+    discord.post(notice(ASKED, listener.url, "bot-token", button_audience=PRESSES["discord"]), session, ENCRYPTOR)
+    discord.post(notice(ASKED, listener.url, None, button_audience=PRESSES["discord"]), session, ENCRYPTOR)
     [(bots, with_buttons), (webhooks, without)] = listener.got
     assert bots["Authorization"] == "Bot bot-token"
     assert bots["User-Agent"].startswith("DiscordBot (")

@@ -19,7 +19,7 @@ def told() -> set[str]:
     named |= {str(FactType[name]) for name in re.findall(r"FactType\.([A-Z_]+)", WORKER + REGISTRAR)}
     constants = set(re.findall(r'^(?:_?[A-Z_, ]+) = .*?"([a-z_]+\.[a-z_]+)"', WORKER + REGISTRAR, re.MULTILINE))
     others = set(re.findall(r'"((?:promotion|task|deployment|registry)\.[a-z_]+)"', WORKER)) - VOCABULARY.keys()
-    states = {f"task.{state}" for state in ("refused", "failed", "dead")}  # worker/celery_tasks.py: f"task.{state}"
+    states = {f"task.{state}" for state in ("refused", "failed", "dead")}  # worker/attempt.py
     reported = {type_ for type_ in VOCABULARY if type_.startswith("deployment.")}  # worker/actions/deployed.py
     found = named | (constants & set(OUTCOMES)) | others | states | reported
     return {each for each in found if each.partition(".")[0] in FAMILIES}

@@ -145,7 +145,7 @@ def test_what_the_notifier_posts_fits_and_is_understood(model: str, version: int
     )
     at = PRESS.request.received_at
     presses = Audience("discord", "discord", "team")
-    notice = Notification("tsk_1", fact, "evt_1", at, None, "bot", presses=presses, until=at)
+    notice = Notification("tsk_1", fact, "evt_1", at, None, "bot", button_audience=presses, until=at)
     message = notifier.message(notice, CONTEXT.encryptor)
     for button in message["components"][0]["components"]:
         assert len(button["custom_id"]) <= 100

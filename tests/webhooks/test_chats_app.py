@@ -77,7 +77,13 @@ def typed(receiver: Receiver, text: str, *, token: str = TOKEN):
 def notice(kind: str, *, until: timedelta = timedelta(days=1), source: str | None = None, **more: Any) -> Notification:
     """For a channel that is named like its kind."""
     now, presses = datetime.now(UTC), Audience(kind, source or kind, kind)
-    said = {"url": None, "secret": "bot", "door": "https://registrar.example.com/x", "presses": presses, **more}
+    said = {
+        "url": None,
+        "secret": "bot",
+        "buttons_url": "https://registrar.example.com/x",
+        "button_audience": presses,
+        **more,
+    }
     return Notification("tsk_1", ASKED, "evt_1", now, until=now + until, **said)
 
 

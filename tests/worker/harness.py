@@ -70,7 +70,7 @@ class WorkerHarness:
                 "REGISTRAR_ARTIFACTS": str(folder / "artifacts"),
             }
         )
-        self.bench = WorkerContext(
+        self.context = WorkerContext(
             celery_app("memory://"),
             ledger,
             Inbox(ledger, lambda task_messages: None),
@@ -88,7 +88,7 @@ class WorkerHarness:
     def later(self, **how: float) -> None:
         """Time passes, and what it brings is done. how: as of timedelta."""
         self._ahead += timedelta(**how)
-        scheduler.tick(self.ledger, self.bench.inbox, self.bench.policy, self.now())
+        scheduler.tick(self.ledger, self.context.inbox, self.context.policy, self.now())
         self.work()
 
     def jump(self, by: timedelta) -> None:
@@ -106,12 +106,12 @@ class WorkerHarness:
             return connection.execute(select(tasks.c.id).where(tasks.c.state == "queued")).first() is not None
 
     def policy(self, text: str) -> None:
-        self.bench = WorkerContext(**{**self.bench.__dict__, "policy": parse_policy(text)})
+        self.context = WorkerContext(**{**self.context.__dict__, "policy": parse_policy(text)})
 
     def let_in(self, registry: Any) -> None:
         """Another registry from now on."""
         self.registry = registry
-        self.bench = WorkerContext(**{**self.bench.__dict__, "registry": registry.guarded})
+        self.context = WorkerContext(**{**self.context.__dict__, "registry": registry.guarded})
 
     def accept(self, type_: str, *, by: Actor = CI, via: str = "ci", reply_to: str | None = None, **data: Any) -> str:
         """via: the source."""
@@ -141,7 +141,7 @@ class WorkerHarness:
             before = task_messages
 
     def run(self, task_message: TaskMessage) -> None:
-        run_task(self.bench, task_message.name.removeprefix("worker."), task_message.task_id)
+        run_task(self.context, task_message.name.removeprefix("worker."), task_message.task_id)
 
     def due(self) -> list[TaskMessage]:
         waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", is_due(tasks.c.not_before))

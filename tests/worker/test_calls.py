@@ -61,7 +61,7 @@ WHOLE = {"GET registered-models/get", "POST registered-models/get-latest-version
 @pytest.fixture(params=[train, train_logged_model], ids=["mlflow 2", "mlflow 3"])
 def moved(harness, mlflow_address, request) -> str:
     """A model of six versions, the fifth in Production, the last on its way there. What is read whole is seen."""
-    harness.let_in(MlflowRegistry(mlflow_address, glances=(2, 4)))
+    harness.let_in(MlflowRegistry(mlflow_address, search_sizes=(2, 4)))
     client, model = MlflowClient(mlflow_address), f"calls-{uuid.uuid4().hex[:8]}"
     harness.policy(POLICY.replace("  taxi:", f"  {model}:"))
     for number in range(1, 7):
@@ -74,7 +74,7 @@ def moved(harness, mlflow_address, request) -> str:
 def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(harness, moved, calls, monkeypatch):
     monkeypatch.setattr(stage_occupancy, "APART", 0)
     calls.clear()
-    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
+    look = PlanContext(harness.registry, harness.context.policy, harness.ledger, now())
     assert "version 5 is archived" in " ".join(plan(look, moved, 6, "Production").lines)
     assert 0 < calls.count(SEARCH) <= 2
     assert not WHOLE & set(calls)

@@ -59,7 +59,7 @@ def begun(harness: WorkerHarness, done) -> None:
 
 def tick(harness: WorkerHarness, *, ahead: timedelta) -> None:
     """Of a worker whose clock goes wrong; another one does the work."""
-    scheduler.tick(harness.ledger, harness.bench.inbox, harness.bench.policy, harness.now() + ahead)
+    scheduler.tick(harness.ledger, harness.context.inbox, harness.context.policy, harness.now() + ahead)
     harness.work()
 
 
@@ -109,7 +109,7 @@ def test_what_is_under_way_is_not_asked_for_again(harness):
     begun(harness, soaks)
     harness.jump(timedelta(hours=25))
     for _ in range(3):
-        scheduler.tick(harness.ledger, harness.bench.inbox, harness.bench.policy, harness.now())
+        scheduler.tick(harness.ledger, harness.context.inbox, harness.context.policy, harness.now())
         harness.jump(timedelta(minutes=20))
     assert reviewed(harness) == 1
     harness.work()

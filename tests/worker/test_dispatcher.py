@@ -14,8 +14,8 @@ def rung(broker: Broker) -> list[str]:
     return [message["headers"]["id"] for message in messages][::-1]
 
 
-def bench(harness, broker: Broker) -> WorkerContext:
-    return WorkerContext(**{**harness.bench.__dict__, "app": celery_app(broker.url)})
+def context_with(harness, broker: Broker) -> WorkerContext:
+    return WorkerContext(**{**harness.context.__dict__, "app": celery_app(broker.url)})
 
 
 def accepted(harness, *models: str) -> list[TaskMessage]:
@@ -26,12 +26,14 @@ def accepted(harness, *models: str) -> list[TaskMessage]:
 
 def test_of_a_burst_the_first_of_each_lane_is_rung(harness, broker):
     task_messages = accepted(harness, *["taxi", "fraud"] * 3)
-    dispatcher.publish_batch(bench(harness, broker), task_messages)
+    dispatcher.publish_batch(context_with(harness, broker), task_messages)
     assert rung(broker) == [task_message.task_id for task_message in task_messages[:2]]
 
 
 def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(harness, broker):
     task_messages = accepted(harness, "taxi", "fraud")
     harness.run(task_messages[0])
-    dispatcher.publish_batch(bench(harness, broker), [*task_messages, TaskMessage("tsk_of_nobody", "worker.register")])
+    dispatcher.publish_batch(
+        context_with(harness, broker), [*task_messages, TaskMessage("tsk_of_nobody", "worker.register")]
+    )
     assert rung(broker) == [task_messages[1].task_id]

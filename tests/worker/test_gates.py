@@ -7,7 +7,7 @@ import pytest
 
 from registrar.policy.gates import Comparison, Evaluated, MaxAge, RequiredTags, Signature, Threshold
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, evaluate
-from worker.registry import entities
+from worker.registry import conversion
 
 LARGEST = 1.7976931348623157e308  # what MLflow's database keeps of inf
 NEVER_FINITE = [math.inf, -math.inf, math.nan, LARGEST, -LARGEST]
@@ -200,7 +200,7 @@ def test_the_clocks_of_two_machines_may_differ_by_a_minute():
 
 @pytest.mark.parametrize("milliseconds", [10**15, 10**18, -(10**18), 0, None])
 def test_a_time_of_no_calendar_is_not_known_and_so_fails(milliseconds):
-    found = entities.experiment(
+    found = conversion.to_experiment(
         SimpleNamespace(
             experiment_id="1", name="", artifact_location="", creation_time=milliseconds, lifecycle_stage="active"
         )

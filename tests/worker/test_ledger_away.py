@@ -15,6 +15,7 @@ from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
 from registrar.ledger.unavailable import OUTAGE_SECONDS, Outages
 from worker import celery_tasks as celery_side
 from worker import dispatcher, retry
+from worker.attempt import UNEXPECTED_ATTEMPTS
 
 DOWN = LedgerUnavailable("connection refused")
 
@@ -73,7 +74,7 @@ def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_di
     harness.registry.trained("r1", rmse=9.0)
     harness.registry.fail["run"] = DOWN
     event = harness.post("training_run.finished", model="taxi", run_id="r1")
-    for _ in range(2 * celery_side.UNEXPECTED_ATTEMPTS):
+    for _ in range(2 * UNEXPECTED_ATTEMPTS):
         harness.registry.fail["run"] = DOWN
         with harness.ledger.write() as connection:
             connection.execute(update(tasks).where(tasks.c.event_id == event).values(not_before=now()))
@@ -85,7 +86,7 @@ def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_di
 def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(harness, caplog):
     event = harness.accept("training_run.failed", model="taxi")
     with locked(harness):
-        celery_side.run_task(harness.bench, "report", row(harness, event).id)
+        celery_side.run_task(harness.context, "report", row(harness, event).id)
     assert "not started, the sweep publishes it again: the ledger is locked by another process" in caplog.text
     assert row(harness, event).state == "queued"
 
@@ -99,10 +100,10 @@ def test_after_an_outage_whoever_lives_has_time_to_renew_its_lease(harness, monk
         clock[0] += OUTAGE_SECONDS + 60
         expire(harness, event)  # a write: the outage is over
         clock[0] += LEASE_SECONDS - 1
-        dispatcher.sweep(harness.bench)
+        dispatcher.sweep(harness.context)
         assert (row(harness, event).state, row(harness, event).crashes) == ("running", 0)
     clock[0] += 2
-    dispatcher.sweep(harness.bench)
+    dispatcher.sweep(harness.context)
     assert (row(harness, event).state, row(harness, event).crashes) == ("queued", 1)  # nobody did: it is dead
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from registrar.events.types import parse
 from registrar.policy import Target
-from worker.registry import limits
+from worker.registry import entities
 
 KEYS = [
     "risk",
@@ -52,5 +52,5 @@ def test_an_alias(alias):
 
 
 def test_a_long_text_is_cut_with_a_mark_and_a_short_one_is_not():
-    assert limits.cut("x" * limits.TAG) == "x" * limits.TAG
-    assert limits.cut("x" * (limits.TAG + 1)) == "x" * (limits.TAG - 1) + "…"
+    assert entities.cut_tag("x" * entities.MAX_TAG) == "x" * entities.MAX_TAG
+    assert entities.cut_tag("x" * (entities.MAX_TAG + 1)) == "x" * (entities.MAX_TAG - 1) + "…"

@@ -10,7 +10,7 @@ from worker.registry.protocol import NotFound, PermanentError, RetryableError
 
 def planned(harness, number: int = 1, stage: str = "Production") -> Plan:
     before = (list(harness.registry.writes), harness.facts(), harness.promotions())
-    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
+    look = PlanContext(harness.registry, harness.context.policy, harness.ledger, now())
     found = plan(look, "taxi", number, stage)
     assert before == (list(harness.registry.writes), harness.facts(), harness.promotions())
     return found
@@ -33,7 +33,7 @@ def test_ready_says_what_it_takes_and_what_would_follow(harness):
         "approval: 1 of Ada, Bob (leads)",
         "then: Staging -> Production, @champion with it; version 1 is archived",
     ]
-    assert found.lines[3] == f"policy: {harness.bench.policy.digest('taxi')}"
+    assert found.lines[3] == f"policy: {harness.context.policy.digest('taxi')}"
 
 
 def test_blocked_says_by_which_gate(harness):

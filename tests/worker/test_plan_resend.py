@@ -5,14 +5,16 @@ import pytest
 from registrar.events.types import parse
 from registrar.ledger.engine import now
 from tests.worker.harness import WorkerHarness
+from worker.interventions import plan_resend
 from worker.promotions.plan import Plan, PlanContext
 from worker.registry.protocol import RetryableError
-from worker.resend_plan import plan_replay
 
 
 def planned(harness: WorkerHarness, type_: str, **data: object) -> Plan:
     before = list(harness.registry.writes)
-    found = plan_replay(PlanContext(harness.registry, harness.bench.policy, harness.ledger, now()), parse(type_, data))
+    found = plan_resend(
+        PlanContext(harness.registry, harness.context.policy, harness.ledger, now()), parse(type_, data)
+    )
     assert before == harness.registry.writes
     return found
 

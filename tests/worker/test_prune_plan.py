@@ -10,7 +10,8 @@ from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
 from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import PlanContext
-from worker.registry.protocol import ModelSource, NotFound, RetryableError
+from worker.registry.entities import ModelSource
+from worker.registry.protocol import NotFound, RetryableError
 from worker.retention.plan import PrunePlan, plan_prune
 
 KEPT = POLICY.replace("  taxi:\n", "  taxi:\n    retention: {keep_last: 2, older_than: 30d, grace: 7d}\n")
@@ -36,7 +37,7 @@ def harness(harness):
 
 def planned(harness) -> PrunePlan:
     before = (list(harness.registry.writes), harness.facts())
-    found = plan_prune(PlanContext(harness.registry, harness.bench.policy, harness.ledger, now()), "taxi")
+    found = plan_prune(PlanContext(harness.registry, harness.context.policy, harness.ledger, now()), "taxi")
     assert before == (list(harness.registry.writes), harness.facts())
     return found
 
@@ -87,7 +88,7 @@ def test_a_registry_that_does_not_answer_is_no_plan(harness):
 
 def test_a_model_that_is_not_there_is_said(harness):
     with pytest.raises(NotFound):
-        plan_prune(PlanContext(harness.registry, harness.bench.policy, harness.ledger, now()), "nobody")
+        plan_prune(PlanContext(harness.registry, harness.context.policy, harness.ledger, now()), "nobody")
 
 
 def answer(harness, **data) -> str:

@@ -15,17 +15,10 @@ from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model, write_over
 from worker.registry import files
 from worker.registry import versions as searches
+from worker.registry.entities import ModelSource
 from worker.registry.errors import SETTLE_SECONDS
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import (
-    AmbiguousError,
-    ModelSource,
-    NotFound,
-    PermanentError,
-    Refused,
-    Registry,
-    RetryableError,
-)
+from worker.registry.protocol import AmbiguousError, NotFound, PermanentError, Refused, Registry, RetryableError
 
 
 class RealWorld:
@@ -33,7 +26,7 @@ class RealWorld:
 
     def __init__(self, address: str) -> None:
         self.client = MlflowClient(address)
-        self.registry: Registry = MlflowRegistry(address, glances=(1, 4))
+        self.registry: Registry = MlflowRegistry(address, search_sizes=(1, 4))
 
     def time_passes(self) -> None:
         """As it does between two calls."""
@@ -553,7 +546,7 @@ def test_deleting_a_version_leaves_its_files(real, name, tmp_path: Path):
 
 def test_too_many_files_are_not_counted(real, name, monkeypatch):
     register(real, name)
-    monkeypatch.setattr("worker.registry.files._MOST_FILES", 2)
+    monkeypatch.setattr("worker.registry.files._MAX_FILES", 2)
     with pytest.raises(PermanentError, match="2 files or more"):
         real.registry.size_of(name, 1)
 

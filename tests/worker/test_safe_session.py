@@ -88,7 +88,7 @@ def test_a_listed_host_is_called(listener):  # noqa: F811
 
 
 def test_a_host_that_is_on_no_list_any_more_is_not_called(listener):  # noqa: F811
-    with pytest.raises(PermanentError, match="no more, one of this source's"):
+    with pytest.raises(PermanentError, match="no longer, one of this source's"):
         call(listener.url, "chat.example")
     assert listener.got == []
 

@@ -13,7 +13,7 @@ from worker.celery_tasks import release_task
 def begin(harness: WorkerHarness) -> threading.Event:
     """Set when the process would end."""
     left = threading.Event()
-    harness.bench.closing.begin(lambda task: release_task(harness.bench, task), left.set)
+    harness.context.shutdown.begin(lambda task: release_task(harness.context, task), left.set)
     return left
 
 
@@ -42,7 +42,7 @@ def test_after_that_a_task_is_handed_back_before_it_writes(harness: WorkerHarnes
 
 
 def test_what_hangs_is_handed_back_and_the_process_ends(harness: WorkerHarness, monkeypatch):
-    monkeypatch.setattr(shutdown, "HAND_BACK", 0.2)
+    monkeypatch.setattr(shutdown, "RELEASE_AFTER", 0.2)
     harness.registry.trained("r1", rmse=9.0)
     event = harness.accept("training_run.finished", model="taxi", run_id="r1")
     source_of, hangs, go_on = harness.registry.source_of, threading.Event(), threading.Event()
@@ -66,7 +66,7 @@ def test_what_hangs_is_handed_back_and_the_process_ends(harness: WorkerHarness, 
 
 
 def test_it_begins_once(harness: WorkerHarness, monkeypatch):
-    monkeypatch.setattr(shutdown, "HAND_BACK", 0.1)
+    monkeypatch.setattr(shutdown, "RELEASE_AFTER", 0.1)
     left = begin(harness)
     again = begin(harness)
     assert left.wait(30)

@@ -38,7 +38,7 @@ def by_hand(harness, stage: str, *numbers: int) -> None:
 
 
 def snapshot(harness) -> StageSnapshot:
-    return take_snapshot(PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now()), "taxi")
+    return take_snapshot(PlanContext(harness.registry, harness.context.policy, harness.ledger, harness.now()), "taxi")
 
 
 def remembered(harness) -> None:

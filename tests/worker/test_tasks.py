@@ -12,6 +12,7 @@ from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import FORMER_NAMES, MAX_CRASHES
 from worker import celery_tasks as celery_side
 from worker import retry
+from worker.attempt import UNEXPECTED_ATTEMPTS
 from worker.registry.protocol import AmbiguousError, RetryableError
 
 DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")
@@ -98,7 +99,7 @@ def test_a_promotion_that_kills_its_workers_has_failed(harness):
 
 def test_an_unforeseen_error_is_tried_again_and_then_dead(harness):
     harness.registry.trained("r1")
-    for attempt in range(celery_side.UNEXPECTED_ATTEMPTS):
+    for attempt in range(UNEXPECTED_ATTEMPTS):
         harness.registry.fail["run"] = ZeroDivisionError("secret detail")
         if attempt == 0:
             event = harness.post("training_run.finished", model="taxi", run_id="r1")
@@ -128,18 +129,18 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(harness):
 
 @pytest.mark.parametrize(("attempts", "shortest", "longest"), [(1, 0.5, 1), (4, 4, 8), (30, 30, 60), (5000, 30, 60)])
 def test_pauses_grow_and_end_at_a_minute(attempts, shortest, longest):
-    assert all(shortest <= celery_side.pause(attempts) <= longest for _ in range(50))
+    assert all(shortest <= retry.pause(attempts) <= longest for _ in range(50))
 
 
 def test_what_the_other_side_asks_for_is_waited_but_not_for_ever():
-    assert celery_side.pause(1, 20) == 20
-    assert celery_side.pause(1, 86400) == 60
+    assert retry.pause(1, 20) == 20
+    assert retry.pause(1, 86400) == 60
 
 
 def test_messages_of_former_names_are_taken_as_those_of_the_present(harness, monkeypatch):
     app, taken = celery_app("memory://"), []
     monkeypatch.setattr(celery_side, "run_task", lambda _, verb, task_id: taken.append((f"worker.{verb}", task_id)))
-    celery_side.install(replace(harness.bench, app=app))
+    celery_side.install(replace(harness.context, app=app))
     for former in FORMER_NAMES:
         app.tasks[former](former)
     assert taken == [(present, former) for former, present in FORMER_NAMES.items()]

@@ -1,8 +1,8 @@
-"""One file per verb; its name is the Celery task's: register.py is `worker.register`. No list names them.
+"""One file per verb, which is also the Celery task's name: register.py is `worker.register`. No list names them.
 
-Each file offers `act`, as the Protocol says. An action may run again after a crash at any line, so it looks before it
-writes, and changes the ledger only through its Outcome. No action imports another: what several need is in
-worker/promotions/, and what comes next is a FollowUp.
+Each file has a function `act`, as in Action. An action may run again after a crash at any line, so it reads before it
+writes, and changes the ledger only through its Outcome. No action imports another: worker/promotions/ has what several
+need, and the next step is a FollowUp.
 """
 
 from typing import Protocol
@@ -12,7 +12,7 @@ from worker.task_context import TaskContext
 
 
 class Action(Protocol):
-    """What the file of an action offers."""
+    """The module of an action."""
 
     def act(self, context: TaskContext) -> Outcome:
-        """Do the task. Raises RetryableError to be tried again, PermanentError to fail, with a sentence for people."""
+        """Do the task. Raises RetryableError where a later attempt may succeed, PermanentError where none will."""

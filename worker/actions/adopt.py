@@ -1,13 +1,14 @@
 """worker.adopt, after drift that the policy adopts: complete a move that was made by hand.
 
-Moving by hand replaces approval and time gates, but not gates: those of this target and of earlier ones are evaluated
-as for a promotion, since the move may have skipped them. A rejected version is not adopted.
+A move by hand replaces approval and time gates, but not gates: those of this target and of earlier ones are evaluated,
+as the move may have skipped them. A rejected version is not adopted.
 """
 
 from dataclasses import replace
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
+from registrar.events.states import PromotionState
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
@@ -15,7 +16,7 @@ from worker.promotions import version_state
 from worker.promotions.transition_rules import failed_gates
 from worker.promotions.transitions import move
 from worker.promotions.version_state import current_stage
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 
@@ -24,39 +25,39 @@ def act(context: TaskContext) -> Outcome:
     version = context.registry.version(context.model, context.version)
     policy = context.policy.model(context.model)
     target = policy.target(stage)
-    here = current_stage(policy, version) == stage or (target is not None and target.alias in version.aliases)
-    if not here:
+    still_there = current_stage(policy, version) == stage or (target is not None and target.alias in version.aliases)
+    if not still_there:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    against = version_state.quarantine_reason(context.ledger, version) or _rejected(context, version, stage)
-    if why := against or failed_gates(context, version, stage):
+    barred = version_state.quarantine_reason(context.ledger, version) or _rejected(context, version, stage)
+    if why := barred or failed_gates(context, version, stage):
         return _refused(version, stage, target, why)
     moved = move(context, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
-    # Tells the record that a rollback may go to it (registrar.ledger.holders).
+    # By `adopted` the record knows that a rollback may go to this version (registrar.ledger.holders).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     records = tuple(_adopted(record, version) for record in moved.records)
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
 
 
 def _rejected(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Return why a rejection stands: nobody asked for it again."""
+    """Return why the version was rejected, for people, where nobody has asked for it again since."""
     of = version.incarnation(context.registry.address)
     with context.ledger.read() as connection:
         last = latest(connection, version.model, version.version, stage, of=of)
-    if last is None or last.state != "rejected":
+    if last is None or last.state != PromotionState.REJECTED:
         return None
     because = f": {last.reason}" if last.reason else ""
     return f"it was rejected{because}, and that stands until somebody asks for it again"
 
 
 def _adopted(record: LedgerChange, version: Version) -> LedgerChange:
-    """Mark the holding, so that the journal tells it from one past the policy."""
+    """Mark the version's holding as adopted, for the journal."""
     if isinstance(record, HoldingStarted) and record.version == version.version:
         return replace(record, adopted=True)
     return record
 
 
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:
-    """Leave it where it is, like drift that is not adopted: announced and recorded."""
+    """Return the outcome that records and announces the move as drift: the version stays where it is."""
     text = f"{version} can't be adopted in {stage}: {why}"
     records: list[LedgerChange] = []
     if version.stage == stage:

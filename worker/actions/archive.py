@@ -1,17 +1,17 @@
 """worker.archive, on model_version.archive and for a replaced version: move it to Archived.
 
-Where the policy says so (on_replace: staging), a replaced version goes back to Staging, if that is free, it passes the
-gates, and it was not rolled back. Archiving the holder of a target that needs approval takes the same permission as a
-rollback.
+With on_replace: staging in the policy, a replaced version goes back to Staging instead, if that is free, and if the
+version passes its gates and was not rolled back. Archiving the holder of a target that needs approval takes the same
+permission as a rollback.
 """
 
 from registrar.events.outcome import Outcome
 from worker.promotions import version_state
-from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.stage_occupancy import take_snapshot
-from worker.promotions.transition_rules import failed_gates
+from worker.promotions.transition_rules import failed_gates, removal_refusal
 from worker.promotions.transitions import move
-from worker.registry.protocol import Refused, Version
+from worker.registry.entities import Version
+from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
@@ -30,13 +30,13 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _goal(context: TaskContext, version: Version, held: str) -> str:
-    """Return the stage to move to. The version that holds an exclusive Staging stays there."""
+    """Return the stage that a replaced version moves to. Another holder of an exclusive Staging stays there."""
     policy = context.policy.model(context.model)
     target, staging = policy.target(held), policy.target("Staging")
     if not target or target.on_replace != "staging" or version_state.quarantine_reason(context.ledger, version):
         return "Archived"
     if context.task.attempts > 1 and version.stage == "Staging":
-        return "Staging"  # an earlier attempt decided that, and moved it
+        return "Staging"  # an earlier attempt decided that, and moved the version
     if failed_gates(context, version, "Staging"):
         return "Archived"
     occupied = staging and staging.exclusive and take_snapshot(context, context.model).others("Staging", version)

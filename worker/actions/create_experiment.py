@@ -9,15 +9,16 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(ExperimentCreate)
-    found = context.registry.experiment(data.name)
-    if found and found.deleted:
+    existing = context.registry.experiment(data.name)
+    if existing and existing.deleted:
         raise Refused(
-            f"experiment {data.name!r} (id {found.id}) was deleted, and MLflow keeps its name: have it restored "
-            f"(`mlflow experiments restore --experiment-id {found.id}`) or purged (`mlflow gc`), or choose another name"
+            f"experiment {data.name!r} (id {existing.id}) was deleted, and MLflow keeps its name: have it restored "
+            f"(`mlflow experiments restore --experiment-id {existing.id}`) or purged (`mlflow gc`), "
+            "or choose another name"
         )
-    if found and context.task.attempts == 1:
-        return Outcome(f"experiment {data.name!r} is there already (id {found.id})")
-    # A second attempt may find what the first one created before it was cut off.
-    made = found.id if found else context.registry.create_experiment(data.name, tags=data.tags)
-    text = f"experiment {data.name!r} (id {made}) was created by {context.actor_name}"
+    if existing and context.task.attempts == 1:
+        return Outcome(f"experiment {data.name!r} is there already (id {existing.id})")
+    # A second attempt may find what the first one created before it was interrupted.
+    experiment_id = existing.id if existing else context.registry.create_experiment(data.name, tags=data.tags)
+    text = f"experiment {data.name!r} (id {experiment_id}) was created by {context.actor_name}"
     return Outcome(text, facts=(Fact(FactType.EXPERIMENT_CREATED, text),))

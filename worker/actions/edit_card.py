@@ -1,6 +1,6 @@
-"""worker.edit_card, after each outcome that ends a promotion: its cards in one channel say so, and lose their buttons.
+"""worker.edit_card, after an outcome that ends a promotion: rewrite its cards in one channel, without buttons.
 
-The whole message is written each time, so doing it again changes nothing.
+The whole message is written each time, so a repetition changes nothing.
 """
 
 from datetime import datetime
@@ -19,14 +19,14 @@ def act(context: TaskContext) -> Outcome:
     end = fact_card.closing_line(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
     with context.ledger.read() as connection:
         cards = posted(connection, promotion, channel.name)
-    refused = [why for card in cards if (why := _edit(context, channel, card, end))]
-    if refused:
-        raise PermanentError("; ".join(dict.fromkeys(refused)))
+    errors = [error for card in cards if (error := _edit(context, channel, card, end))]
+    if errors:
+        raise PermanentError("; ".join(dict.fromkeys(errors)))
     return Outcome(f"{channel.name}: {len(cards)} card(s) of {promotion} say now: {end}")
 
 
 def _edit(context: TaskContext, channel: channels.ChannelBinding, card: Card, end: str) -> str | None:
-    """Return why a card can't be edited (somebody may have deleted it), or None. The others still are."""
+    """Edit a card. Returns why it can't be edited (somebody may have deleted it), so that the others still are."""
     notification = channel.notification(context, Fact(**card.fact), end=end)
     try:
         cast("EditableNotifier", channel.notifier).edit(notification, card.ref, context.http, context.encryptor)

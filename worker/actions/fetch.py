@@ -1,8 +1,8 @@
-"""worker.fetch, on artifacts.fetch: artifacts of a run or version into the artifacts folder, with a manifest.
+"""worker.fetch, on artifacts.fetch: download artifacts of a run or version into the artifacts folder, with a manifest.
 
-Nothing is unpickled or run. Files are downloaded into a folder of their own, checked, and only then put in place,
-whole. A version's manifest identifies it: another version of its number is fetched again, and so is a folder without
-that.
+Nothing is unpickled or run. Files are downloaded into a folder of their own and checked; then the whole folder moves to
+its place. A version's manifest identifies the version: it is fetched again where the folder has another one of its
+number, or no manifest.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ MANIFEST = "registrar-manifest.json"
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(ArtifactsFetch)
-    goal, which = place(context.artifacts_folder, data), _which(context, data)
-    if which and _read_manifest_version(goal) == which:
+    goal, identity = place(context.artifacts_folder, data), _version_identity(context, data)
+    if identity and _read_manifest_version(goal) == identity:
         return _fetched_outcome(context, data, goal, "is there already")
     goal.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its final place, so that the last step is a rename within one file system.
+    # Beside its final path, so that the last step is a rename within one file system.
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=goal.parent))
     try:
         content = _download(context, data, incoming)
-        write_manifest(content, _origin(data), which)
-        if which != _which(context, data):
+        write_manifest(content, _origin(data), identity)
+        if identity != _version_identity(context, data):
             raise RetryableError(f"{_origin(data)} was made anew while it was fetched")
         _put(content, goal)
     finally:
@@ -43,31 +43,31 @@ def act(context: TaskContext) -> Outcome:
 
 
 def place(folder: Path, data: ArtifactsFetch) -> Path:
-    """Return runs/<run id>[/<path>] or models/<name>/<version>, below the artifacts folder."""
+    """Return the path of fetched artifacts: runs/<run id>[/<path>] or models/<name>/<version>, below the folder."""
     if data.run_id:
         return folder / "runs" / data.run_id / (data.path or "")
     return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
 
 
-def _which(context: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
+def _version_identity(context: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
     """Return the version's identity for the manifest; None for a run, whose id is unique."""
     if data.run_id:
         return None
-    found = context.registry.version(data.model or "", data.version or 0).incarnation(context.registry.address)
-    return {**vars(found), "created_at": found.created_at.isoformat()}
+    version = context.registry.version(data.model or "", data.version or 0).incarnation(context.registry.address)
+    return {**vars(version), "created_at": version.created_at.isoformat()}
 
 
 def _read_manifest_version(goal: Path) -> dict[str, Any] | None:
-    """Return which version a folder has by its manifest."""
+    """Return the identity of the version in a folder, by its manifest; None where it has none."""
     try:
-        found = json.loads((goal / MANIFEST).read_text(encoding="utf-8")).get("version")
+        version = json.loads((goal / MANIFEST).read_text(encoding="utf-8")).get("version")
     except (OSError, ValueError, AttributeError):
         return None
-    return found if isinstance(found, dict) else None
+    return version if isinstance(version, dict) else None
 
 
 def _download(context: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
-    """Return the folder with what was asked for; a single file gets one."""
+    """Download the artifacts. Returns the folder that has them; a single file has the given one to itself."""
     if data.run_id:
         fetched = context.registry.download_run(data.run_id, data.path, folder)
     else:
@@ -90,7 +90,7 @@ def _origin(data: ArtifactsFetch) -> str:
 def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = None) -> None:
     """Write every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
 
-    version: its identity.
+    version: the identity of the version, if the files are one's.
     """
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -105,7 +105,7 @@ def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = N
 
 
 def _put(content: Path, goal: Path) -> None:
-    """Replace the folder, so that readers see the old one or the new one, never a mix."""
+    """Replace the folder at once: readers see the old one or the new one, never a mix."""
     content.chmod(0o755)
     if goal.exists():
         old = Path(tempfile.mkdtemp(prefix=".leaving-", dir=goal.parent)) / "old"

@@ -1,6 +1,6 @@
-"""worker.lift_quarantine, on quarantine.lift: a version that was rolled back may be requested again.
+"""worker.lift_quarantine, on quarantine.lift: allow a version that was rolled back to be requested again.
 
-Allowed for everybody who may approve a promotion of the model; where nobody has to approve, for any sender of the
+Allowed are the approvers of any target of the model; where no target needs approval, any source that may send the
 event.
 """
 
@@ -20,19 +20,19 @@ def act(context: TaskContext) -> Outcome:
     data = context.data_as(QuarantineLift)
     _permit(context)
     version = context.registry.version(data.model, data.version)
-    held = version_state.quarantine_reason(context.ledger, version)
-    if held is None:
+    quarantine = version_state.quarantine_reason(context.ledger, version)
+    if quarantine is None:
         return Outcome(f"{version} is not quarantined; nothing to do")
     text = f"the quarantine of {version} was lifted by {context.actor_name}: {data.reason}"
-    details = {"reason": data.reason, "was": held, "by": context.actor_name}
+    details = {"reason": data.reason, "was": quarantine, "by": context.actor_name}
     fact = Fact(FactType.QUARANTINE_LIFTED, text, version.model, version.version, details)
     return Outcome(text, facts=(fact,), records=(set_state(context, version, Key.QUARANTINED, None, why=data.reason),))
 
 
 def _permit(context: TaskContext) -> None:
-    """Raises Refused for an actor who may approve no promotion of the model."""
+    """Raise Refused for an actor who may approve no promotion of the model."""
     approvals = [target.approval for target in context.policy.model(context.model).targets]
-    groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
+    groups = [group for approval in approvals if isinstance(approval, Approval) for group in approval.groups]
     if groups and not context.policy.belongs(context.task.actor, groups):
-        these = format_groups(context, groups)
-        raise Refused(f"{context.actor_name} may not lift a quarantine of {context.model}; these may: {these}")
+        members = format_groups(context, groups)
+        raise Refused(f"{context.actor_name} may not lift a quarantine of {context.model}; these may: {members}")

@@ -15,12 +15,12 @@ def act(context: TaskContext) -> Outcome:
         ref = channel.notifier.post(notification, context.http, context.encryptor)
     except NotApplicable as reason:
         return Outcome(f"{channel.name} was not told of {fact.type}: {reason}")
-    kept = (Posted(str(promotion), channel.name, ref, fact.to_json()),) if ref and fact_card.is_card(fact) else ()
-    return Outcome(f"{channel.name} was told: {fact.text}", records=kept)
+    cards = (Posted(str(promotion), channel.name, ref, fact.to_json()),) if ref and fact_card.is_card(fact) else ()
+    return Outcome(f"{channel.name} was told: {fact.text}", records=cards)
 
 
 def _thread(context: TaskContext, promotion: object, channel: str) -> str | None:
-    """Return the ref of the promotion's first card: threads have no threads of their own."""
+    """Return the ref of the promotion's first card, which has the thread."""
     if not isinstance(promotion, str):
         return None
     with context.ledger.read() as connection:

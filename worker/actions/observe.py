@@ -1,7 +1,7 @@
-"""worker.observe, on registry.changed: record and announce what was changed by hand in MLflow.
+"""worker.observe, on registry.changed: record and announce changes made by hand in MLflow.
 
-MLflow does not say who changed what, and reports our own writes, too. So nothing is concluded from the message: the
-registry as it is now is compared with the record. This runs in the model's lane, after the task that wrote.
+MLflow's message does not name an author, and reports our own writes, too. So the registry's present state is compared
+with the record, and the message only says where. This runs in the model's lane, after any task of ours that wrote.
 """
 
 from dataclasses import replace
@@ -12,8 +12,9 @@ from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
 from worker.promotions import attribution, disputes, drift
-from worker.registry import limits
-from worker.registry.protocol import NotFound, Version, find_version
+from worker.registry import entities
+from worker.registry.entities import Version
+from worker.registry.protocol import NotFound, find_run, find_version
 from worker.task_context import TaskContext
 
 _REGISTERED = "registrar.event"  # tag of every version that was registered here
@@ -33,11 +34,11 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _alias(context: TaskContext, alias: str) -> Outcome:
-    found = drift.check_alias(context, alias)
-    if found and (version := context.registry.by_alias(context.model, alias)):
+    found_drift = drift.check_alias(context, alias)
+    if found_drift and (version := context.registry.by_alias(context.model, alias)):
         disputes.check_record(context, [version])
     same = f"@{alias} of {context.model} is as the record has it; nothing to do"
-    return drift.combine([found] if found else [], same)
+    return drift.combine([found_drift] if found_drift else [], same)
 
 
 def _version(context: TaskContext, number: int) -> Outcome:
@@ -48,25 +49,21 @@ def _version(context: TaskContext, number: int) -> Outcome:
     if _registered_here(context, version):
         return _nothing(f"{version} was registered here")
     run = f" from run {version.run_id}" if version.run_id else ""
-    told = _by_hand(context, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
-    return replace(told, records=_author(context, version))
+    text = f"{version} was registered by hand in MLflow{run}"
+    return replace(
+        _by_hand(context, text, version=number, run_id=version.run_id), records=_author_record(context, version)
+    )
 
 
-def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
-    """Return the record of the author as seen now; nothing where the run is gone."""
-    try:
-        return (
-            attribution.first_author_record(context.ledger, version, context.registry.run(version.run_id).user)
-            if version.run_id
-            else ()
-        )
-    except NotFound:
-        return ()
+def _author_record(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
+    """Return the record of the author by the version's run; () where the run is gone."""
+    run = find_run(context.registry, version.run_id)
+    return attribution.first_author_record(context.ledger, version, run.user) if run else ()
 
 
 def _model(context: TaskContext) -> Outcome:
-    """A model that was registered here has its first version from us: the task is done, or its retry comes before
-    this one.
+    """Announce a model created by hand. A model that we created has its first version from us: in the lane, the task
+    that created it is done before this one.
     """
     versions = context.registry.versions(context.model)
     if versions and _registered_here(context, versions[-1]):
@@ -75,24 +72,24 @@ def _model(context: TaskContext) -> Outcome:
 
 
 def _tag(context: TaskContext, number: int, key: str) -> Outcome:
-    """Compare the tag's present value with the record; one that was restored meanwhile is no change."""
+    """Compare a tag's present value with the record; a tag that was restored meanwhile is no change."""
     if (version := find_version(context.registry, context.model, number)) is None:
         return _nothing(f"{context.model} version {number} is gone again")
-    found, ours = version.tags.get(key), _own(context, version).get(key)
-    if found == (None if ours is None else limits.cut(ours)):
+    value, ours = version.tags.get(key), _our_tags(context, version).get(key)
+    if value == (None if ours is None else entities.cut_tag(ours)):
         return _nothing(f"the tag {key} of {version} is as the record has it")
-    done = "removed" if found is None else f"set to {found!r}"
+    done = "removed" if value is None else f"set to {value!r}"
     text = f"the tag {key} of {version} was {done} by hand in MLflow"
     held = "; it stays quarantined until quarantine.lift" if key == Key.QUARANTINED and ours else ""
-    return _by_hand(context, text + held, version=number, tag=key, value=found, before=ours)
+    return _by_hand(context, text + held, version=number, tag=key, value=value, before=ours)
 
 
 def _registered_here(context: TaskContext, version: Version) -> bool:
-    found = _own(context, version).get(_REGISTERED)
-    return found is not None and found == version.tags.get(_REGISTERED)
+    event_id = _our_tags(context, version).get(_REGISTERED)
+    return event_id is not None and event_id == version.tags.get(_REGISTERED)
 
 
-def _own(context: TaskContext, version: Version) -> dict[str, str]:
+def _our_tags(context: TaskContext, version: Version) -> dict[str, str]:
     with context.ledger.read() as connection:
         return own_tags(connection, version.model, version.version, version.created_at)
 

@@ -15,8 +15,8 @@ def act(context: TaskContext) -> Outcome:
 
 def _plan(context: TaskContext, data: RegistryQuery) -> str:
     model, number, stage = data.model or "", data.version or 0, data.target or ""
-    found = plan(context, model, number, stage)
-    return "\n".join([f"{model} version {number} to {stage}: {found.state}", *found.lines])
+    planned = plan(context, model, number, stage)
+    return "\n".join([f"{model} version {number} to {stage}: {planned.state}", *planned.lines])
 
 
 def _table(context: TaskContext, data: RegistryQuery) -> lookups.Table:

@@ -1,8 +1,8 @@
 """worker.reconcile, on registry.reconcile: compare every stage and alias of a model with the record.
 
-All versions are read, whatever the last snapshot had; later snapshots continue from this one. Versions of the record
-that no search shows are asked for by number. Where MLflow and the record can't share one past, nothing is recorded or
-moved: an operator has to say which counts.
+All versions are read, and later snapshots continue from this one. Versions of the record that no search shows are read
+by number. Where MLflow and the record contradict each other, nothing is recorded or moved: an operator has to say which
+one counts.
 """
 
 from dataclasses import replace
@@ -19,13 +19,13 @@ def act(context: TaskContext) -> Outcome:
     context.data_as(RegistryReconcile)
     if unsettled := disputes.unsettled_outcome(context):
         return unsettled
-    found = context.registry.recent(context.model)
+    recent = context.registry.recent(context.model)
     with context.ledger.read() as connection:
         recorded = [holding.version for holding in held_now(connection, context.model, "stage")]
-    versions = with_known(context.registry, context.model, found.versions, recorded)
+    versions = with_known(context.registry, context.model, recent.versions, recorded)
     drifts = drift.check_model(context, versions)
-    settled = disputes.check(context, versions, at=found.at, differs=bool(drifts))
+    settled = disputes.check(context, versions, at=recent.at, differs=bool(drifts))
     stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
-    snapshot = stage_occupancy.snapshot_of(context, context.model, stages, versions, found.at).records
-    found_drift = drift.combine(drifts, f"{context.model} is in MLflow as the record has it")
-    return replace(found_drift, records=(*found_drift.records, *snapshot, *settled))
+    snapshot = stage_occupancy.snapshot_of(context, context.model, stages, versions, recent.at).records
+    outcome = drift.combine(drifts, f"{context.model} is in MLflow as the record has it")
+    return replace(outcome, records=(*outcome.records, *snapshot, *settled))

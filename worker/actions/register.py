@@ -10,24 +10,26 @@ from worker.promotions import attribution, registration
 from worker.promotions.registration import choose_run, find_registered
 from worker.promotions.stage_occupancy import refresh_periodically
 from worker.promotions.version_state import current_stage, given_tag_records
-from worker.registry import limits
-from worker.registry.protocol import ModelSource, NotFound, Run, Version
+from worker.registry import entities
+from worker.registry.entities import ModelSource, Run, Version
+from worker.registry.protocol import NotFound
 from worker.task_context import TaskContext
 
-SLOW = 2.0  # seconds from before the check of the lease to the end of the write; after 15, another worker has the task
+# Seconds for checking the lease and writing. A slower worker may have been suspended in between; after 15 seconds,
+# another one has its task.
+SLOW = 2.0
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Registration)
-    # First, so that a run without a model leaves nothing behind.
+    # Before anything is written, so that a run without a model leaves nothing behind.
     run, source = choose_run(context.registry, data, _path(context))
     if earlier := find_registered(context.registry, data, run, source, _path(context)):
         return _existing_outcome(context, data, run, earlier)
     began = time.monotonic()
-    made = _create(context, data, run, source)
-    return _existing_outcome(
-        context, data, run, _keep_older(context, run, source, made, seconds=time.monotonic() - began)
-    )
+    created = _create(context, data, run, source)
+    kept = _keep_older(context, run, source, created, seconds=time.monotonic() - began)
+    return _existing_outcome(context, data, run, kept)
 
 
 def _path(context: TaskContext) -> str:
@@ -42,11 +44,11 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
         "registrar.event": context.task.event_id,
         "registrar.task": context.task.id,
         "registrar.by": context.actor_name,
-        **({"registrar.commit": limits.cut(commit)} if commit else {}),
+        **({"registrar.commit": entities.cut_tag(commit)} if commit else {}),
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {context.actor_name}"
-    description = limits.join_description(data.description or "", line)
+    description = entities.join_description(data.description or "", line)
 
     def create() -> Version:
         return context.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
@@ -62,32 +64,30 @@ def _commit(data: Registration, run: Run) -> str | None:
     return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
 
 
-def _keep_older(context: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
+def _keep_older(context: TaskContext, run: Run, source: ModelSource, created: Version, *, seconds: float) -> Version:
     """Return the older of two versions of this run, and delete the newer one.
 
-    There are two if a first attempt's call without an answer reached MLflow after we looked; or if this is that call,
-    of a worker that was suspended between checking its lease and the write.
+    There are two if an earlier attempt's call reached MLflow only after this attempt had looked for a version; or if
+    this attempt is the earlier one, of a worker that was suspended between checking its lease and the write.
     """
     if context.task.attempts == 1 and seconds < SLOW:
-        return made
-    first = find_registered(context.registry, context.data_as(Registration), run, source, _path(context)) or made
-    if first.version != made.version:
-        context.registry.take_back(made.model, made.version)
+        return created
+    first = find_registered(context.registry, context.data_as(Registration), run, source, _path(context)) or created
+    if first.version != created.version:
+        context.registry.take_back(created.model, created.version)
     return first
 
 
 def _existing_outcome(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
-    """Return the outcome for an existing version of this run: made by this task, by its training, or by an earlier
-    event.
-    """
-    named = run.name or run.id
+    """Return the outcome for a version of this run, which this task, its training, or an earlier event registered."""
+    run_name = run.name or run.id
     if version.tags.get("registrar.task") == context.task.id:
         return _registered_outcome(
-            context, run, version, f"{version} was registered from run {named}, by {context.actor_name}"
+            context, run, version, f"{version} was registered from run {run_name}, by {context.actor_name}"
         )
     if registration.is_foreign(version, context.task.event_id):
         version = registration.take_up(context, data, run, version, _commit(data, run))
-        text = f"{version} of run {named}, which was in MLflow already, was taken up by {context.actor_name}"
+        text = f"{version} of run {run_name}, which was in MLflow already, was taken up by {context.actor_name}"
         return _registered_outcome(context, run, version, text)
     first = attribution.first_author_record(context.ledger, version, run.user)
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
@@ -98,19 +98,19 @@ def _registered_outcome(context: TaskContext, run: Run, version: Version, text: 
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     policy = context.policy.model(version.model)
-    asked = policy.next_targets("None") if current_stage(policy, version) == "None" else []
+    targets = policy.next_targets("None") if current_stage(policy, version) == "None" else []
     return Outcome(
         summary=text,
         facts=(Fact(FactType.MODEL_VERSION_REGISTERED, text, version.model, version.version, details),),
         follow_ups=tuple(
-            FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
+            FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in targets
         ),
         records=(*_records(context, run, version), *refresh_periodically(context, version)),
     )
 
 
 def _records(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
-    """Return the records of author, registrant and tags. A version that was taken up has its author as seen now."""
+    """Return the records of author, registrant and tags."""
     ours = version.tags.get("registrar.task") == context.task.id
     people = (
         attribution.registration_records(context, version, run.user)

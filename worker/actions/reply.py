@@ -1,4 +1,4 @@
-"""worker.reply, after the first task of an event that came with an address: answer the person who asked."""
+"""worker.reply, after the first task of an event with a reply address: answer the person who asked."""
 
 from typing import cast
 
@@ -16,10 +16,10 @@ def act(context: TaskContext) -> Outcome:
         address = context.encryptor.decrypt(context.task.args.get("to", context.task.reply_to) or "", audience=REPLY)
     except DecryptionError as error:
         raise PermanentError(f"the address for the answer can't be read: {error}") from None
-    asked_by = str(context.task.args.get("source", context.task.source))
-    source = context.policy.sources.get(asked_by)
+    source_name = str(context.task.args.get("source", context.task.source))
+    source = context.policy.sources.get(source_name)
     if source is None:
-        raise PermanentError(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
+        raise PermanentError(f"source {source_name!r} is no longer in registrar.yml; nobody is answered")
     notifier = cast("ReplyingNotifier", load("worker.notifications.notifiers", address["kind"]))
     with safe_session.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
         notifier.reply(address["url"], str(context.param("text")), http)

@@ -1,4 +1,4 @@
-"""worker.report, on training_run.failed: announce it; the registry is left alone."""
+"""worker.report, on training_run.failed: announce it, and leave the registry as it is."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome

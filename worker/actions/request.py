@@ -1,10 +1,11 @@
-"""worker.request, on promotion.request and by itself after each step: evaluate a version against a target."""
+"""worker.request, on promotion.request and after each step: evaluate a version for a target, and ask for approvals."""
 
 from dataclasses import replace
 from datetime import datetime
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.states import PromotionState
 from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import (
     Promotion,
@@ -16,16 +17,16 @@ from registrar.ledger.promotions import (
 )
 from registrar.policy import Target
 from registrar.policy.approvals import Approval
-from worker import metrics
+from worker import observability
 from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
 from worker.promotions.attribution import find_requester, is_explicit_request
+from worker.promotions.closing import promotion_fact
 from worker.promotions.evidence import Evidence, expired_since, gather, target_of
-from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import wrong_start
+from worker.promotions.transition_rules import removal_refusal, wrong_start
 from worker.promotions.version_state import current_stage
-from worker.registry import limits
-from worker.registry.protocol import Version
+from worker.registry import entities
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 
@@ -39,33 +40,34 @@ def act(context: TaskContext) -> Outcome:
         of = version.incarnation(context.registry.address)
         earlier = latest(connection, version.model, version.version, target.stage, of=of)
     late = expired_since(context, earlier) if earlier else None
-    if earlier and earlier.open and earlier.state != "waiting" and not late:
+    if earlier and earlier.open and earlier.state != PromotionState.WAITING and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
-    if earlier and earlier.state == "rejected" and not is_explicit_request(context, version, target):
+    if earlier and earlier.state == PromotionState.REJECTED and not is_explicit_request(context, version, target):
         why = f": {earlier.reason}" if earlier.reason else ""
         return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
-    waiting = earlier if earlier and earlier.state == "waiting" else None
+    waiting = earlier if earlier and earlier.state == PromotionState.WAITING else None
     outcome = _evaluate(context, version, target, waiting)
     if earlier is None or not late:
         return outcome
     why = f"it was asked for {late} ago; it was asked for again"
     text = f"the promotion of {earlier} has expired: {why}"
+    # Without the target, so that a deployment that waits for this step is not rejected: the new request goes on.
     expired = Fact(FactType.PROMOTION_EXPIRED, text, earlier.model, earlier.version, {"promotion": earlier.id})
-    ended = PromotionStateChanged(earlier.id, "expired", why)
+    ended = PromotionStateChanged(earlier.id, PromotionState.EXPIRED, why)
     return replace(outcome, facts=(expired, *outcome.facts), records=(ended, *outcome.records))
 
 
 def _evaluate(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
-    """waiting: the open request that waits for its time, which this evaluates again."""
-    leaving = removal_refusal(context, version, target.stage)
-    if (
-        reason := version_state.quarantine_reason(context.ledger, version)
+    """Evaluate a version. waiting: the open request that waits for a time gate, if this evaluates one again."""
+    reason = (
+        version_state.quarantine_reason(context.ledger, version)
         or wrong_start(context.policy, version, target)
-        or leaving
-    ):
+        or removal_refusal(context, version, target.stage)
+    )
+    if reason:
         return _held_back(context, version, target, [reason], waiting)
     evidence = gather(context, version, target)
-    metrics.gates(context.policy, version.model, target, evidence.verdicts)
+    observability.count_gates(context.policy, version.model, target, evidence.verdicts)
     outcome = _decide(context, evidence, waiting)
     return replace(
         outcome,
@@ -85,56 +87,57 @@ def _decide(context: TaskContext, evidence: Evidence, waiting: Promotion | None)
 def _held_back(
     context: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
 ) -> Outcome:
-    """Write the reasons into the version's tags, where a deployment engineer looks.
+    """Write the reasons into the version's tags, for readers in MLflow's UI.
 
-    An explicit request is refused by that; an automatic one is simply done.
+    An explicit request ends as refused, an automatic one as done.
     """
     reason = "; ".join(reasons)
-    key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
+    key, shown = f"registrar.held_back.{target.stage}", entities.cut_tag(reason)
     if version.tags.get(key) != shown:
         context.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     fact = Fact(FactType.MODEL_VERSION_HELD_BACK, text, version.model, version.version, details)
-    ended = (PromotionStateChanged(waiting.id, "failed", reason),) if waiting else ()
+    ended = (PromotionStateChanged(waiting.id, PromotionState.FAILED, reason),) if waiting else ()
     return Outcome(summary=text, facts=(fact,), records=ended, refused=is_explicit_request(context, version, target))
 
 
 def _wait(
     context: TaskContext, evidence: Evidence, closed_gates: list[ClosedTimeGate], waiting: Promotion | None
 ) -> Outcome:
-    """Ask nobody before it is time; worker.review evaluates again then."""
+    """Keep the request waiting; when its time has come, worker.review evaluates it again."""
     version, target, until = evidence.version, evidence.target, max(gate.until for gate in closed_gates)
     reasons = "; ".join(gate.reason for gate in closed_gates)
     text = f"{version} waits until {until:%Y-%m-%d %H:%M} UTC to be asked for {target.stage}: {reasons}"
     if waiting:
-        return Outcome(text, records=(Reevaluated(waiting.id, "waiting", until, evidence.to_json()),))
-    opened = _new(context, evidence, "waiting", until)
+        return Outcome(text, records=(Reevaluated(waiting.id, PromotionState.WAITING, until, evidence.to_json()),))
+    opened = _new(context, evidence, PromotionState.WAITING, until)
     details = {"promotion": opened.id, "target": target.stage, "until": until.isoformat()}
     fact = Fact(FactType.PROMOTION_WAITING, text, version.model, version.version, details)
     return _supersede_older(context, Outcome(text, facts=(fact,), records=(opened,)), target, version)
 
 
-def _new(context: TaskContext, evidence: Evidence, state: str, due: datetime | None = None) -> PromotionRequested:
-    version, stage = evidence.version, evidence.target.stage
-    shown, reason = evidence.to_json(), context.param("reason")
+def _new(
+    context: TaskContext, evidence: Evidence, state: PromotionState, due: datetime | None = None
+) -> PromotionRequested:
     return PromotionRequested(
-        version.model,
-        version.version,
-        stage,
-        shown,
+        evidence.version.model,
+        evidence.version.version,
+        evidence.target.stage,
+        evidence.to_json(),
         state=state,
-        requested_by=find_requester(context, version, evidence.target),
-        reason=reason,
+        requested_by=find_requester(context, evidence.version, evidence.target),
+        reason=context.param("reason"),
         due_at=due,
     )
 
 
 def _open(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+    """Open the request, or the one that waited: ask for approvals, or move the version where nobody has to approve."""
     version, target = evidence.version, evidence.target
     automatic = not isinstance(target.approval, Approval)
-    state = "approved" if automatic else "awaiting_approval"
+    state = PromotionState.APPROVED if automatic else PromotionState.AWAITING_APPROVAL
     new = _new(context, evidence, state)
     asked_at = context.now if not automatic else None
     record = Reevaluated(waiting.id, state, asked_at, evidence.to_json()) if waiting else new
@@ -159,18 +162,14 @@ def _supersede_older(context: TaskContext, outcome: Outcome, target: Target, ver
         older = [
             one
             for one in still_open(connection, model=version.model)
-            if one.target == target.stage and one.version < version.version and one.state != "approved"
+            if one.target == target.stage and one.version < version.version and one.state != PromotionState.APPROVED
         ]
     why = f"version {version.version} came after it"
     facts = tuple(
-        Fact(
-            FactType.PROMOTION_SUPERSEDED,
-            f"the promotion of {one} is superseded: {why}",
-            one.model,
-            one.version,
-            {"promotion": one.id, "target": one.target, "by": version.version},
+        promotion_fact(
+            FactType.PROMOTION_SUPERSEDED, one, f"the promotion of {one} is superseded: {why}", by=version.version
         )
         for one in older
     )
-    ended = tuple(PromotionStateChanged(one.id, "superseded", why) for one in older)
+    ended = tuple(PromotionStateChanged(one.id, PromotionState.SUPERSEDED, why) for one in older)
     return replace(outcome, facts=(*facts, *outcome.facts), records=(*ended, *outcome.records))

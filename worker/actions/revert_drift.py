@@ -1,8 +1,8 @@
-"""worker.revert_drift, after drift that the policy reverts: move back by the record what was moved by hand.
+"""worker.revert_drift, after drift that the policy reverts: undo changes made by hand, by the record.
 
-Each step reads before it writes, so that repeating it after a crash changes nothing; what is gone meanwhile is skipped.
-It may run late, so no version is moved where the record no longer has it, where another is by now, if it is
-quarantined, or if its files are not those that were approved. The outcome says so.
+Each step reads before it writes, so a repetition after a crash changes nothing; versions that are gone are skipped.
+As it may run late, no version moves to a place that the record no longer has it in or that another version has by now,
+nor if it is quarantined, or its files are not those that were approved. The outcome says so.
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +14,15 @@ from registrar.ledger.journal.changes_by_hand import DriftReverted
 from worker.promotions import version_state
 from worker.promotions.evidence import files_were_rewritten
 from worker.promotions.stage_occupancy import exclusive_stages, take_snapshot
-from worker.registry.protocol import Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import find_version
 from worker.task_context import TaskContext
 
 
 @dataclass
 class RevertResult:
-    """sentences: one for each step. untouched: facts of what could not be put back. records: ended holdings and
-    completed moves.
+    """sentences: one for each step. untouched: facts about steps that were not result. records: ended holdings and
+    reverted moves.
     """
 
     sentences: list[str] = field(default_factory=list)
@@ -30,37 +31,37 @@ class RevertResult:
 
 
 def act(context: TaskContext) -> Outcome:
-    done = RevertResult()
+    result = RevertResult()
     if alias := context.param("alias"):
         if context.param("version") is None:
-            _dropped(context, done, str(alias))
+            _drop_alias(context, result, str(alias))
         else:
-            _alias(context, done, str(alias), context.version)
+            _restore_alias(context, result, str(alias), context.version)
     for number, stage in context.param("stages") or ():
-        _stage(context, done, number, str(stage))
-    return Outcome("; ".join(done.sentences), facts=tuple(done.untouched), records=tuple(done.records))
+        _restore_stage(context, result, number, str(stage))
+    return Outcome("; ".join(result.sentences), facts=tuple(result.untouched), records=tuple(result.records))
 
 
-def _alias(context: TaskContext, done: RevertResult, alias: str, number: int) -> None:
+def _restore_alias(context: TaskContext, result: RevertResult, alias: str, number: int) -> None:
     version = find_version(context.registry, context.model, number)
     if version is None:
-        done.sentences.append(f"version {number} is gone")
+        result.sentences.append(f"version {number} is gone")
     elif Holder(alias, number) not in _recorded(context, "alias"):
-        done.sentences.append(f"@{alias} of {context.model} stays: the record has it at {version} no more")
+        result.sentences.append(f"@{alias} of {context.model} stays: the record has it at {version} no more")
     elif alias not in version.aliases and (
         why := _quarantined(context, version) or _not_approved(context, version, alias)
     ):
         _untouched(
-            done, version, f"@{alias} of {context.model} is not put back: {why}", *_as_it_is(context, alias, number)
+            result, version, f"@{alias} of {context.model} is not put back: {why}", *_as_it_is(context, alias, number)
         )
     else:
         if alias not in version.aliases:
             context.registry.set_alias(context.model, alias, number)
-        _back(done, version, f"@{alias} of {context.model} points at version {number} again")
+        _back(result, version, f"@{alias} of {context.model} points at version {number} again")
 
 
 def _as_it_is(context: TaskContext, alias: str, number: int) -> tuple[LedgerChange, ...]:
-    """Record the holder that a hand left the alias at. It stays: a client that loads by the alias needs a model."""
+    """Return the records of the alias' present holder. It stays, as clients that load by the alias need a model."""
     released = HoldingEnded(context.model, "alias", number, alias)
     current = context.registry.by_alias(context.model, alias)
     return (
@@ -70,45 +71,47 @@ def _as_it_is(context: TaskContext, alias: str, number: int) -> tuple[LedgerChan
     )
 
 
-def _dropped(context: TaskContext, done: RevertResult, alias: str) -> None:
-    """Remove an alias that nobody holds by the record."""
+def _drop_alias(context: TaskContext, result: RevertResult, alias: str) -> None:
+    """Remove an alias that no version holds by the record."""
     if alias in {held.key for held in _recorded(context, "alias")}:
-        done.sentences.append(f"@{alias} of {context.model} stays: the record has it again")
+        result.sentences.append(f"@{alias} of {context.model} stays: the record has it again")
         return
     if context.registry.by_alias(context.model, alias):
         context.registry.drop_alias(context.model, alias)
-    done.sentences.append(f"@{alias} of {context.model} points at nothing again")
+    result.sentences.append(f"@{alias} of {context.model} points at nothing again")
 
 
-def _stage(context: TaskContext, done: RevertResult, number: int, stage: str) -> None:
+def _restore_stage(context: TaskContext, result: RevertResult, number: int, stage: str) -> None:
     version = find_version(context.registry, context.model, number)
     if version is None:
-        done.sentences.append(f"version {number} is gone")
+        result.sentences.append(f"version {number} is gone")
         return
     recorded = _recorded(context, "stage")
     if version.stage != stage and Holder(version.stage, number) in recorded:
-        done.sentences.append(f"{version} stays in {version.stage}: the record has it there by now")
+        result.sentences.append(f"{version} stays in {version.stage}: the record has it there by now")
     elif stage != "None" and Holder(stage, number) not in recorded:
-        done.sentences.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
+        result.sentences.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
     elif version.stage != stage and (why := _barred(context, version, stage)):
-        _untouched(done, version, f"{version} is not put back in {stage}: {why}", *_sent_away(context, version, stage))
+        _untouched(
+            result, version, f"{version} is not put back in {stage}: {why}", *_sent_away(context, version, stage)
+        )
     else:
         if version.stage != stage:
             context.registry.set_stage(context.model, number, stage)
-        _back(done, version, f"{version} is in {stage} again")
+        _back(result, version, f"{version} is in {stage} again")
 
 
 def _barred(context: TaskContext, version: Version, stage: str) -> str | None:
     """Return why a version may not go back into a stage, for people."""
     if banned := _banned(context, version, stage):
         return banned
-    exclusively = stage in exclusive_stages(context.policy.model(context.model))
-    others = take_snapshot(context, context.model).others(stage, version) if exclusively else []
+    is_exclusive = stage in exclusive_stages(context.policy.model(context.model))
+    others = take_snapshot(context, context.model).others(stage, version) if is_exclusive else []
     return f"version {others[0].version} is there" if others else None
 
 
 def _banned(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Return why a version may not be there, whatever else is there."""
+    """Return why a version may not be in a stage, whichever others are, for people."""
     if not context.policy.model(context.model).target(stage):
         return None
     return version_state.quarantine_reason(context.ledger, version) or _not_admitted(context, version, "stage", stage)
@@ -120,10 +123,10 @@ def _not_approved(context: TaskContext, version: Version, alias: str) -> str | N
 
 
 def _not_admitted(context: TaskContext, version: Version, kind: str, key: str) -> str | None:
-    """Return why a version is not the one that was admitted there, for people."""
+    """Return why a version is not the one that was admitted to a stage or alias, for people."""
     with context.ledger.read() as connection:
-        times = held_before(connection, context.model, kind, key)
-    held = next((time for time in times if time.still and time.version == version.version), None)
+        holdings = held_before(connection, context.model, kind, key)
+    held = next((each for each in holdings if each.still and each.version == version.version), None)
     if held and not held.is_of(version.incarnation(context.registry.address)):
         return "another version had that number when it was let in"
     return "its files are not those that were approved" if held and _rewritten(context, version, held, key) else None
@@ -136,8 +139,8 @@ def _rewritten(context: TaskContext, version: Version, held: PastHolding, key: s
 
 
 def _sent_away(context: TaskContext, version: Version, stage: str) -> tuple[LedgerChange, ...]:
-    """Return the records for a version that is banned from a stage: it holds the stage no more, and leaves one that
-    a hand put it in past the policy; in another stage it stays, which is recorded.
+    """Take a version that is banned from its recorded stage out of another target, and return the records: its holding
+    ends; where it is in a stage without a target, it stays there, and a holding of that begins.
     """
     if not _banned(context, version, stage):
         return ()
@@ -159,15 +162,15 @@ def _recorded(context: TaskContext, kind: str) -> list[Holder]:
         return held_now(connection, context.model, kind)
 
 
-def _back(done: RevertResult, version: Version, text: str) -> None:
-    """Record it also where an earlier attempt has moved it."""
-    done.sentences.append(text)
-    done.records.append(DriftReverted(version.model, version.version, text))
+def _back(result: RevertResult, version: Version, text: str) -> None:
+    """Note a reverted move, also where an earlier attempt has made it."""
+    result.sentences.append(text)
+    result.records.append(DriftReverted(version.model, version.version, text))
 
 
-def _untouched(done: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:
-    done.sentences.append(text)
-    done.untouched.append(
+def _untouched(result: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:
+    result.sentences.append(text)
+    result.untouched.append(
         Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, version.model, version.version, {"reverted": False})
     )
-    done.records += records
+    result.records += records

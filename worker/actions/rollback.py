@@ -1,10 +1,11 @@
-"""worker.rollback, on model.rollback and after a failed deployment: go back to the version that really held the stage
-before, by the record, or to a named earlier holder.
+"""worker.rollback, on model.rollback and after a failed deployment: go back to the earlier holder of a target, by the
+record, or to a named one.
 
-Allowed for members of the groups that approve for the target. The present holder is quarantined first, so that no late
+Allowed are members of the groups that approve for the target. The present holder is quarantined first, so that no late
 event brings it back meanwhile. The record changes only at the end, so a retry after a crash chooses the same version.
 
-It is about the version that held the stage when it was accepted; nothing is quarantined where MLflow shows another.
+The event is about the version that held the target when it was accepted; where MLflow shows another one there, nothing
+is quarantined.
 """
 
 from dataclasses import replace
@@ -17,20 +18,22 @@ from registrar.ledger.holders import PastHolding, held_now
 from registrar.ledger.incarnations import known
 from registrar.policy import Target
 from worker.promotions import version_state
-from worker.promotions.approval_request import chat_name, pick_instruction
 from worker.promotions.deployments import request_deployment
 from worker.promotions.evidence import target_of
-from worker.promotions.removal_rules import missing_permission
+from worker.promotions.instructions import pick_instruction, quoted_model
 from worker.promotions.rollback_target import check_named_target, find_rollback_target, nameable_targets, past_holders
 from worker.promotions.stage_occupancy import take_snapshot
+from worker.promotions.transition_rules import missing_permission
 from worker.promotions.transitions import move
-from worker.registry.protocol import Refused, RegistryError, Version, find_version
+from worker.promotions.version_state import holding_key
+from worker.registry.entities import Version
+from worker.registry.protocol import Refused, RegistryError, find_version
 from worker.task_context import TaskContext
 
 
 def act(context: TaskContext) -> Outcome:
     target, reason = str(context.param("target") or "Production"), str(context.param("reason"))
-    failed = context.task.args.get("bad")  # set by the policy after a failed deployment; nobody asked for it
+    failed = context.task.args.get("bad")  # where the policy rolls back a failed deployment, without a request
     if failed is None:
         _permit(context, target)
     holders = past_holders(
@@ -55,69 +58,71 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _roll_back(context: TaskContext, good: Version, target: str, bad: int, reason: str) -> Outcome:
-    """Where the good version can't be brought back, the bad one stays, no longer quarantined."""
-    leaving = find_version(context.registry, context.model, bad)
-    quarantined = (version_state.quarantine(context, leaving, reason),) if leaving else ()
+    """Quarantine the bad version, and move the good one. Where that fails for good, the quarantine ends."""
+    bad_version = find_version(context.registry, context.model, bad)
+    quarantined = (version_state.quarantine(context, bad_version, reason),) if bad_version else ()
     try:
         moved = move(context, good, target, reason=f"rolled back from version {bad}: {reason}")
     except RegistryError as error:
-        if leaving and context.ends(error):
-            version_state.undo_quarantine(context, leaving, reason)
+        if bad_version and context.ends(error):
+            version_state.undo_quarantine(context, bad_version, reason)
         raise
     return replace(moved, records=(*quarantined, *moved.records))
 
 
 def _permit(context: TaskContext, stage: str) -> None:
-    """Raises Refused for an actor who could not have approved."""
-    if these := missing_permission(context, target_of(context, stage)):
-        raise Refused(f"{context.actor_name} may not roll {context.model} back in {stage}; {these}")
+    """Raise Refused for an actor who may not take a version out of the target."""
+    if why := missing_permission(context, target_of(context, stage)):
+        raise Refused(f"{context.actor_name} may not roll {context.model} back in {stage}; {why}")
 
 
-def _is_deployed_version(context: TaskContext, past_holders: PastHolding) -> bool:
+def _is_deployed_version(context: TaskContext, holder: PastHolding) -> bool:
     """Return whether the holder is the version that was deployed, and not another one of its number."""
+    deployment_id = context.task.args.get("deployment")
     with context.ledger.read() as connection:
-        asked = get(connection, str(context.task.args["deployment"])) if "deployment" in context.task.args else None
-        which = known(connection, context.model, version=past_holders.version)
-    noted = recorded(asked, which).noted if asked else None
-    return noted is None or past_holders.noted is None or noted.same(past_holders.noted)
+        deployment = get(connection, str(deployment_id)) if deployment_id else None
+        incarnations = known(connection, context.model, version=holder.version)
+    noted = recorded(deployment, incarnations).noted if deployment else None
+    return noted is None or holder.noted is None or noted.same(holder.noted)
 
 
-def _check_holder(context: TaskContext, target: Target, past_holders: PastHolding) -> None:
-    """Raises Refused where another version held the target when this was accepted: nobody called this one bad."""
-    pins, bad = context.task.args.get(act_subjects.KEY, {}), past_holders.version
-    holders, made = pins.get("holders"), pins.get(act_subjects.MADE, {})
+def _check_holder(context: TaskContext, target: Target, holder: PastHolding) -> None:
+    """Raise Refused where another version held the target when the event was accepted: nobody called this one bad."""
+    pins, bad = context.task.args.get(act_subjects.KEY, {}), holder.version
+    holders, created = pins.get("holders"), pins.get(act_subjects.MADE, {})
     again = "look at what holds it, and ask again"
     if holders is None:
         raise Refused(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
     by_alias = context.policy.model(context.model).mode == "aliases"
-    place = f"@{target.alias}" if by_alias else target.stage
-    if (meant := holders.get(place)) != bad:
+    key = f"@{target.alias}" if by_alias else target.stage
+    if (former := holders.get(key)) != bad:
         came = f"version {bad} of {context.model} came to {target.stage} after {context.actor_name} asked to go back"
-        raise Refused(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
-    if past_holders.noted and made.get(place, made_at := past_holders.noted.created_at.isoformat()) != made_at:
+        raise Refused(f"{came}, when {f'version {former}' if former else 'none'} held it: {again}")
+    created_at = holder.noted.created_at.isoformat() if holder.noted else None
+    if created_at and created.get(key, created_at) != created_at:
         raise Refused(
             f"version {bad} of {context.model} was another one when {context.actor_name} asked to go back: {again}"
         )
 
 
 def _check_undisturbed(context: TaskContext, target: Target, bad: int, good: Version) -> None:
-    """Raises Refused where MLflow shows another version in the target than the record: neither is known to be bad.
+    """Raise Refused where MLflow shows another version in the target than the record: neither is known to be bad.
 
     A first attempt may have moved the good one there already.
     """
     ours = {good.version} if context.task.attempts > 1 else set()
     if others := sorted(_shown_versions(context, target) - _recorded_versions(context, target) - ours):
-        found = f"MLflow shows version {' and '.join(map(str, others))} of {context.model} in {target.stage}"
+        shown = f"MLflow shows version {' and '.join(map(str, others))} of {context.model} in {target.stage}"
         compare = f"have it compared first: registrar send registry.reconcile model={context.model}"
-        raise Refused(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
+        raise Refused(f"{shown}, and the record version {bad}: it was changed by hand; {compare}")
 
 
 def _recorded_versions(context: TaskContext, target: Target) -> set[int]:
-    """Return the versions in a target by the record, also those found there beside its holder."""
-    by_alias = context.policy.model(context.model).mode == "aliases"
+    """Return the versions in a target by the record, also those recorded beside its holder."""
+    kind, key = holding_key(context.policy.model(context.model), target)
     with context.ledger.read() as connection:
-        found = held_now(connection, context.model, "alias" if by_alias else "stage")
-    return {one.version for one in found if one.key == (target.alias if by_alias else target.stage)}
+        holders = held_now(connection, context.model, kind)
+    return {holder.version for holder in holders if holder.key == key}
 
 
 def _shown_versions(context: TaskContext, target: Target) -> set[int]:
@@ -125,15 +130,13 @@ def _shown_versions(context: TaskContext, target: Target) -> set[int]:
     if context.policy.model(context.model).mode == "aliases":
         holder = context.registry.by_alias(context.model, target.alias or "")
         return {holder.version} if holder else set()
-    return (
-        {one.version for one in take_snapshot(context, context.model).versions.get(target.stage, [])}
-        if target.exclusive
-        else set()
-    )
+    if not target.exclusive:
+        return set()
+    return {version.version for version in take_snapshot(context, context.model).versions.get(target.stage, [])}
 
 
 def _choose_target(context: TaskContext, target: Target, bad: int, earlier: list[PastHolding]) -> Version:
-    """Raises Refused where no earlier holder is usable, or the named one is not."""
+    """Return the version to go back to. Raises Refused where no earlier holder is usable, or the named one is not."""
     if (to := context.param("to")) is not None:
         return _choose_named(context, target, bad, earlier, int(to))
     version, passed_over = find_rollback_target(context, context.model, target, earlier)
@@ -154,12 +157,12 @@ def _choose_named(context: TaskContext, target: Target, bad: int, earlier: list[
 
 
 def _alternatives(context: TaskContext, target: Target, earlier: list[PastHolding]) -> str:
-    """Return what can be done where no version is chosen automatically."""
-    if found := nameable_targets(context, context.model, target, earlier):
-        which = f"version {' or '.join(map(str, found))} can be named"
-        stage = "" if target.stage == "Production" else target.stage
-        chat = " ".join(filter(None, ("rollback", chat_name(context.model), stage.lower(), "to", str(found[0]), "WHY")))
-        option = f" --target {stage}" if stage else ""
-        web = f"registrar rollback {chat_name(context.model)}{option} --to {found[0]} --reason WHY"
-        return f"{which}: {pick_instruction(context, chat=chat, web=web, event=f'model.rollback with to: {found[0]}')}"
+    """Return what a person can do where no version is chosen automatically."""
+    if numbers := nameable_targets(context, context.model, target, earlier):
+        model, stage = quoted_model(context.model), "" if target.stage == "Production" else target.stage
+        chat = " ".join(filter(None, ("rollback", model, stage.lower(), "to", str(numbers[0]), "WHY")))
+        web = f"registrar rollback {model}{f' --target {stage}' if stage else ''} --to {numbers[0]} --reason WHY"
+        event = f"model.rollback with to: {numbers[0]}"
+        instruction = pick_instruction(context, chat=chat, web=web, event=event)
+        return f"version {' or '.join(map(str, numbers))} can be named: {instruction}"
     return "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"

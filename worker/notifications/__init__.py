@@ -1,1 +1,1 @@
-"""Tell people and systems about facts: cards, routing, channels, and posting within limits."""
+"""Notify people and systems of facts: cards, routing, channels, and posting within limits."""

@@ -1,6 +1,6 @@
-"""What an approver sees of a candidate, as plain lines: gates, metrics against the holder's, and about the version.
+"""Summarize a candidate for approvers in plain lines: gates, metrics compared with the holder's, and the version.
 
-The number and length of lines are bounded, because every channel has a limit.
+The number and length of lines are bounded, as every channel has a limit.
 """
 
 import math
@@ -12,7 +12,9 @@ MOST_LINES, MOST_CHARACTERS = 12, 250
 
 
 def parts(details: Mapping[str, Any]) -> list[list[str]]:
-    """details: of a fact that asks for approval (worker/actions/request.py); what they lack is left out."""
+    """Return the summary's parts, each a list of lines. details: of a fact that asks for approval
+    (worker/promotions/approval_request.py); parts without details are left out.
+    """
     gates = [f"{'✓' if gate['passed'] else '✗'} {gate['reason']}" for gate in details.get("gates", [])]
     return [bounded(part) for part in (gates, _metrics(details), _about(details)) if part]
 
@@ -25,11 +27,11 @@ def bounded(lines: list[str]) -> list[str]:
 
 def _metrics(details: Mapping[str, Any]) -> list[str]:
     """Compare the candidate with the holder of the target: both values and the difference."""
-    found, champion = details.get("metrics") or {}, details.get("champion") or {}
-    if not champion or not found:
-        return [f"{name} {_short(value)}" for name, value in found.items()]
+    metrics, champion = details.get("metrics") or {}, details.get("champion") or {}
+    if not champion or not metrics:
+        return [f"{name} {_short(value)}" for name, value in metrics.items()]
     held = champion.get("metrics") or {}
-    lines = [f"{name} {_short(value)} against {_against(value, held.get(name))}" for name, value in found.items()]
+    lines = [f"{name} {_short(value)} against {_against(value, held.get(name))}" for name, value in metrics.items()]
     return [f"compared with version {champion['version']}, which holds {champion.get('of', 'it')} now:", *lines]
 
 
@@ -56,7 +58,7 @@ def _about(details: Mapping[str, Any]) -> list[str]:
 
 
 def _replaced(details: Mapping[str, Any]) -> str:
-    """Return which versions leave the stage, and what happens to them."""
+    """Return the line about the versions that leave the stage, and what happens to them."""
     if replaced := ", ".join(f"version {version}" for version in details.get("replaces", [])):
         return f"replaces {replaced}, which {details.get('becomes', 'is archived')}"
     champion, alias = details.get("champion") or {}, details.get("alias")
@@ -70,7 +72,7 @@ def _day(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    """Return None for a text: facts of earlier versions hold some."""
+    """Return a finite number, or None; facts of earlier releases have texts."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The channels of registrar.yml: checked when the worker starts, and bound to what posts there."""
+"""The channels of registrar.yml: checked when the worker starts, and bound to their notifiers."""
 
 from dataclasses import dataclass, replace
 from typing import cast
@@ -18,11 +18,11 @@ from worker.task_context import TaskContext
 
 
 class ChannelError(UserError, ValueError):
-    """A channel of registrar.yml can't be used; the message says which and why. The worker does not start."""
+    """A channel of registrar.yml can't be used, so the worker does not start. The message says which and why."""
 
 
 def check(policy: Policy) -> None:
-    """Raises ChannelError."""
+    """Check the kind and the options of each channel. Raises ChannelError."""
     for name, channel in policy.channels.items():
         try:
             plugin_options.read(plugins.load("worker.notifications.notifiers", channel.kind), channel.options)
@@ -34,7 +34,7 @@ def check(policy: Policy) -> None:
 
 @dataclass(frozen=True)
 class ChannelBinding:
-    """notifier: the module of the channel's kind."""
+    """A channel with the module of its kind."""
 
     name: str
     channel: Channel
@@ -43,20 +43,23 @@ class ChannelBinding:
     def notification(
         self, context: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
     ) -> Notification:
-        """Raises PermanentError. end: how a card ended that is rewritten; it has no buttons any more."""
+        """Return a notification for this channel. end: the text that closes a card; a closed card has no buttons.
+
+        Raises PermanentError where a secret is not set.
+        """
         return Notification(
             id=context.task.id,
-            fact=_of_version(context, fact, self.notifier),
+            fact=_with_commit_and_run(context, fact, self.notifier),
             event_id=context.task.event_id,
             at=context.task.accepted_at,
             url=context.secret(self.channel.url),
             secret=context.secret(self.channel.secret),
-            door=_door(self.channel, context.settings.public_url),
+            buttons_url=_buttons_url(self.channel, context.settings.public_url),
             options=self.channel.options,
             source=context.settings.public_url or Notification.source,
             actor=context.task.actor,
-            presses=_presses(context, self),
-            # Counted from the first attempt: a card that is posted again has the same buttons.
+            button_audience=_button_audience(context, self),
+            # Counts from the first attempt, so that a card that is posted again has the same buttons.
             until=context.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
             thread=thread,
             page=_page(fact, context.settings.public_url),
@@ -65,15 +68,15 @@ class ChannelBinding:
 
 
 def bind(context: TaskContext, name: str) -> ChannelBinding:
-    """Raises PermanentError for a channel that is no longer in registrar.yml."""
-    found = context.policy.channels.get(name)
-    if found is None:
-        raise PermanentError(f"channel {name!r} is in registrar.yml no more")
-    return ChannelBinding(name, found, cast("Notifier", load("worker.notifications.notifiers", found.kind)))
+    """Return a channel with its notifier. Raises PermanentError where it is no longer in registrar.yml."""
+    channel = context.policy.channels.get(name)
+    if channel is None:
+        raise PermanentError(f"channel {name!r} is no longer in registrar.yml")
+    return ChannelBinding(name, channel, cast("Notifier", load("worker.notifications.notifiers", channel.kind)))
 
 
-def _of_version(context: TaskContext, fact: Fact, notifier: Notifier) -> Fact:
-    """Add commit and run to a fact for notifiers that need them. The fact's own values come before the version's."""
+def _with_commit_and_run(context: TaskContext, fact: Fact, notifier: Notifier) -> Fact:
+    """Return a fact with its version's commit and run, for notifiers that need them. The fact's own values stay."""
     if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
         return fact
     known = {key: value for key, value in fact.details.items() if value is not None}
@@ -83,22 +86,22 @@ def _of_version(context: TaskContext, fact: Fact, notifier: Notifier) -> Fact:
         version = context.registry.version(fact.model, fact.version)
     except NotFound:
         return fact
-    found = {"commit": version.tags.get("registrar.commit"), "run_id": version.run_id}
-    return replace(fact, details={**fact.details, **found, **known})
+    read = {"commit": version.tags.get("registrar.commit"), "run_id": version.run_id}
+    return replace(fact, details={**fact.details, **read, **known})
 
 
-def _door(channel: Channel, public_url: str | None) -> str | None:
+def _buttons_url(channel: Channel, public_url: str | None) -> str | None:
     """Return the address at which the receiver takes presses of the channel's buttons."""
     return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
 
 
-def _presses(context: TaskContext, binding: ChannelBinding) -> Audience | None:
+def _button_audience(context: TaskContext, binding: ChannelBinding) -> Audience | None:
     source = context.policy.presses(binding.name)
     return Audience(binding.channel.kind, source, binding.name) if source else None
 
 
 def _page(fact: Fact, public_url: str | None) -> str | None:
-    """Return the dashboard's page about the fact's promotion, else about its model."""
+    """Return the address of the dashboard's page about the fact's promotion, else about its model."""
     if not public_url or not fact.model:
         return None
     base = public_url.rstrip("/")

@@ -1,4 +1,4 @@
-"""What a fact means for the commit that a version was trained from: a status, its label, and a line of text."""
+"""Turn a fact into a status or comment of the commit that the version was trained from."""
 
 import re
 from typing import Annotated, Literal
@@ -12,22 +12,22 @@ from worker.notifications.notifiers import NotApplicable
 
 As = Annotated[Literal["status", "comment"], Field(alias="as")]
 Context = Annotated[str, Field(min_length=1, max_length=100, description="before /TARGET; one per model in a monorepo")]
-_MOST = 140  # characters of a description; GitHub's limit
+_MAX_DESCRIPTION = 140  # characters; GitHub's limit
 
 
 def sha(fact: Fact) -> str:
-    """Return the commit, 40 hex digits. Raises NotApplicable for a shorter one: it could be another's."""
-    found = fact.details.get("commit")
-    if not isinstance(found, str) or not re.fullmatch("[0-9a-fA-F]{40}", found):
-        raise NotApplicable("it knows no commit" if not found else "its commit is not one of 40 hex digits")
-    return found.lower()
+    """Return the fact's commit, 40 hex digits. Raises NotApplicable for a shorter one, which could be ambiguous."""
+    commit = fact.details.get("commit")
+    if not isinstance(commit, str) or not re.fullmatch("[0-9a-fA-F]{40}", commit):
+        raise NotApplicable("it knows no commit" if not commit else "its commit is not one of 40 hex digits")
+    return commit.lower()
 
 
 def state(fact: Fact) -> CommitState:
-    """Raises NotApplicable for a fact that does not change a commit's status, such as a description."""
-    if (found := traits(fact.type).commit) is None:
+    """Return the commit's new state. Raises NotApplicable for a fact that does not change it, such as a description."""
+    if (commit_state := traits(fact.type).commit) is None:
         raise NotApplicable("it makes no difference to a commit's status")
-    return found
+    return commit_state
 
 
 def context(fact: Fact, prefix: str) -> str:
@@ -39,7 +39,7 @@ def context(fact: Fact, prefix: str) -> str:
 
 def description(fact: Fact) -> str:
     text = " ".join(fact.text.split())
-    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
+    return text if len(text) <= _MAX_DESCRIPTION else text[: _MAX_DESCRIPTION - 1] + "…"
 
 
 def comment(fact: Fact) -> str:
@@ -47,13 +47,11 @@ def comment(fact: Fact) -> str:
 
 
 def markdown_line(text: str) -> str:
-    """Return one line of Markdown that mentions nobody and runs nothing: GitLab takes a line that starts with / as a
-    command.
-    """
+    """Return one line of Markdown that mentions nobody and runs nothing: GitLab runs a line that starts with /."""
     return f"Registrar: {markdown.unreferred(' '.join(text.split()), most=4000)}"
 
 
 def link(fact: Fact) -> str | None:
-    """Return the page of a deployment, if it is a plain http(s) address."""
+    """Return the address of the deployment's page, if it is a plain http(s) address."""
     url = fact.details.get("url")
     return url if isinstance(url, str) and re.fullmatch(r"https?://[!-~]{1,2000}", url) else None

@@ -1,4 +1,4 @@
-"""What a deploy system needs to know of a fact: names and numbers, and no sentence to be parsed."""
+"""Turn a fact into the payload for a deploy system: names and numbers, no sentence to be parsed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from worker.notifications.notifiers import Notification
 def deploy_payload(notification: Notification) -> dict[str, Any]:
     """Return a flat mapping with the same keys for every fact, None where a value is unknown.
 
-    id: the deployment's, where one is requested; else the notification's. Both are the same on every attempt.
+    id: the deployment's where one is requested, else the notification's; both are the same on every attempt.
     """
     fact, details = notification.fact, notification.fact.details
     return {

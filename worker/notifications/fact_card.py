@@ -1,6 +1,6 @@
-"""What people see of a fact: its icon and sentence; as a card, what it takes to decide, or how it ended.
+"""Render a fact for people: its icon and sentence; on a card also the summary to decide by, and the buttons.
 
-In plain lines: each notifier escapes them for its channel.
+The lines are plain: each notifier escapes them for its channel.
 """
 
 from datetime import datetime
@@ -12,8 +12,9 @@ from registrar.events.facts import FactTraits, FactType, traits
 from registrar.events.outcome import Fact
 from worker.notifications import approval_summary
 from worker.notifications.notifiers import Notification
+from worker.promotions.instructions import chat_command
 
-# These ask for a decision, with all that it takes: their messages are cards.
+# Facts that ask for a decision: their messages are cards.
 ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, FactType.PROMOTION_ESCALATED)
 OPEN = "Open in Registrar"  # the text of a link to the dashboard
 
@@ -33,7 +34,7 @@ def headline(fact: Fact) -> str:
 
 
 def closing_line(fact: Fact, at: datetime) -> str:
-    """Return how a promotion ended, by whom and when: it replaces the question on its card."""
+    """Return the line that says how and when a promotion ended: it replaces the question on its card."""
     return f"{headline(fact)} ({at:%Y-%m-%d %H:%M} UTC)"
 
 
@@ -42,9 +43,9 @@ def title(notification: Notification) -> str:
 
 
 def parts(notification: Notification) -> list[list[str]]:
-    """Return a card's parts below its title; on a closed card, the question too."""
-    asked = [approval_summary.bounded([notification.fact.text])] if notification.end else []
-    return [*asked, *approval_summary.parts(notification.fact.details)]
+    """Return a card's parts below its title; on a closed card, the question is one of them."""
+    question = [approval_summary.bounded([notification.fact.text])] if notification.end else []
+    return [*question, *approval_summary.parts(notification.fact.details)]
 
 
 def evidence(fact: Fact) -> list[str]:
@@ -52,22 +53,24 @@ def evidence(fact: Fact) -> list[str]:
 
 
 def encrypted_button(verdict: str, notification: Notification, encryptor: Encryptor, *, place: str | None) -> str:
-    """Return the value of a button, for its source and channel only. place: the chat's id of the channel, where
-    known.
+    """Return the value of a button, which only its source and channel can use. place: the chat's id of the channel,
+    where known.
     """
     content = button_content(verdict, notification, nonce=approval_buttons.nonce(verdict, notification.id))
     return encryptor.encrypt(content, audience=audience(notification, place))
 
 
 def audience(notification: Notification, place: str | None) -> str:
-    """Raises ValueError where no source takes the presses."""
-    if notification.presses is None:
+    """Return the source and channel that buttons are for. Raises ValueError where no source takes their presses."""
+    if notification.button_audience is None:
         raise ValueError("a button that no source takes the presses of")
-    return notification.presses.at(place)
+    return notification.button_audience.at(place)
 
 
 def button_content(verdict: str, notification: Notification, *, nonce: str) -> dict[str, Any]:
-    """Return what the button of a pressable card holds, bound to what is shown. Raises ValueError for another card."""
+    """Return a button's content, which binds it to the card's version and promotion. Raises ValueError for a card that
+    is not pressable.
+    """
     if notification.until is None:
         raise ValueError("a button without an end")
     fact = notification.fact
@@ -78,8 +81,7 @@ def button_content(verdict: str, notification: Notification, *, nonce: str) -> d
 
 def command(verdict: str, fact: Fact) -> str:
     """Return the chat command that does the same as a button."""
-    model = f'"{fact.model}"' if " " in (fact.model or "") else fact.model
-    return f"{verdict} {model} {fact.version} {fact.details['target']}"
+    return chat_command(verdict, fact.model or "", fact.version or 0, fact.details["target"])
 
 
 def shell_command(verdict: str, fact: Fact) -> str:

@@ -1,4 +1,4 @@
-"""Route an outcome: to channels, to the cards of a promotion that it decides, and to the person who asked."""
+"""Route an outcome to channels, to the cards of a promotion that it decides, and to the person who asked."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from worker.promotions import deployment_gate_response
 
 
 def notification_tasks(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
-    """Each runs in a lane of its channel and model: in order, and blocking nothing else."""
+    """Return a task per fact and channel, in a lane of channel and model: in order, and blocking nothing else."""
     return [
         step for fact in outcome.facts for step in (*_notify_tasks(policy, fact), *_edit_card_tasks(policy, fact, at))
     ]
@@ -29,7 +29,9 @@ def _notify_tasks(policy: Policy, fact: Fact) -> list[FollowUp]:
 
 
 def _edit_card_tasks(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
-    """Edit cards in every channel that got the question, after the card's own posting."""
+    """Return the tasks that edit the promotion's cards, for every channel that got the question; in the lane, each runs
+    after the task that posts the card.
+    """
     promotion = fact.details.get("promotion")
     if traits(fact.type).promotion is None or not promotion:
         return []
@@ -56,18 +58,18 @@ def _lane(channel: str, fact: Fact) -> str:
 def _can_edit(kind: str) -> bool:
     try:
         return hasattr(load("worker.notifications.notifiers", kind), "edit")
-    except UnknownKind:  # the notify task of that channel fails, and says so
+    except UnknownKind:  # the notify task of that channel fails with this
         return False
 
 
-def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
-    """Return the reply, once: from the event's first task; none where a deployment waits for the promotion's end.
+def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, for_other_task: bool = False) -> list[FollowUp]:
+    """Return the reply to an event, from its first task alone; none where a deployment waits for the promotion's end.
 
-    elsewhere: another event's task replies, because this one was never run.
+    for_other_task: another event's task replies, because this one never runs.
     """
     if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
         return []
     if deployment_gate_response.is_awaited(task, encryptor):
         return []
-    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if elsewhere else {}
+    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if for_other_task else {}
     return [FollowUp("worker.reply", {"text": text, **to}, lane=f"reply:{task.event_id}")]

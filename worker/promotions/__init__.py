@@ -1,1 +1,1 @@
-"""Everything about a promotion: evidence and gates, votes, the move itself, rollbacks, and changes made by hand."""
+"""Promotions: evidence, gates, votes, the move itself, rollbacks, and changes made by hand in MLflow."""

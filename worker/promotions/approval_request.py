@@ -1,13 +1,15 @@
-"""The request that approvers get, with all that its card shows: the first one, reminders, and a repeated one."""
+"""The fact that asks for approvals, with all that its card shows, and its reminders."""
 
+import math
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from registrar.events.facts import FactType
-from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
-from registrar.ledger.promotions import Promotion, PromotionStateChanged
-from registrar.policy.document import WEB
-from worker.promotions.champion import compare_metrics
+from registrar.events.outcome import Fact
+from registrar.ledger.promotions import Promotion
+from registrar.policy import Target
+from registrar.policy.gates import Comparison, Threshold
 from worker.promotions.evidence import Evidence
 from worker.promotions.transition_rules import (
     excluded_approvers,
@@ -16,48 +18,15 @@ from worker.promotions.transition_rules import (
     versions_to_replace,
 )
 from worker.promotions.voters import display_name
+from worker.registry.entities import Version
+from worker.registry.protocol import Registry, find_run, find_version
 from worker.task_context import TaskContext
 
-_CHATS = frozenset({"slack", "mattermost", "discord", "teams"})  # kinds of sources with chat commands
-
-
-def pick_instruction(context: TaskContext, *, chat: str, web: str, event: str) -> str:
-    """Return the instruction that fits the event's source. web: for pages, CLI and API, which the record can't tell
-    apart.
-    """
-    if context.task.source == WEB:
-        return web
-    source = context.policy.sources.get(context.task.source)
-    return chat if source and source.kind in _CHATS else event
-
-
-def chat_name(model: str) -> str:
-    """Return a model's name as chats and shells take it."""
-    return f'"{model}"' if " " in model else model
-
-
-def request_again(promotion: Promotion, why: str, *records: LedgerChange) -> Outcome:
-    """Supersede a promotion and ask for it again. records: what belongs into the same commit."""
-    text = f"{why}: it is asked for again"
-    step = {"version": promotion.version, "target": promotion.target}
-    again = FollowUp("worker.request", {**step, "requested_by": promotion.requested_by})
-    fact = Fact(
-        FactType.PROMOTION_VOID,
-        text,
-        promotion.model,
-        promotion.version,
-        {"promotion": promotion.id, "target": promotion.target},
-    )
-    return Outcome(text, (fact,), (again,), (*records, PromotionStateChanged(promotion.id, "superseded", text)))
-
-
-def changed_reason(promotion: Promotion, what: str) -> str:
-    """Return the reason, for people."""
-    return f"{what} changed since {promotion} was asked for"
+MAX_METRICS = 100  # a card shows fewer; a run may have thousands
 
 
 def request_fact(context: TaskContext, evidence: Evidence, promotion: str, requester: str) -> Fact:
-    """promotion, requester: ids."""
+    """Return the fact that asks for approvals. promotion, requester: ids."""
     version, target = evidence.version, evidence.target
     text = f"{version} waits for approval to go to {target.stage}: {_required_approvers(context, evidence, requester)}"
     later = "; ".join(gate.reason for gate in evidence.closed_gates)
@@ -74,9 +43,9 @@ def request_fact(context: TaskContext, evidence: Evidence, promotion: str, reque
 def reminder_fact(
     context: TaskContext, evidence: Evidence, promotion: Promotion, type_: FactType, to: tuple[str, ...] = ()
 ) -> Fact:
-    """Return the fact for a request that nobody answered.
+    """Return the fact that asks again, where nobody has answered.
 
-    type_: PROMOTION_REMINDER or PROMOTION_ESCALATED. to: channels that are told whatever the routes say.
+    type_: PROMOTION_REMINDER or PROMOTION_ESCALATED. to: channels to notify beside those of the routes.
     """
     since = _format_age(promotion.asked_at, context.now)
     approvers = _required_approvers(context, evidence, promotion.requested_by)
@@ -86,14 +55,14 @@ def reminder_fact(
 
 
 def _required_approvers(context: TaskContext, evidence: Evidence, requester: str) -> str:
-    """Name only people whose approval would count. requester: an id."""
+    """Return the approvals needed, naming only people whose approval would count. requester: an id."""
     without = excluded_approvers(context.policy, evidence.target, requester=requester, trained_by=evidence.trained_by)
     return required_approvals(context.policy, evidence.target, without)
 
 
 def _details(context: TaskContext, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
     version, target = evidence.version, evidence.target
-    leaving = versions_to_replace(context, version, target)
+    replaced = versions_to_replace(context, version, target)
     return {
         "promotion": promotion,
         "target": target.stage,
@@ -102,9 +71,9 @@ def _details(context: TaskContext, evidence: Evidence, promotion: str, requester
         "commit": version.tags.get("registrar.commit"),
         "registered_at": version.created_at.isoformat(),
         "trained_at": evidence.trained_at.isoformat() if evidence.trained_at else None,
-        "replaces": leaving,
+        "replaces": replaced,
         "becomes": replaced_outcome(target),
-        **compare_metrics(context.registry, evidence, leaving),
+        **compare_metrics(context.registry, evidence, replaced),
         **evidence.to_json(),
     }
 
@@ -112,3 +81,36 @@ def _details(context: TaskContext, evidence: Evidence, promotion: str, requester
 def _format_age(then: datetime, now: datetime) -> str:
     hours = (now - then).total_seconds() / 3600
     return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.3g} h"
+
+
+def compare_metrics(registry: Registry, evidence: Evidence, replaced: list[int]) -> dict[str, Any]:
+    """Return the candidate's metrics, those of gates first, and under "champion" the same metrics of the target's
+    holder. JSON-able.
+    """
+    gates = [gate.metric for gate in evidence.target.gates if isinstance(gate, Threshold | Comparison)]
+    names = [name for name in dict.fromkeys([*gates, *sorted(evidence.metrics)]) if name in evidence.metrics]
+    shown = names[:MAX_METRICS]
+    champion = None
+    if found := _find_champion(registry, evidence.version, evidence.target, replaced):
+        holder, held = found
+        run = find_run(registry, holder.run_id)
+        metrics = _select(run.metrics if run else {}, shown)
+        champion = {"version": holder.version, "of": held, "metrics": metrics}
+    return {"metrics": _select(evidence.metrics, shown), "champion": champion}
+
+
+def _find_champion(
+    registry: Registry, version: Version, target: Target, replaced: list[int]
+) -> tuple[Version, str] | None:
+    """Return the holder of the target's alias, else of its stage, and what it holds, for people."""
+    by_alias = registry.by_alias(version.model, target.alias) if target.alias else None
+    if by_alias and by_alias.version != version.version:
+        return by_alias, f"@{target.alias}"
+    holder = find_version(registry, version.model, replaced[0]) if replaced else None
+    return (holder, target.stage) if holder else None
+
+
+def _select(metrics: Mapping[str, float], names: list[str]) -> dict[str, float | str]:
+    """Return the named metrics; NaN and infinity as text, since databases take neither in JSON."""
+    values = {name: metrics[name] for name in names if name in metrics}
+    return {name: value if math.isfinite(value) else str(value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Answers to deployments that wait at a protection rule for a promotion to end, derived from a task's outcome."""
+"""Answer deployments that wait at GitHub's protection rule for the end of a promotion, by a task's outcome."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from registrar.config.encryption import REPLY, DecryptionError, Encryptor
 from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.states import TaskState
 from registrar.events.types import PromotionRequest
 from registrar.ledger import Ledger
 from registrar.ledger.pending_gate_requests import GateRequestReceived, answered, unanswered
@@ -13,11 +14,12 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 
 Step = tuple[str, int, str]  # model, version, target
+_APPROVED, _REJECTED = "approved", "rejected"  # GitHub's words
 
 
 @dataclass(frozen=True)
 class _Verdict:
-    """state: approved or rejected, GitHub's words. text: the reason, for people."""
+    """The answer for one step. state: approved or rejected, GitHub's words. text: the reason, for people."""
 
     step: Step
     state: str
@@ -25,7 +27,7 @@ class _Verdict:
 
 
 def is_awaited(task: Task, encryptor: Encryptor) -> bool:
-    """Return whether the event's sender waits for the promotion's end: its address names the waiting environment."""
+    """Return whether a deployment waits for the promotion's end: the event's reply address names its environment."""
     if task.reply_to is None or task.event_type != PromotionRequest.type:
         return False
     try:
@@ -35,81 +37,74 @@ def is_awaited(task: Task, encryptor: Encryptor) -> bool:
 
 
 def approve_at_once(task: Task, encryptor: Encryptor, text: str) -> tuple[FollowUp, ...]:
-    """Approve a request about a version that has the target already."""
-    return (_respond(_own_request(task), "approved", text),) if _is_first(task, encryptor) else ()
+    """Return the approval for a request about a version that has the target already."""
+    return (_respond(_own_request(task), _APPROVED, text),) if _is_first(task, encryptor) else ()
 
 
 def responses(
     ledger: Ledger, encryptor: Encryptor, task: Task, state: str, outcome: Outcome, *, others: bool = False
 ) -> list[FollowUp]:
-    """Return a task for each deployment that is approved or rejected. state: how the present task ended.
+    """Return a task for each deployment that the outcome approves or rejects. state: how the task ended.
 
-    others: the present task has not ended; only other events' requests are answered.
+    others: the task has not ended, so only other events' requests are answered.
     """
-    own = (
-        [_own_request(task)]
-        if not others and _is_first(task, encryptor) and not _is_answered(ledger, _own_request(task))
-        else []
-    )
-    if own and state != "succeeded":
-        return [_respond(own[0], "rejected", outcome.summary)]
-    mine = _step_of(task) if own else None
-    found = [
-        _respond(asked, verdict.state, verdict.text)
+    request = _own_request(task)
+    own = [request] if not others and _is_first(task, encryptor) and not _is_answered(ledger, request) else []
+    if own and state != TaskState.SUCCEEDED:
+        return [_respond(request, _REJECTED, outcome.summary)]
+    own_step = _step_of(task) if own else None
+    answers = [
+        _respond(waiting, verdict.state, verdict.text)
         for verdict in _find_verdicts(ledger, task, state, outcome)
-        for asked in (*_load_unanswered(ledger, verdict), *(own if verdict.step == mine else ()))
+        for waiting in (*_load_unanswered(ledger, verdict), *(own if verdict.step == own_step else ()))
     ]
-    mute = _own_request(task).lane if others else None
-    return list({step.lane: step for step in found if step.lane != mute}.values())
+    excluded = request.lane if others else None
+    return list({answer.lane: answer for answer in answers if answer.lane != excluded}.values())
 
 
 def _find_verdicts(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> Iterator[_Verdict]:
-    """Yield what the outcome decides. A void request decides nothing, as it is asked for again; nor does an
+    """Yield the answers that the outcome decides. A void request decides none, as it is asked for again; nor does an
     approval, as the version has not moved yet.
     """
     for fact in outcome.facts:
         target = fact.details.get("target") or fact.details.get("stage")
-        if fact.model is not None and fact.version is not None and target and (state_ := _gate_state(fact)):
-            yield _Verdict((fact.model, fact.version, str(target)), state_, fact.text)
-    if (
-        state != "succeeded"
-        and task.args
-        and task.name in (PromotionRequest.task, "worker.transition")
-        and not _is_open(ledger, task)
-    ):
-        yield _Verdict(_step_of(task), "rejected", outcome.summary)
+        if fact.model is not None and fact.version is not None and target and (answer := _gate_state(fact)):
+            yield _Verdict((fact.model, fact.version, str(target)), answer, fact.text)
+    moves = task.name in (PromotionRequest.task, "worker.transition")
+    if state != TaskState.SUCCEEDED and task.args and moves and not _is_open(ledger, task):
+        yield _Verdict(_step_of(task), _REJECTED, outcome.summary)
 
 
 def _gate_state(fact: Fact) -> str | None:
     match traits(fact.type).promotion:
         case "ended":
-            return "rejected"
+            return _REJECTED
         case "promoted" if fact.details.get("promotion"):
-            return "approved"
+            return _APPROVED
     return None
 
 
 def _step_of(task: Task) -> Step:
     """Return the step of a request or a transition."""
-    given = {**task.data, **task.args}
-    return str(given["model"]), int(given["version"]), str(given.get("target") or given.get("stage"))
+    params = {**task.data, **task.args}
+    return str(params["model"]), int(params["version"]), str(params.get("target") or params.get("stage"))
 
 
 def _is_open(ledger: Ledger, task: Task) -> bool:
-    """Return whether another promotion of the step is open than the task's, which fails with it."""
+    """Return whether a promotion of the step stays open. The task's own one fails with the task."""
     with ledger.read() as connection:
-        found = latest(connection, *_step_of(task))
-    return found is not None and found.open and found.id != task.args.get("promotion")
+        promotion = latest(connection, *_step_of(task))
+    return promotion is not None and promotion.open and promotion.id != task.args.get("promotion")
 
 
 def _is_first(task: Task, encryptor: Encryptor) -> bool:
     return task.name == PromotionRequest.task and task.first and is_awaited(task, encryptor)
 
 
-def _is_answered(ledger: Ledger, asked: GateRequestReceived) -> bool:
-    """Return whether it was answered, before a retry perhaps: GitHub takes one answer."""
+def _is_answered(ledger: Ledger, request: GateRequestReceived) -> bool:
+    """Return whether the request was answered, perhaps before a retry: GitHub takes one answer."""
     with ledger.read() as connection:
-        return bool(answered(connection, [asked.lane]))
+        return bool(answered(connection, [request.lane]))
 
 
 def _own_request(task: Task) -> GateRequestReceived:
@@ -122,6 +117,6 @@ def _load_unanswered(ledger: Ledger, verdict: _Verdict) -> list[GateRequestRecei
         return unanswered(connection, model=model, version=version, target=target)
 
 
-def _respond(asked: GateRequestReceived, state: str, text: str) -> FollowUp:
-    args = {"source": asked.source, "to": asked.reply_to, "state": state, "text": text}
-    return FollowUp("worker.answer_github_protection_rule", args, lane=asked.lane)
+def _respond(request: GateRequestReceived, state: str, text: str) -> FollowUp:
+    args = {"source": request.source, "to": request.reply_to, "state": state, "text": text}
+    return FollowUp("worker.answer_github_protection_rule", args, lane=request.lane)

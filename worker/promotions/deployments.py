@@ -5,51 +5,57 @@ from datetime import datetime
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.states import DeploymentState
 from registrar.ledger.deployments import Deployment, DeploymentEnded, DeploymentRequested
 from registrar.policy.duration import length
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 
 def request_deployment(
     context: TaskContext, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None
 ) -> Outcome:
-    """Return a move's outcome together with the deployment that the target asks for, if any.
+    """Return a move's outcome with the deployment that its target asks for, if any.
 
-    on_failure: overrides the policy's: a version that a rollback brought back is not rolled back again.
+    on_failure: replaces the policy's; a rollback's version must not be rolled back again.
     """
     target = context.policy.model(version.model).target(stage)
     if target is None or target.deploy is None:
         return moved
     deploy = target.deploy
     due = context.now + length(deploy.confirm_within) if deploy.confirm_within else None
-    asked = DeploymentRequested(
+    deployment = DeploymentRequested(
         version.model, version.version, stage, deploy.environment, due, on_failure or deploy.on_failure
     )
-    told = replace(_fact(moved.facts[0], asked, due), to=tuple(deploy.to))
-    awaited = (asked,) if due else ()
-    return replace(moved, facts=(*moved.facts, told), records=(*moved.records, *awaited))
+    fact = replace(_fact(moved.facts[0], deployment, due), to=tuple(deploy.to))
+    awaited = (deployment,) if due else ()
+    return replace(moved, facts=(*moved.facts, fact), records=(*moved.records, *awaited))
 
 
-def _fact(move: Fact, asked: DeploymentRequested, due: datetime | None) -> Fact:
-    """move: the fact of the version's move."""
-    where = f" to {asked.environment}" if asked.environment else ""
+def _fact(move: Fact, deployment: DeploymentRequested, due: datetime | None) -> Fact:
+    """Return the fact for the deployment. move: the fact of the version's move, whose details it repeats."""
+    where = f" to {deployment.environment}" if deployment.environment else ""
     by = f"; to be confirmed by {due:%Y-%m-%d %H:%M} UTC" if due else ""
-    text = f"{asked.model} version {asked.version} is to be deployed{where}{by}"
+    text = f"{deployment.model} version {deployment.version} is to be deployed{where}{by}"
     details = {
         **move.details,
-        "deployment": asked.id,
-        "target": asked.target,
-        "environment": asked.environment,
+        "deployment": deployment.id,
+        "target": deployment.target,
+        "environment": deployment.environment,
         "due_at": due.isoformat() if due else None,
     }
-    return Fact(FactType.DEPLOYMENT_REQUESTED, text, asked.model, asked.version, details)
+    return Fact(FactType.DEPLOYMENT_REQUESTED, text, deployment.model, deployment.version, details)
 
 
-def fail_deployment(context: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
-    """state: failed or timed_out. The version is rolled back where the policy says so."""
+def fail_deployment(deployment: Deployment, state: DeploymentState, fact: Fact) -> Outcome:
+    """Return the outcome that ends a deployment as failed or timed out, and rolls back where the policy says so."""
     follow_ups: tuple[FollowUp, ...] = ()
-    if found.on_failure == "rollback":
-        args = {"target": found.target, "reason": text, "bad": found.version, "deployment": found.id}
+    if deployment.on_failure == "rollback":
+        args = {
+            "target": deployment.target,
+            "reason": fact.text,
+            "bad": deployment.version,
+            "deployment": deployment.id,
+        }
         follow_ups = (FollowUp("worker.rollback", args),)
-    return Outcome(text, facts=(fact,), records=(DeploymentEnded(found.id, state),), follow_ups=follow_ups)
+    return Outcome(fact.text, facts=(fact,), records=(DeploymentEnded(deployment.id, state),), follow_ups=follow_ups)

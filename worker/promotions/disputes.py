@@ -1,8 +1,8 @@
-"""Tell whether MLflow and the record of a model can share one past; where they can't, nothing is concluded from either.
+"""Detect that MLflow and the record of a model contradict each other; then nothing is concluded from either.
 
-Signs that one of the two was restored from a backup, or that another registry is asked: MLflow has nothing of the
-model; its clock shows an earlier time than was seen before; versions carry tags of ours that the record knows nothing
-of. An older version under a known number is noticed wherever one is read (version_identity.py).
+Signs that one of the two was restored from a backup, or that the worker asks another registry: MLflow has nothing of
+the model; its clock shows an earlier time than a former snapshot; versions have tags of ours whose events the record
+lacks. Where a version older than the record's has a known number, version_identity.py finds out.
 """
 
 import re
@@ -16,37 +16,38 @@ from registrar.ledger.incarnations import known
 from registrar.ledger.queries.find import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import dispute_error
-from worker.registry.protocol import Model, NotFound, Version
+from worker.registry.entities import Version
+from worker.registry.protocol import find_model
 from worker.task_context import TaskContext
 
-EVENT = "registrar.event"  # tag of each version that was registered here
+EVENT = "registrar.event"  # tag of each version that Registrar registered
 _MINUTE = timedelta(minutes=1)
 _COPY = re.compile(r"models:/.+/\d+")  # source of a copy that MLflow made, tags included
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
 
 def unsettled_outcome(context: TaskContext) -> Outcome | None:
-    """Return the outcome instead of a comparison, while an operator has not said which of the two counts."""
+    """Return the outcome that replaces a comparison while the model is in dispute; None where it is not."""
     with context.ledger.read() as connection:
-        found = dispute(connection, context.model)
-    if found is None or (found.moves and _model(context)):
+        open_dispute = dispute(connection, context.model)
+    if open_dispute is None or (open_dispute.moves and find_model(context.registry, context.model)):
         return None
-    return Outcome(f"nothing was compared: {found.why}")
+    return Outcome(f"nothing was compared: {open_dispute.why}")
 
 
 def blocked_reason(context: TaskContext) -> str | None:
     """Return why nothing of the model may move, for people; None where it may."""
     with context.ledger.read() as connection:
-        found = dispute(connection, context.model)
-    return found.why if found and not found.moves else None
+        open_dispute = dispute(connection, context.model)
+    return open_dispute.why if open_dispute and not open_dispute.moves else None
 
 
 def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
-    """Return what ends a dispute that has resolved itself. Raises VersionChanged where the two don't fit together.
+    """Return the record that ends a dispute which has resolved itself. Raises VersionChanged where a new one begins.
 
-    versions: all of the model. at: as of protocol.Recent. differs: whether anything is not as the record has it.
+    versions: all of the model. at: as in entities.Recent. differs: whether anything differs from the record.
     """
-    model = _model(context)
+    model = find_model(context.registry, context.model)
     if model is None and _holdings(context):
         text = "MLflow has no such model, or nothing of it; the record knows who holds its stages and aliases"
         raise dispute_error(context.model, text, moves=True)
@@ -58,18 +59,18 @@ def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs
 
 
 def check_record(context: TaskContext, versions: Sequence[Version]) -> None:
-    """Raises VersionChanged where the record lacks something that Registrar did: it is older than MLflow."""
+    """Raise VersionChanged where the record lacks something that Registrar did: it is older than MLflow."""
     if lacking := find_unrecorded(context, versions):
         raise dispute_error(context.model, f"the record is older than MLflow: {lacking[0][1]}")
 
 
 def find_unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Return the versions of which the record lacks something that Registrar did, each with what."""
+    """Return the versions of which the record lacks something that Registrar did, each with a sentence about it."""
     return [*_find_unknown_events(context, versions), *_find_unknown_moves(context, versions)]
 
 
 def _find_unknown_events(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Find versions registered by an event that the ledger never had."""
+    """Find versions registered by an event that the ledger lacks."""
     tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
     with context.ledger.read() as connection:
         accepted = ever_accepted(connection, sorted({one.tags[EVENT] for one in tagged}))
@@ -83,8 +84,8 @@ def _find_unknown_events(context: TaskContext, versions: Sequence[Version]) -> l
 
 
 def _find_unknown_moves(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Find versions whose description tells of a move to their stage by an event that the ledger does not have."""
-    found = []
+    """Find versions whose description names a move to their stage by an event that the ledger lacks."""
+    unknown = []
     with context.ledger.read() as connection:
         recorded, since = held_now(connection, context.model, "stage"), settled_at(connection, context.model)
         for one in versions:
@@ -92,26 +93,23 @@ def _find_unknown_moves(context: TaskContext, versions: Sequence[Version]) -> li
             if at is None or Holder(one.stage, one.version) in recorded or (since and at < since):
                 continue
             if not any_accepted(connection, context.model, since=at, until=at + _MINUTE):
-                found.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
-    return found
+                unknown.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
+    return unknown
 
 
 def _moved_at(version: Version) -> datetime | None:
-    """Return when the version came to its stage, by its description, to the minute. The stage None counts as no
-    holding.
-    """
+    """Return when the version came to its stage, by its description, to the minute; None for the stage None."""
     if version.stage == "None":
         return None
-    times = [at for number, stage, at in _MOVED.findall(version.description) if (int(number), stage) == _now(version)]
+    here = (version.version, version.stage)
+    times = [at for number, stage, at in _MOVED.findall(version.description) if (int(number), stage) == here]
     return datetime.strptime(times[-1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if times else None
 
 
-def _now(version: Version) -> tuple[int, str]:
-    return version.version, version.stage
-
-
 def _went_back(context: TaskContext, at: int) -> str | None:
-    """at: when MLflow last changed any of the model, by its own clock."""
+    """Return why MLflow must have been restored, for people: its last change of the model, at `at` by its own clock,
+    is before that of the last snapshot.
+    """
     with context.ledger.read() as connection:
         snapshot = last_snapshot(connection, context.model)
     if snapshot is None or snapshot.at <= at:
@@ -128,10 +126,3 @@ def _time(at: int) -> str:
 def _holdings(context: TaskContext) -> list[Holder]:
     with context.ledger.read() as connection:
         return [*held_now(connection, context.model, "stage"), *held_now(connection, context.model, "alias")]
-
-
-def _model(context: TaskContext) -> Model | None:
-    try:
-        return context.registry.model(context.model)
-    except NotFound:
-        return None

@@ -1,9 +1,8 @@
-"""Find where the registry differs from the record because somebody changed it by hand; record that, announce it, or
-revert it.
+"""Find drift, which is where somebody changed the registry by hand, and record, adopt or revert it.
 
-Only the present is compared, never a message about the past. Only what has a holder by the record is reverted: what was
-there before Registrar came is accepted. No version is put back into an exclusive stage while one of its recorded
-holders is there.
+Only the present state is compared, never a message about the past. A stage or alias is reverted only if it has a
+holder by the record: versions from before Registrar was installed stay. No version goes back into an exclusive stage
+while one of its recorded holders is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,13 +12,14 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, held_before, held_now
 from registrar.policy import Target
-from worker.registry.protocol import Model, NotFound, Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import find_model, find_version
 from worker.task_context import TaskContext
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One stage or alias that differs from the record: it is recorded as it is, or reverted by a follow-up.
+    """One stage or alias that differs from the record: recorded as it is, or adopted or reverted by a follow-up.
 
     The fact is in the same commit, so that nothing is reverted unannounced.
     """
@@ -31,8 +31,8 @@ class Drift:
 
 def check_alias(context: TaskContext, alias: str) -> Drift | None:
     """Compare the holder of an alias in MLflow with the record."""
-    found = context.registry.by_alias(context.model, alias)
-    return _compare_alias(context, alias, found.version if found else None, _recorded_aliases(context).get(alias))
+    holder = context.registry.by_alias(context.model, alias)
+    return _compare_alias(context, alias, holder.version if holder else None, _recorded_aliases(context).get(alias))
 
 
 def _compare_alias(context: TaskContext, alias: str, current: int | None, known: int | None) -> Drift | None:
@@ -54,14 +54,14 @@ def _compare_alias(context: TaskContext, alias: str, current: int | None, known:
 def check_model(context: TaskContext, versions: Iterable[Version]) -> list[Drift]:
     """Compare every alias and stage of the model that the record or the registry knows.
 
-    versions: all that the registry has, asked for by number where no search shows them: one that is missing was
-    deleted.
+    versions: all that the registry has, read by number where no search shows them: a missing one was deleted.
 
-    Targets come first, and of these the ones with a recorded holder: a version that is put back there has left the
-    stage that it was moved to, and is no drift there.
+    Targets with a recorded holder come first, then the other targets: a version that goes back into a target leaves
+    the stage that it was moved to, and is no drift there any more.
     """
-    current, known = _aliases(context), _recorded_aliases(context)
-    found = [
+    model = find_model(context.registry, context.model)
+    current, known = dict(model.aliases) if model else {}, _recorded_aliases(context)
+    drifts = [
         _compare_alias(context, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})
     ]
     recorded = _load_holders(context, "stage")
@@ -70,23 +70,25 @@ def check_model(context: TaskContext, versions: Iterable[Version]) -> list[Drift
     targets.sort(key=lambda stage: stage not in held)
     stages = {version.version: version.stage for version in versions}
     others = {*stages.values(), *held} - {"None", *targets}
-    found += [_compare_stage(context, stage, stages, recorded) for stage in (*targets, *sorted(others))]
-    return [drift for drift in found if drift]
+    drifts += [_compare_stage(context, stage, stages, recorded) for stage in (*targets, *sorted(others))]
+    return [drift for drift in drifts if drift]
 
 
-def combine(found: Sequence[Drift], otherwise: str) -> Outcome:
-    """Return one outcome for all. otherwise: its summary where nothing was found."""
+def combine(drifts: Sequence[Drift], otherwise: str) -> Outcome:
+    """Return one outcome for all drifts. otherwise: its summary where there are none."""
     return Outcome(
-        "; ".join(one.fact.text for one in found) or otherwise,
-        facts=tuple(one.fact for one in found),
-        records=tuple(record for one in found for record in one.records),
-        follow_ups=tuple(step for one in found for step in one.follow_ups),
+        "; ".join(drift.fact.text for drift in drifts) or otherwise,
+        facts=tuple(drift.fact for drift in drifts),
+        records=tuple(record for drift in drifts for record in drift.records),
+        follow_ups=tuple(step for drift in drifts for step in drift.follow_ups),
     )
 
 
 def _compare_stage(context: TaskContext, stage: str, stages: dict[int, str], recorded: list[Holder]) -> Drift | None:
-    """stages: of each version; moves to be reverted are applied to it."""
-    current = {number for number, found in stages.items() if found == stage}
+    """Compare the versions in a stage with the record. stages: by version; moves that will revert drift are applied
+    to it.
+    """
+    current = {number for number, stage_now in stages.items() if stage_now == stage}
     known = {holding.version for holding in recorded if holding.key == stage}
     came, left = sorted(current - known), sorted(known - current)
     if not came and not left:
@@ -100,14 +102,14 @@ def _compare_stage(context: TaskContext, stage: str, stages: dict[int, str], rec
         moves = revert_moves(context, stage, stages, recorded)
         stages.update(moves)
         back = next((number for number, goal in moves if goal == stage), None)
-        stale = tuple(HoldingEnded(context.model, "stage", number, stage) for number in left if number != back)
-        return _reverted(context, text, back, details, how={"stages": moves}, records=stale)
+        ended = tuple(HoldingEnded(context.model, "stage", number, stage) for number in left if number != back)
+        return _reverted(context, text, back, details, how={"stages": moves}, records=ended)
     version = came[-1] if came else None
-    released: list[LedgerChange] = [HoldingEnded(context.model, "stage", number, stage) for number in left]
-    held: list[LedgerChange] = [HoldingStarted(context.model, "stage", stage, number) for number in came]
+    ends: list[LedgerChange] = [HoldingEnded(context.model, "stage", number, stage) for number in left]
+    starts: list[LedgerChange] = [HoldingStarted(context.model, "stage", stage, number) for number in came]
     if version is not None and target and _adopts(context):
-        return _adopted(text, context.model, details, (version, stage), (*released, *held[:-1]))
-    return _recorded(context, text, version, details, target=target, records=(*released, *held))
+        return _adopted(text, context.model, details, (version, stage), (*ends, *starts[:-1]))
+    return _recorded(context, text, version, details, target=target, records=(*ends, *starts))
 
 
 def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
@@ -127,11 +129,9 @@ def _adopts(context: TaskContext) -> bool:
 def _adopted(
     text: str, model: str, details: Mapping[str, object], move: tuple[int, str], records: tuple[LedgerChange, ...] = ()
 ) -> Drift:
-    """Complete the move as if made here: stage and alias go together, and the replaced version leaves."""
+    """Return drift with the task that completes the move: stage and alias go together, the replaced version leaves."""
     version, stage = move
-    fact = Fact(
-        FactType.REGISTRY_CHANGED_BY_HAND, f"{text}; it is adopted", model, version, {**details, "reverted": False}
-    )
+    fact = _fact(model, f"{text}; it is adopted", version, details)
     return Drift(fact, records, (FollowUp("worker.adopt", {"version": version, "stage": stage}),))
 
 
@@ -144,19 +144,10 @@ def _reverted(
     how: Mapping[str, object],
     records: tuple[LedgerChange, ...] = (),
 ) -> Drift:
-    """how: arguments of the task that reverts; where nothing is to be moved, the records suffice."""
+    """Return drift with the task that reverts it. how: the task's arguments; without moves, the records suffice."""
     if not any(how.values()):
-        return Drift(
-            Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, context.model, version, {**details, "reverted": False}),
-            records,
-        )
-    fact = Fact(
-        FactType.REGISTRY_CHANGED_BY_HAND,
-        f"{text}; it is put back",
-        context.model,
-        version,
-        {**details, "reverted": True},
-    )
+        return Drift(_fact(context.model, text, version, details), records)
+    fact = _fact(context.model, f"{text}; it is put back", version, details, reverted=True)
     return Drift(fact, records, (FollowUp("worker.revert_drift", how),))
 
 
@@ -171,17 +162,11 @@ def _recorded(
 ) -> Drift:
     if target and target.guarded and version is not None:
         text += f"; {target.stage}'s gates and approvals were not asked"
-    return Drift(
-        Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, context.model, version, {**details, "reverted": False}), records
-    )
+    return Drift(_fact(context.model, text, version, details), records)
 
 
-def _aliases(context: TaskContext) -> dict[str, int]:
-    try:
-        found: Model = context.registry.model(context.model)
-    except NotFound:
-        return {}
-    return dict(found.aliases)
+def _fact(model: str, text: str, version: int | None, details: Mapping[str, object], *, reverted: bool = False) -> Fact:
+    return Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, model, version, {**details, "reverted": reverted})
 
 
 def _recorded_aliases(context: TaskContext) -> dict[str, int]:
@@ -204,32 +189,32 @@ def revert_moves(context: TaskContext, stage: str, stages: Mapping[int, str], re
     """Return the moves that bring a stage back to its recorded holders: newcomers leave; if no holder is there, one
     returns.
 
-    stages: of each version now. recorded: all holders by the record, oldest first; at least one that still exists holds
+    stages: by version, now. recorded: all holders by the record, oldest first; at least one that still exists holds
     this stage.
     """
-    current = {number for number, found in stages.items() if found == stage}
+    current = {number for number, stage_now in stages.items() if stage_now == stage}
     holders = [holding.version for holding in recorded if holding.key == stage and holding.version in stages]
-    leaving = _moves_away(context, sorted(current - {*holders}), stage, stages, recorded)
-    return leaving if current & {*holders} else [*leaving, (_rightful(context, stage, holders), stage)]
+    moves = _moves_away(context, sorted(current - {*holders}), stage, stages, recorded)
+    return moves if current & {*holders} else [*moves, (_holder_to_restore(context, stage, holders), stage)]
 
 
-def _rightful(context: TaskContext, stage: str, holders: list[int]) -> int:
-    """Return the newest recorded holder that did not come by hand; else the newest."""
+def _holder_to_restore(context: TaskContext, stage: str, holders: list[int]) -> int:
+    """Return the newest recorded holder that the policy admitted; else the newest."""
     with context.ledger.read() as connection:
-        times = held_before(connection, context.model, "stage", stage)
-    given = [held.version for held in times if held.still and held.given and held.version in holders]
-    return given[0] if given else holders[-1]
+        holdings = held_before(connection, context.model, "stage", stage)
+    admitted = [held.version for held in holdings if held.still and held.given and held.version in holders]
+    return admitted[0] if admitted else holders[-1]
 
 
 def _moves_away(
     context: TaskContext, came: list[int], stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]
 ) -> list[Move]:
-    """Send each newcomer to its recorded stage, unless that is exclusive and taken by now."""
+    """Return each newcomer's move to its recorded stage; to None where that stage is exclusive and taken."""
     policy = context.policy.model(context.model)
-    before = {holding.version: holding.key for holding in recorded if holding.key != stage}
+    home = {holding.version: holding.key for holding in recorded if holding.key != stage}
     now = dict(stages)
     for number in came:
-        goal = before.get(number, "None")
+        goal = home.get(number, "None")
         target = policy.target(goal)
         taken = any(at == goal for other, at in now.items() if other != number)
         now[number] = "None" if taken and target and target.exclusive else goal

@@ -1,4 +1,4 @@
-"""Evidence: what an approval is bound to, as it is now: the version's model, its gates' verdicts, and the policy."""
+"""Gather evidence, which an approval is bound to: the version's files, its gates' verdicts, and the policy's digest."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, Protocol
 
+from registrar.events.states import PromotionState
 from registrar.ledger import Ledger
 from registrar.ledger.holders import PastHolding, holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
@@ -19,8 +20,9 @@ from worker.promotions import attribution
 from worker.promotions.baseline import find_baseline
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
 from worker.promotions.time_gates import ClosedTimeGate, Times, closed_time_gates
-from worker.promotions.version_state import current_stage, recorded
-from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
+from worker.promotions.version_state import current_stage, holding_key, recorded
+from worker.registry.entities import FILES, FilesSeen, Version
+from worker.registry.protocol import Refused, Registry, find_run
 from worker.task_context import TaskContext
 
 _NAMES = {
@@ -34,10 +36,10 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """Read anew each time; equal evidence shows an approver the same.
+    """The evidence for one version and target, as it is now.
 
-    closed_gates: time gates that are not open yet; shown, but nothing is bound to them. look_at_files: slow, so called
-    once, when the part that an approval is bound to is needed.
+    closed_gates: time gates that are not open yet; shown, but no approval is bound to them. look_at_files: slow, so
+    it is called only when the files are needed, and once.
     """
 
     version: Version
@@ -63,29 +65,34 @@ class Evidence:
             "run_id": self.version.run_id,
             "source": self.version.source,
             "model_digest": self.files.digest,
-            "compared": self.files.compared,  # what the digest is made of
+            "compared": self.files.compared,  # what the digest covers
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
-            "trained_by": self.trained_by,  # not bound: tells without MLflow who may not approve
+            "trained_by": self.trained_by,  # no approval is bound to it: whom the policy excludes, without MLflow
         }
 
     def changed_since(self, shown: Mapping[str, Any]) -> str | None:
-        """Return what differs from what approvers were shown, for people; None: an approval of that holds."""
+        """Return what differs from the evidence that approvers saw, for people; None where their approvals hold."""
         now = self.to_json()
         return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
 
 
 def target_of(context: TaskContext, stage: str) -> Target:
-    """Return the target in effect. Raises Refused, naming the targets there are."""
-    policy = context.policy.model(context.model)
-    if target := policy.target(stage):
+    """Return the target of the event's model. Raises Refused, naming the targets there are."""
+    return require_target(context.policy, context.model, stage)
+
+
+def require_target(policy: Policy, model: str, stage: str) -> Target:
+    """Return a model's target. Raises Refused, naming the targets there are."""
+    targets = policy.model(model).targets
+    if target := policy.model(model).target(stage):
         return target
-    known = ", ".join(t.stage for t in policy.targets) or "none"
-    raise Refused(f"registrar.yml has no target {stage} for {context.model} (targets: {known}); add one to ask for it")
+    known = ", ".join(target.stage for target in targets) or "none"
+    raise Refused(f"registrar.yml has no target {stage} for {model} (targets: {known}); add one to ask for it")
 
 
 class EvaluationContext(Protocol):
-    """What judging a version takes. TaskContext is one, and so is PlanContext."""
+    """The systems that evaluating a version needs. TaskContext and PlanContext have them."""
 
     @property
     def registry(self) -> Registry: ...
@@ -98,12 +105,12 @@ class EvaluationContext(Protocol):
 
 
 def gather(context: EvaluationContext, version: Version, target: Target) -> Evidence:
-    """Read the version's run, and those of the versions that it is compared with.
+    """Return the evidence, reading the version's run and those of the versions that gates compare it with.
 
-    A version without a run has no metrics: its gates fail.
+    A version without a run has no metrics, so gates on metrics fail. Raises NotFound where its run is gone.
     """
     run = context.registry.run(version.run_id) if version.run_id else None
-    metrics, bound = run.metrics if run else {}, attribution.known_author(context.ledger, version)
+    metrics, author = run.metrics if run else {}, attribution.known_author(context.ledger, version)
     baselines, held_before = _baselines(context, version, target)
     inputs = GateInputs(
         metrics=metrics,
@@ -126,7 +133,7 @@ def gather(context: EvaluationContext, version: Version, target: Target) -> Evid
         partial(files_now, context, version, target),
         metrics,
         inputs.trained_at,
-        bound if bound is not None else run.user if run else "",
+        author if author is not None else run.user if run else "",
     )
 
 
@@ -137,8 +144,8 @@ def files_now(context: EvaluationContext, version: Version, target: Target) -> F
 
 
 def files_were_rewritten(context: EvaluationContext, version: Version, target: Target, held: PastHolding) -> bool:
-    """Return whether the files differ from those that were approved when the version held the target; False where
-    that approval covered other files than a look does today.
+    """Return whether the files differ from those that were approved when the version held the target; False where the
+    two digests do not cover the same.
     """
     if not (held.digest or "").startswith(FILES):
         return False
@@ -147,30 +154,32 @@ def files_were_rewritten(context: EvaluationContext, version: Version, target: T
 
 
 def _compared_bytes(policy: Policy, version: Version, target: Target) -> int:
-    """Return how many bytes of files are compared by content. Without approvals and time gates, the move follows
-    right after the look: then names, sizes and MLmodel are enough.
+    """Return how many bytes of files are compared by content. 0 without approvals and time gates: then the move follows
+    at once, and names, sizes and MLmodel are enough.
     """
     at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
     return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
 def expired_since(context: TaskContext, promotion: Promotion) -> str | None:
-    """Return how long ago an open promotion was asked for, if that is longer than its target allows."""
+    """Return how long ago a promotion that awaits approval was asked for, for people, if its target allows less."""
     target = context.policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
     limit = approval.expires_after if isinstance(approval, Approval) else None
     since = context.now - promotion.asked_at
-    if limit is None or promotion.state != "awaiting_approval" or since <= length(limit):
+    if limit is None or promotion.state != PromotionState.AWAITING_APPROVAL or since <= length(limit):
         return None
     return f"{since.total_seconds() / 3600:.3g} h"
 
 
 def _load_times(context: EvaluationContext, version: Version, target: Target) -> Times:
-    """Return what the record knows. Where it has no time of arrival, the open request's is taken."""
+    """Return the times for time gates, by the record. Where it lacks since when the version is in its stage, the time
+    of the open request counts.
+    """
     policy = context.policy.model(version.model)
     stage = current_stage(policy, version)
-    before = policy.target(stage)
-    kind, key = ("alias", before.alias or "") if before and policy.mode == "aliases" else ("stage", stage)
+    current = policy.target(stage)
+    kind, key = holding_key(policy, current) if current else ("stage", stage)
     of = version.incarnation(context.registry.address)
     with context.ledger.read() as connection:
         since = holding_since(connection, kind, key, of=of)
@@ -182,12 +191,9 @@ def _load_times(context: EvaluationContext, version: Version, target: Target) ->
 
 
 def _evaluation(context: EvaluationContext, version: Version) -> Evaluation | None:
-    """Return the newest evaluation that an accepted event announced; None where its run is gone. MLflow's tag is not
-    used.
-    """
-    if not (run := _run(context, recorded(context.ledger, version).get(Key.EVALUATION))):
-        return None
-    return Evaluation(run.id, run.started_at, run.metrics)
+    """Return the newest evaluation that an accepted event announced, by the record; None where its run is gone."""
+    run = find_run(context.registry, recorded(context.ledger, version).get(Key.EVALUATION))
+    return Evaluation(run.id, run.started_at, run.metrics) if run else None
 
 
 def _has_signature(context: EvaluationContext, version: Version, target: Target) -> bool | None:
@@ -197,33 +203,30 @@ def _has_signature(context: EvaluationContext, version: Version, target: Target)
 
 
 def _load_given_tags(context: EvaluationContext, version: Version, target: Target) -> Mapping[str, GivenTag]:
-    """Return the tags that events set, where a gate asks who set them."""
+    """Return the tags that events set, if a gate checks who set them."""
     if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
         return {}
     with context.ledger.read() as connection:
-        found = states(connection, version.model, version=version.version)
-    return given_tags(found, version.version, version.created_at)
+        entries = states(connection, version.model, version=version.version)
+    return given_tags(entries, version.version, version.created_at)
 
 
 def _baselines(
     context: EvaluationContext, version: Version, target: Target
 ) -> tuple[dict[str, Baseline], frozenset[str]]:
-    """Return baselines by "@alias", and the aliases that were held once but have no version left to compare with."""
+    """Return baselines by "@alias", and the aliases that were held before but have no version left to compare with."""
     names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
     policy = context.policy.model(version.model)
-    found = {name: find_baseline(context.registry, context.ledger, policy, version, name[1:]) for name in names}
-    baselines = {name: _baseline(context, one.holder, last=one.before) for name, one in found.items() if one.holder}
-    return baselines, frozenset(name for name, one in found.items() if one.before and not one.holder)
+    holders = {name: find_baseline(context.registry, context.ledger, policy, version, name[1:]) for name in names}
+    baselines = {
+        name: _baseline(context, holder.version, last=holder.held_before)
+        for name, holder in holders.items()
+        if holder.version
+    }
+    return baselines, frozenset(name for name, one in holders.items() if one.held_before and not one.version)
 
 
 def _baseline(context: EvaluationContext, holder: Version, *, last: bool) -> Baseline:
-    """Return one without metrics where the run is gone: the comparison says so."""
-    run, evaluation = _run(context, holder.run_id), _evaluation(context, holder)
+    """Return a baseline; without metrics where its run is gone: then the comparison fails, and says so."""
+    run, evaluation = find_run(context.registry, holder.run_id), _evaluation(context, holder)
     return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
-
-
-def _run(context: EvaluationContext, run_id: str | None) -> Run | None:
-    try:
-        return context.registry.run(run_id) if run_id else None
-    except NotFound:
-        return None

@@ -1,4 +1,4 @@
-"""Evaluate gates: a version's values against its policy, each result with a reason for people. Pure functions.
+"""Evaluate gates: compare a version's values with its policy, each verdict with a reason for people. Pure functions.
 
 A reason stays the same as long as nothing changed, because an approval is bound to it.
 """
@@ -29,7 +29,7 @@ _CLOCKS_APART = timedelta(minutes=1)  # allowed difference between the clocks of
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The newest evaluation of a version. began: when its run began."""
+    """The newest evaluation of a version. began: when the evaluation's run began."""
 
     run_id: str
     began: datetime | None
@@ -38,9 +38,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The version that an alias points at, with the metrics of its run and of its evaluation.
+    """The version to compare with, and the metrics of its run and of its evaluation.
 
-    last: it held the alias last, by the record; no usable version holds it now.
+    last: it is the last holder of the alias by the record, as no usable version holds it now.
     """
 
     version: int
@@ -51,11 +51,12 @@ class Baseline:
 
 @dataclass(frozen=True)
 class GateInputs:
-    """tags: the version's and its run's; version_tags: the version's alone; given: those that events set, by the
-    record. baselines: by "@alias"; aliases without a holder are missing.
+    """A version's values. tags: the version's and its run's; version_tags: the version's alone; given: those that
+    events set, by the record.
 
-    held_before: aliases that were held once, by the record, though no holder is left to compare with. signature:
-    whether the MLmodel file has one; None where no gate asks.
+    baselines: by "@alias", without aliases that have no holder. held_before: aliases that were held before, by the
+    record, though no holder is left to compare with. signature: whether the MLmodel file has one; None where no gate
+    needs it.
     """
 
     metrics: Mapping[str, float]
@@ -72,7 +73,7 @@ class GateInputs:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One gate's result. value: the metric, or None where it is missing, not finite, or not what the gate is about."""
+    """One gate's result. value: the metric; None where it is missing, not finite, or the gate is not about a metric."""
 
     gate: str
     passed: bool
@@ -130,29 +131,29 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
 
 
 def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
-    said, of = f"{named(gate.metric, gate.of)} {_short(value)}", inputs.baselines.get(gate.baseline)
-    if of is None and gate.baseline in inputs.held_before:
+    candidate, baseline = f"{named(gate.metric, gate.of)} {_short(value)}", inputs.baselines.get(gate.baseline)
+    if baseline is None and gate.baseline in inputs.held_before:
         why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
-        return Verdict(str(gate), False, f"{said}: {why}", value)
-    if of is None:
+        return Verdict(str(gate), False, f"{candidate}: {why}", value)
+    if baseline is None:
         passed = gate.when_no_baseline == "pass"
-        return Verdict(str(gate), passed, f"{said}: nothing holds {gate.baseline} to compare with", value)
-    base = (of.metrics if gate.of == "training" else of.evaluated).get(gate.metric)
-    holder = f"{gate.baseline}'s last holder" if of.last else gate.baseline
-    holder += f" (version {of.version})"
+        return Verdict(str(gate), passed, f"{candidate}: nothing holds {gate.baseline} to compare with", value)
+    base = (baseline.metrics if gate.of == "training" else baseline.evaluated).get(gate.metric)
+    holder = f"{gate.baseline}'s last holder" if baseline.last else gate.baseline
+    holder += f" (version {baseline.version})"
     if base is None or not _is_number(base):
         lacking = "has none" if base is None else f"has {_not_finite(base)}"
-        return Verdict(str(gate), False, f"{said} can't be compared: {holder} {lacking}", value)
+        return Verdict(str(gate), False, f"{candidate} can't be compared: {holder} {lacking}", value)
     better = value - base if gate.greater_is_better else base - value
     passed = better > 0 and better >= gate.min_absolute_change and _relative(better, base) >= gate.min_relative_change
-    asked = f"; {gate} is required" if not passed else ""
+    required = f"; {gate} is required" if not passed else ""
     word = "better" if better > 0 else "worse" if better < 0 else "no better"
     share = f" by {_relative(better, base) * 100:.3g} %" if better and base else ""
-    return Verdict(str(gate), passed, f"{said} is {word} than {_short(base)} of {holder}{share}{asked}", value)
+    return Verdict(str(gate), passed, f"{candidate} is {word} than {_short(base)} of {holder}{share}{required}", value)
 
 
 def _relative(better: float, base: float) -> float:
-    """Return infinity where base is 0: any improvement on nothing is."""
+    """Return the change as a share of the base; infinity where that is 0."""
     return abs(better) / abs(base) if base else math.inf
 
 
@@ -173,11 +174,11 @@ def _tags_by(gate: RequiredTags, inputs: GateInputs) -> Verdict:
 
 
 def _not_by(name: str, sources: Collection[str], inputs: GateInputs) -> str | None:
-    """Return why a tag was set by none of these sources, or None. MLflow's value must be the one that the event set."""
-    has, given = inputs.version_tags.get(name, ""), inputs.given.get(name)
-    if not has.strip():
+    """Return why none of the sources set a tag, or None. MLflow's value must be the one that the event set."""
+    value, given = inputs.version_tags.get(name, ""), inputs.given.get(name)
+    if not value.strip():
         return f"the tag {name} is missing on the version"
-    if given is None or given.value != has:
+    if given is None or given.value != value:
         return f"the tag {name} is what no event set, by the record"
     return None if given.sources & {*sources} else f"the tag {name} was set by {' and '.join(sorted(given.sources))}"
 
@@ -197,7 +198,7 @@ def _evaluated(gate: Evaluated, inputs: GateInputs) -> Verdict:
 
 
 def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> Verdict:
-    """Fail a time in the future: the author of a run can write any."""
+    """Compare an age with its limit. A time in the future fails: a run's author can write any."""
     if age < -_CLOCKS_APART:
         return Verdict(str(gate), False, f"{when}, which is in the future; {gate} is required")
     passed = age <= length(limit)
@@ -205,9 +206,7 @@ def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> 
 
 
 def _is_number(value: float) -> bool:
-    """Return whether a metric is finite. MLflow's database stores infinity as the largest float
-    (sqlalchemy_store.py).
-    """
+    """Return whether a metric is finite; MLflow's sqlalchemy_store.py stores infinity as the largest float."""
     return math.isfinite(value) and abs(value) < sys.float_info.max
 
 
@@ -216,6 +215,6 @@ def _not_finite(value: float) -> str:
 
 
 def _short(value: float) -> str:
-    """Format with four digits, unless that hides the side of a threshold: 6.99996 is not shown as 7."""
+    """Format with four digits, or more where four hide the side of a threshold: 6.99996 is not shown as 7."""
     short = f"{value:.4g}"
     return short if math.isclose(float(short), value, rel_tol=1e-3) and float(short) % 1 else f"{value:.10g}"

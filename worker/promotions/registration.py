@@ -1,24 +1,25 @@
-"""What a registration is about: the run, its model, and the version that it may be already.
+"""Find the run of a registration, its model, and the version that it may be already; take up versions made elsewhere.
 
-A version that its own training (registered_model_name=) or a person registered is taken up once an event announces it,
-and then treated as if registered here: it gets the event's tags and commit and a line in its description, and the first
-target is asked for. Only once: the tag registrar.event says that an event registered it or took it up.
+A version that its training (registered_model_name=) or a person registered is taken up when an event announces it, as
+if it were registered here: it gets the event's tags and commit and a line in its description, and the first target is
+asked for. Only once: the tag registrar.event says that an event registered the version or took it up.
 """
 
 from collections.abc import Iterator
 
 from registrar.events.types import Registration, RunSearch
-from worker.registry import limits
-from worker.registry.protocol import ModelSource, NotFound, Refused, Registry, Run, Version
+from worker.registry import entities
+from worker.registry.entities import ModelSource, Run, Version
+from worker.registry.protocol import NotFound, Refused, Registry
 from worker.task_context import TaskContext
 
 _ENDED_BADLY = ("FAILED", "KILLED")
 
 
 def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
-    """Return the given run, or the first of the search that has a model. Raises Refused where there is none.
+    """Return the run that the event names, or the first of its search that has a model, and where the model is.
 
-    artifact_path: the name that the model was logged under, where the event has none.
+    Raises Refused where there is none. artifact_path: the name of the logged model, where the event gives none.
     """
     path = data.artifact_path or artifact_path
     if data.search:
@@ -33,33 +34,32 @@ def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tu
 def find_registered(
     registry: Registry, data: Registration, run: Run, source: ModelSource, artifact_path: str
 ) -> Version | None:
-    """Return the version that has this run's model: made by this task before a crash, by an earlier event, or by the
-    training.
+    """Return the version of this run's model, if this task before a crash, an earlier event or the training made it.
 
     A registration by hand may name the model by the run's path, or by where the run's files are.
     """
     path = data.artifact_path or artifact_path
-    same = {source.uri, f"runs:/{run.id}/{path}", f"{run.artifact_uri.rstrip('/')}/{path}"}
+    sources = {source.uri, f"runs:/{run.id}/{path}", f"{run.artifact_uri.rstrip('/')}/{path}"}
     versions = registry.versions(data.model, run_id=run.id)
-    return next((version for version in reversed(versions) if version.source in same), None)
+    return next((version for version in reversed(versions) if version.source in sources), None)
 
 
 def _best_run(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
-    found = registry.search_runs(
+    runs = registry.search_runs(
         search.experiment,
         filter_string=search.filter_string,
         order_by=search.order_by,
         max_results=search.max_results,
         run_view_type=search.run_view_type,
     )
-    for run in found:
+    for run in runs:
         if run.deleted or run.status in _ENDED_BADLY:
             continue
         try:
             return run, registry.source_of(run, artifact_path)
         except NotFound:
             continue
-    none = "no run" if not found else f"none of {len(found)} run(s) ended well with a model named {artifact_path!r}"
+    none = "no run" if not runs else f"none of {len(runs)} run(s) ended well with a model named {artifact_path!r}"
     raise Refused(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
 
 
@@ -67,19 +67,19 @@ _EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tag
 
 
 def is_foreign(version: Version, event_id: str | None = None) -> bool:
-    """Return whether no event has handled the version yet, other than this very one, cut off in the middle."""
+    """Return whether no event has handled the version yet; one of event_id may have begun to."""
     return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
 
 
 def take_up(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
-    """Write what is missing, whoever wrote the rest. Returns the version as it is then."""
+    """Write the tags and the description line that are missing. Returns the version as it is then."""
     for key, value in _adopted_tags(context, data, run, commit):
         if version.tags.get(key) != value:
             context.registry.set_tag(version.model, version.version, key, value)
     line = _description_line(context, run, commit)
     if line not in version.description:
         text = version.description or data.description or ""
-        context.registry.set_description(version.model, version.version, limits.join_description(text, line))
+        context.registry.set_description(version.model, version.version, entities.join_description(text, line))
     return context.registry.version(version.model, version.version)
 
 
@@ -88,7 +88,7 @@ def _adopted_tags(context: TaskContext, data: Registration, run: Run, commit: st
     yield "registrar.run", run.id
     yield "registrar.by", context.actor_name
     if commit:
-        yield "registrar.commit", limits.cut(commit)
+        yield "registrar.commit", entities.cut_tag(commit)
     yield _EVENT, context.task.event_id
 
 

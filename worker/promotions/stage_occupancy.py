@@ -6,8 +6,8 @@ there at the last snapshot and has not changed since, the snapshot has it. Other
 search, so V's time is at most APART before the newest time that the search saw, and V is among the changed. This needs
 only MLflow's clocks to be within APART; our own don't matter.
 
-The first snapshot reads everything, and so does one after the policy's stages changed, one at another registry than
-before (restored, say), and registry.reconcile.
+These read everything: the first snapshot, one after the policy's stages changed, one at another or a restored registry,
+and registry.reconcile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,8 @@ from registrar.ledger.holders import held_now
 from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_snapshot
 from registrar.policy import ModelPolicy
 from worker.promotions.evidence import EvaluationContext
-from worker.registry.protocol import Version, find_version, with_known
+from worker.registry.entities import Version
+from worker.registry.protocol import find_version, with_known
 
 # Milliseconds by which a write's timestamp may be behind one that was seen before it: MLflow's servers have different
 # clocks, which may be set back, and a write commits some time after its timestamp is taken.
@@ -27,8 +28,8 @@ AGAIN_EVERY = 100  # versions of a model, so that the changes since the last sna
 
 @dataclass(frozen=True)
 class StageSnapshot:
-    """versions: by exclusive stage. records: what the next snapshot continues from; for an outcome, or to be
-    dropped.
+    """The versions by exclusive stage. records: for the outcome, so that the next snapshot continues from this one;
+    they may be dropped.
     """
 
     versions: Mapping[str, list[Version]]
@@ -40,19 +41,14 @@ class StageSnapshot:
 
 
 def take_snapshot(context: EvaluationContext, model: str) -> StageSnapshot:
-    """Raises RetryableError."""
+    """Return a snapshot as of now. Raises RetryableError."""
     stages = exclusive_stages(context.policy.model(model))
     with context.ledger.read() as connection:
         before = last_snapshot(connection, model)
         recorded = {one.version for one in held_now(connection, model, "stage") if one.key in stages}
-    known = before and before.registry in (None, context.registry.address)
-    if (
-        before
-        and known
-        and stages <= before.held.keys()
-        and (found := _snapshot_since(context, before, stages, recorded))
-    ):
-        return found
+    continues = before and before.registry in (None, context.registry.address) and stages <= before.held.keys()
+    if before and continues and (snapshot := _snapshot_since(context, before, stages, recorded)):
+        return snapshot
     everything = context.registry.recent(model)
     return snapshot_of(
         context, model, stages, with_known(context.registry, model, everything.versions, recorded), everything.at
@@ -62,23 +58,21 @@ def take_snapshot(context: EvaluationContext, model: str) -> StageSnapshot:
 def snapshot_of(
     context: EvaluationContext, model: str, stages: set[str], versions: Iterable[Version], at: int
 ) -> StageSnapshot:
-    """Return the snapshot of given versions: all of a model, or all that may be in its stages. at: as of
-    protocol.Recent.
-    """
-    found = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
-    held = {stage: {one.version: one.changed for one in there} for stage, there in found.items()}
+    """Return a snapshot of versions: all of a model, or all that may be in its stages. at: as in entities.Recent."""
+    by_stage = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
+    held = {stage: {one.version: one.changed for one in there} for stage, there in by_stage.items()}
     return StageSnapshot(
-        found, (StageSnapshotTaken(model, at, held, context.registry.address),) if at and stages else ()
+        by_stage, (StageSnapshotTaken(model, at, held, context.registry.address),) if at and stages else ()
     )
 
 
 def exclusive_stages(policy: ModelPolicy) -> set[str]:
-    """Return the stages that hold one version at most; none where aliases alone count."""
+    """Return the stages that hold at most one version; none in the mode `aliases`."""
     return {target.stage for target in policy.targets if target.exclusive and policy.mode != "aliases"}
 
 
 def refresh_periodically(context: EvaluationContext, version: Version) -> tuple[StageSnapshotTaken, ...]:
-    """Take a snapshot for a new version, if AGAIN_EVERY versions came since the last such."""
+    """Return the records of a new snapshot for every AGAIN_EVERYth version; else ()."""
     if version.version % AGAIN_EVERY or not exclusive_stages(context.policy.model(version.model)):
         return ()
     return take_snapshot(context, version.model).records
@@ -87,8 +81,7 @@ def refresh_periodically(context: EvaluationContext, version: Version) -> tuple[
 def _snapshot_since(
     context: EvaluationContext, before: StageSnapshotTaken, stages: set[str], recorded: set[int]
 ) -> StageSnapshot | None:
-    """Continue from a snapshot. Returns None where the registry is not the one of that snapshot: restored, say, or
-    replaced.
+    """Continue from a snapshot. Returns None where the registry was restored or replaced since.
 
     recorded: versions that the record has in the stages; usually in the snapshot, or changed since.
     """

@@ -1,4 +1,4 @@
-"""Time gates (soak, freeze, max_per_day): which are closed, and until when. Pure functions.
+"""Evaluate time gates (soak, freeze, max_per_day): which are closed, and until when. Pure functions.
 
 They are no evidence: no approval becomes void because a weekend began.
 """
@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Times:
-    """What time gates look at. since: when the version came to where it is, if the record knows.
+    """The times that time gates need. since: when the version came to its stage, if the record knows.
 
     promoted: when versions of the model were promoted to the target, newest first.
     """
@@ -29,8 +29,7 @@ class Times:
 
 @dataclass(frozen=True)
 class ClosedTimeGate:
-    """A time gate that is closed. until: when to look again. before_request: whether approvals are requested only
-    once it is open."""
+    """A closed time gate. until: when to check again. before_request: approvals are requested only once it is open."""
 
     gate: str
     reason: str
@@ -53,7 +52,7 @@ def _check(gate: Timing, times: Times) -> ClosedTimeGate | None:
 
 
 def _check_soak(gate: Soak, times: Times) -> ClosedTimeGate | None:
-    """Count from now where the record does not know since when."""
+    """Check the time in the stage; it counts from now where the record does not know since when."""
     since, least = times.since or times.now, length(gate.soak)
     if times.since and times.now - since >= least:
         return None

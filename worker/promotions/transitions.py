@@ -1,10 +1,10 @@
 """Move a version between stages, with its alias, and note that in its description.
 
-Each step reads before it writes, so that repeating it after a crash changes nothing; afterwards the result is read
-back. In the mode `stages` no alias is touched, in the mode `aliases` no stage.
+Each step reads before it writes, so a repetition after a crash changes nothing; afterwards the result is read back. The
+mode `stages` sets no alias, the mode `aliases` no stage.
 
-A move is all or nothing: where a stage or an alias is refused for good, what was written is undone. A missing line in
-the description does not undo a move.
+A move is all or nothing: where MLflow refuses a stage or an alias for good, what was written is undone. A refused line
+in the description undoes nothing.
 """
 
 from datetime import datetime
@@ -12,13 +12,14 @@ from datetime import datetime
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
-from worker.promotions import undo, version_state
+from worker.promotions import transition_step, version_state
 from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
-from worker.promotions.step import Step
+from worker.promotions.transition_step import TransitionStep
 from worker.promotions.version_identity import VersionChanged
-from worker.promotions.version_state import current_stage
-from worker.registry import limits
-from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, find_version
+from worker.promotions.version_state import current_stage, holding_key
+from worker.registry import entities
+from worker.registry.entities import Version
+from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, find_version
 from worker.task_context import TaskContext
 
 DESCRIPTION_LINES = 20  # lines about moves; older ones are dropped
@@ -33,27 +34,27 @@ def move(
     promotion: str | None = None,
     follow_ups: tuple[FollowUp, ...] = (),
 ) -> Outcome:
-    """Bring a version to a stage, give it the target's alias, and take its other targets' aliases away.
+    """Move a version to a stage, set the target's alias, and remove the version's aliases of other targets.
 
-    promotion: the one that brings it there, for the record's holdings. The outcome's follow-ups send the other versions
-    of an exclusive stage away, one by one, before anything else of this lane.
+    promotion: the id of the promotion that moves it, for the record's holdings. The outcome's follow-ups move other
+    versions out of an exclusive stage, one by one, before any other task of this lane.
     """
     policy = context.policy.model(version.model)
-    step = Step(version, stage, policy, policy.target(stage), promotion)
-    before = _before(context, step)
+    step = TransitionStep(version, stage, policy, policy.target(stage), promotion)
+    former = _former_holder(context, step)
     try:
-        previous, snapshot = _write_move(context, step, before)
+        previous, snapshot = _write_move(context, step, former)
     except VersionChanged:
-        undo.release_other_version(context, step)
+        transition_step.release_other_version(context, step)
         raise
     except RegistryError as error:
-        if not context.ends(error) or (became := undo.undo_move(context, step)) is None:
+        if not context.ends(error) or (became := transition_step.undo_move(context, step)) is None:
             raise
-        # No longer a mere refusal: something was written.
+        # More than a refusal, as something was written.
         kind = PermanentError if isinstance(error, Refused) else type(error)
         raise kind(f"{error}; {became}") from error
     others = snapshot.others(stage, version) if snapshot else []
-    fact = _fact(context, step, before, because=reason, unsaid=_describe(context, version, stage))
+    fact = _fact(context, step, former, reason=reason, not_described=_describe(context, version, stage))
     return Outcome(
         summary=fact.text,
         facts=(fact,),
@@ -62,62 +63,61 @@ def move(
     )
 
 
-def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
+def transitioned(version: Version, stage: str, at: datetime, actor_name: str) -> str:
     """Return the description's line. at: the event's time, the same on every attempt."""
-    return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
+    return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {actor_name}"
 
 
 def _write_move(
-    context: TaskContext, step: Step, before: int | None
+    context: TaskContext, step: TransitionStep, former: int | None
 ) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
-    """Do the move, without the description."""
+    """Make the move, without the description. former: the replaced version."""
     _write(context, step)
     _verify(context, step)
-    previous = _name_previous(context, step, before)
+    previous = _name_previous(context, step, former)
     return previous, take_snapshot(context, step.version.model) if step.stage in exclusive_stages(step.policy) else None
 
 
-def _write(context: TaskContext, step: Step) -> None:
+def _write(context: TaskContext, step: TransitionStep) -> None:
     version = step.version
     if step.staged and version.stage != step.stage:
         context.registry.set_stage(version.model, version.version, step.stage)
     if step.alias and step.alias not in version.aliases:
         context.registry.set_alias(version.model, step.alias, version.version)
-    for left in sorted(step.foreign & set(version.aliases)):
-        context.registry.drop_alias(version.model, left)
+    for alias in sorted(step.foreign & set(version.aliases)):
+        context.registry.drop_alias(version.model, alias)
 
 
-def _before(context: TaskContext, step: Step) -> int | None:
-    """Return the former holder by the record, which changes only at the end: a second attempt finds the same."""
+def _former_holder(context: TaskContext, step: TransitionStep) -> int | None:
+    """Return the version that is replaced, by the record, which changes only at the end: the same on every attempt."""
     if not step.target:
         return None
-    kind, key = ("stage", step.stage) if step.staged else ("alias", step.alias or "")
     with context.ledger.read() as connection:
-        found = holder(connection, step.version.model, kind, key)
-    return None if found == step.version.version else found
+        number = holder(connection, step.version.model, *holding_key(step.policy, step.target))
+    return None if number == step.version.version else number
 
 
-def _name_previous(context: TaskContext, step: Step, before: int | None) -> tuple[LedgerChange, ...]:
-    """Give the replaced version the alias for that, unless it is quarantined."""
-    name = step.target.previous_alias if step.target else None
-    if not name or before is None:
+def _name_previous(context: TaskContext, step: TransitionStep, former: int | None) -> tuple[LedgerChange, ...]:
+    """Give the replaced version the policy's alias for such versions, unless it is quarantined."""
+    alias = step.target.previous_alias if step.target else None
+    if not alias or former is None:
         return ()
-    former = find_version(context.registry, step.version.model, before)
-    if former is None or version_state.quarantine_reason(context.ledger, former):
+    version = find_version(context.registry, step.version.model, former)
+    if version is None or version_state.quarantine_reason(context.ledger, version):
         return ()
-    if name not in former.aliases:
-        context.registry.set_alias(former.model, name, before)
-    return (HoldingStarted(former.model, "alias", name, before, alone=True),)
+    if alias not in version.aliases:
+        context.registry.set_alias(version.model, alias, former)
+    return (HoldingStarted(version.model, "alias", alias, former, alone=True),)
 
 
 def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Add a line to the version's description. Returns why it has none, for people, where there is no room."""
+    """Add a line to the version's description. Returns why it could not be added, for people; else None."""
     line = transitioned(version, stage, context.task.accepted_at, context.actor_name)
     text = _described(version.description, line)
     if text == version.description:
         return None
-    if len(text) > limits.DESCRIPTION:
-        return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
+    if len(text) > entities.MAX_DESCRIPTION:
+        return f"it has no room left, MLflow keeps {entities.MAX_DESCRIPTION:,} characters"
     try:
         context.registry.set_description(version.model, version.version, text)
     except RegistryError as error:
@@ -128,7 +128,7 @@ def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
 
 
 def _described(description: str, line: str) -> str:
-    """Return a description with a line about a move. People's text stays; the oldest lines about moves make room."""
+    """Return a description with a line about a move. The oldest lines about moves make room, never people's text."""
     lines = [old for old in description.split("\n") if old]
     if line in lines:
         return description
@@ -136,36 +136,36 @@ def _described(description: str, line: str) -> str:
     dropped = set(moves[: max(0, len(moves) + 1 - DESCRIPTION_LINES)])
     kept = [*(old for old in lines if old not in dropped), line]
     for old in moves:
-        if len("\n".join(kept)) <= limits.DESCRIPTION:
+        if len("\n".join(kept)) <= entities.MAX_DESCRIPTION:
             break
         kept = [each for each in kept if each != old]
     return "\n".join(kept)
 
 
-def _verify(context: TaskContext, step: Step) -> None:
+def _verify(context: TaskContext, step: TransitionStep) -> None:
     version = step.version
-    left = context.registry.version(version.model, version.version)
-    if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
-        found = f"{left.stage} with {', '.join(f'@{a}' for a in left.aliases) or 'no alias'}"
+    now = context.registry.version(version.model, version.version)
+    if (step.staged and now.stage != step.stage) or (step.alias and step.alias not in now.aliases):
+        actual = f"{now.stage} with {', '.join(f'@{alias}' for alias in now.aliases) or 'no alias'}"
         raise RetryableError(
-            f"{version} should be in {step.stage} now, but is in {found}: somebody else moved it meanwhile"
+            f"{version} should be in {step.stage} now, but is in {actual}: somebody else moved it meanwhile"
         )
 
 
-def _replace(other: Version, step: Step) -> FollowUp:
+def _replace(other: Version, step: TransitionStep) -> FollowUp:
     args = {"version": other.version, "held": step.stage, "replaced_by": step.version.version}
     return FollowUp("worker.archive", args, finishes=True)
 
 
-def _records(context: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
-    """Return the changed holdings. Former holders of an exclusive stage hold it no more: also one that was moved
-    away by hand, unseen, or is archived right after this.
+def _records(context: TaskContext, step: TransitionStep) -> tuple[LedgerChange, ...]:
+    """Return the changed holdings. Those of former holders of an exclusive stage end, also where one was moved away by
+    hand unnoticed, or is archived right after this.
     """
     model, number, promotion = step.version.model, step.version.version, step.promotion
     records: list[LedgerChange] = [HoldingEnded(model, "alias", number, key) for key in sorted(step.foreign)]
     if step.staged:
         records.append(HoldingEnded(model, "stage", number, keep=step.stage))
-    # A promotion always starts a new holding; otherwise a version that was there at the first attempt keeps its own.
+    # A promotion always starts a new holding; without one, a version that was there at the first attempt keeps its own.
     again = promotion is not None or context.task.attempts > 1
     if step.staged and step.stage != "None":
         alone = step.target is not None and step.target.exclusive
@@ -177,20 +177,22 @@ def _records(context: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
     return tuple(records)
 
 
-def _fact(context: TaskContext, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
-    """unsaid: why the version's description does not tell of it."""
+def _fact(
+    context: TaskContext, step: TransitionStep, former: int | None, *, reason: str | None, not_described: str | None
+) -> Fact:
+    """Return the fact about the move. not_described: why the version's description has no line about it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {
         "from": current_stage(step.policy, version),
         "stage": stage,
         "alias": alias,
-        "previous_version": before,
+        "previous_version": former,
         "run_id": version.run_id,
         "commit": version.tags.get("registrar.commit"),
         "by": context.actor_name,
     }
-    suffix = f": {because}" if because else ""
-    suffix += f"; its description does not say so: {unsaid}" if unsaid else ""
+    suffix = f": {reason}" if reason else ""
+    suffix += f"; its description does not say so: {not_described}" if not_described else ""
     if stage == "Archived":
         text = f"{version} was archived by {context.actor_name}{suffix}"
         return Fact(FactType.MODEL_VERSION_ARCHIVED, text, version.model, version.version, details)

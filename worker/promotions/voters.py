@@ -1,4 +1,4 @@
-"""Whose votes count on a promotion: groups, exclusions, delegates, and what is missing."""
+"""Find the promotion that a vote is about, the people whose votes count on it, and the approvals still missing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approvals import Approval
 from registrar.queries import voting
 from worker.promotions import attribution
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
 
@@ -20,7 +20,7 @@ def load_subject(context: TaskContext) -> Promotion | None:
 
 
 def subject_change(context: TaskContext) -> str | None:
-    """Return what changed since the author saw it, or None."""
+    """Return what changed about the promotion since the event's author saw it, for people; None: nothing."""
     with context.ledger.read() as connection:
         return act_subjects.explain_outdated_vote(
             connection, context.task.event_type, context.task.data, context.task.args, context.actor_name
@@ -28,7 +28,7 @@ def subject_change(context: TaskContext) -> str | None:
 
 
 def approval_of(context: TaskContext, promotion: Promotion) -> Approval | None:
-    """Return the rules in effect; None where the target needs no approval any more, or is none."""
+    """Return the rules in effect; None where the target is gone or needs no approval any more."""
     target = context.policy.model(promotion.model).target(promotion.target)
     return target.approval if target and isinstance(target.approval, Approval) else None
 
@@ -43,19 +43,19 @@ def display_name(context: TaskContext, actor: str | None) -> str:
 
 
 def excluded_voters(context: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
-    """Return who may not approve, each with why."""
+    """Return the ids of people who may not approve, each with the reason."""
     approval = approval_of(context, promotion)
     exclude = approval.exclude if approval else []
-    found = {}
-    if "author" in exclude and (trained := _author(context, promotion, version)):
-        found[trained] = f"trained {promotion.model} version {promotion.version}"
+    excluded = {}
+    if "author" in exclude and (author := _author(context, promotion, version)):
+        excluded[author] = f"trained {promotion.model} version {promotion.version}"
     if "requester" in exclude:
-        found[promotion.requested_by] = f"asked for {promotion}"
-    return found
+        excluded[promotion.requested_by] = f"asked for {promotion}"
+    return excluded
 
 
 def _author(context: TaskContext, promotion: Promotion, version: Version) -> str | None:
-    """Return the author by the promotion's evidence; for promotions older than that, by the record."""
+    """Return the author's id by the promotion's evidence; evidence of earlier releases lacks it, then by the record."""
     user = promotion.evidence.get("trained_by")
     if user is None:
         user = attribution.known_author(context.ledger, version)
@@ -67,7 +67,7 @@ def _author(context: TaskContext, promotion: Promotion, version: Version) -> str
 def missing_approvals(
     context: TaskContext, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
 ) -> str:
-    """Return what the rules still lack, for people; "" when all are met. agreed: approvers and times: a delegate's
-    vote counts for the time it was given.
+    """Return the approvals that the rules still lack, for people; "" where none. agreed: approvers and the times of
+    their votes: a delegate's counts if they were one at that time.
     """
     return voting.in_words(approval.groups, voting.unfilled_seats(context.policy, approval, agreed, without))

@@ -1,6 +1,4 @@
-"""Ask MLflow every 10 s whether it answers, as the worker's client would: tasks that wait for it report that too
-late.
-"""
+"""Probe MLflow every 10 s, as the worker's client would reach it; waiting tasks report an outage too late."""
 
 import logging
 import threading
@@ -14,20 +12,20 @@ from registrar.ledger.heartbeats import EVERY
 
 log = logging.getLogger(__name__)
 
-_ASKED = f"{API}/registered-models/search?max_results=1"  # reaches its database; /health does not
+_PROBE = f"{API}/registered-models/search?max_results=1"  # reaches its database; /health does not
 
 
 class RegistryAvailability:
-    """A context manager. uri: MLFLOW_TRACKING_URI."""
+    """A probe in the background; a context manager. uri: MLFLOW_TRACKING_URI."""
 
     def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
-        self.trouble: str | None = None  # why it did not answer; "": it did; None: not asked yet
+        self.trouble: str | None = None  # why MLflow did not answer; "" where it did; None before the first probe
         self._server = MlflowServer(uri, environ) if uri.startswith(("http://", "https://")) else None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="registry availability", daemon=True)
+        self._thread = threading.Thread(target=self._keep_probing, name="registry availability", daemon=True)
 
     def probe(self) -> None:
-        """Ask once; a change is logged."""
+        """Probe once, and log a change."""
         if self._server is None:
             return
         before, self.trouble = self.trouble, _trouble(self._server)
@@ -36,7 +34,7 @@ class RegistryAvailability:
         elif before and not self.trouble:
             log.info("MLflow serves this worker again")
 
-    def _keep(self) -> None:
+    def _keep_probing(self) -> None:
         self.probe()
         while not self._done.wait(EVERY):
             self.probe()
@@ -53,7 +51,7 @@ class RegistryAvailability:
 
 def _trouble(server: MlflowServer) -> str:
     try:
-        answer = server.get(_ASKED)
+        answer = server.get(_PROBE)
     except Silence as silence:
         return str(silence)
     if answer.status == 200 and isinstance(answer.json, dict):

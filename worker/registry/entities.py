@@ -1,80 +1,130 @@
-"""Convert MLflow's answers to the entities of protocol.py, by attribute, so that nothing of MLflow is imported here."""
+"""What a model registry holds: models, versions, runs and experiments, and how long its texts may be."""
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-import yaml
-
-from worker.registry.protocol import Experiment, Model, Run, Version
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
-    except (OverflowError, ValueError, OSError):  # a run's author may write any number, also one beyond the calendar
-        return None
+from registrar.events.incarnation import Incarnation
 
 
-def version(found: Any) -> Version:
-    return Version(
-        model=found.name,
-        version=int(found.version),
-        stage=found.current_stage or "None",
-        run_id=found.run_id or None,
-        source=found.source or "",
-        description=found.description or "",
-        tags=dict(found.tags or {}),
-        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        aliases=tuple(found.aliases or ()),
-        changed=int(found.last_updated_timestamp or 0),
-    )
+@dataclass(frozen=True)
+class Version:
+    """A model version. version: counts from 1. aliases: filled only where a single version was read.
 
-
-def run(found: Any) -> Run:
-    outputs = found.outputs.model_outputs if found.outputs else []
-    inputs = (found.inputs.model_inputs or []) if found.inputs else []
-    return Run(
-        id=found.info.run_id,
-        name=found.info.run_name or "",
-        experiment_id=found.info.experiment_id,
-        status=found.info.status,
-        user=_user(found),
-        started_at=_time(found.info.start_time),
-        artifact_uri=found.info.artifact_uri,
-        deleted=found.info.lifecycle_stage == "deleted",
-        metrics=dict(found.data.metrics),
-        tags=dict(found.data.tags),
-        outputs=tuple((output.model_id, output.step) for output in outputs),
-        inputs=tuple(given.model_id for given in inputs),
-    )
-
-
-def _user(found: Any) -> str:
-    """Return who began the run, as MLflow stores it with the run: the tag of that name can be changed by anybody later.
-
-    A run begun without a user ("unknown", by MLflow's clients) has only the tag.
+    changed: when the registry created it or last changed its stage or description, in ms by the registry's own clock:
+    compare it only with others of its kind. 0: unknown.
     """
-    began = found.info.user_id or ""
-    return began if began not in ("", "unknown") else str(found.data.tags.get("mlflow.user", ""))
+
+    model: str
+    version: int
+    stage: str
+    run_id: str | None
+    source: str
+    description: str
+    tags: Mapping[str, str]
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+    changed: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.model} version {self.version}"
+
+    def incarnation(self, registry: str) -> Incarnation:
+        """Return the version's identity. registry: the address of the registry that showed it."""
+        return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
 
 
-def mlmodel(text: str) -> dict[str, Any]:
-    """Return the content of an MLmodel file: https://mlflow.org/docs/latest/ml/model/#storage-format. {} where it is
-    none.
+@dataclass(frozen=True)
+class Recent:
+    """The versions of a model that changed since some time.
+
+    whole: these are all its versions. at: when the registry last changed any of them, as of the start of the call (as
+    Version.changed).
     """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
-    return content if isinstance(content, dict) else {}
+
+    versions: Sequence[Version]
+    at: int
+    whole: bool
 
 
-def experiment(found: Any) -> Experiment:
-    deleted = found.lifecycle_stage == "deleted"
-    return Experiment(found.experiment_id, found.name, found.artifact_location, _time(found.creation_time), deleted)
+@dataclass(frozen=True)
+class Run:
+    """A run. outputs: ids and steps of the models that MLflow 3 logged in it. inputs: ids of those it evaluated."""
+
+    id: str
+    name: str
+    experiment_id: str
+    status: str
+    user: str
+    started_at: datetime | None
+    artifact_uri: str
+    deleted: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[tuple[str, int], ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
-def model(found: Any) -> Model:
-    aliases = {alias: int(version) for alias, version in (found.aliases or {}).items()}
-    made, changed = _time(found.creation_timestamp), int(found.last_updated_timestamp or 0)
-    return Model(found.name, found.description or "", dict(found.tags or {}), aliases, made, changed)
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a run's model is, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
+
+    uri: str
+    logged_model: str | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment. deleted: MLflow keeps a deleted one, with its name, until it is restored or purged."""
+
+    id: str
+    name: str
+    artifact_location: str
+    created_at: datetime | None
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model. aliases: version by alias. changed: when the registry last changed the model, or moved or
+    deleted one of its versions (as Version.changed).
+    """
+
+    name: str
+    description: str
+    tags: Mapping[str, str]
+    aliases: Mapping[str, int]
+    created_at: datetime | None
+    changed: int = 0
+
+
+FILES = "files:sha256:"  # prefix of a digest; digests of earlier releases have another
+
+
+@dataclass(frozen=True)
+class FilesSeen:
+    """A version's files when they were read. digest: files:sha256:HEX; two versions with other files differ in it.
+
+    compared: what the digest covers, for people. Digests are comparable only where this is equal.
+    """
+
+    digest: str
+    compared: str
+
+
+# Characters that PostgreSQL and MySQL keep; SQLite takes longer texts. mlflow/store/model_registry/dbmodels/models.py
+# (descriptions; tags until MLflow's migration bda7b8c39065).
+MAX_DESCRIPTION = 5000
+MAX_TAG = 5000
+
+
+def join_description(text: str, line: str) -> str:
+    """Return a description of a text and a line of ours; the text is cut where there is no room."""
+    line = cut_tag(line, MAX_DESCRIPTION)
+    room = MAX_DESCRIPTION - len(line) - 1
+    return "\n".join(filter(None, [cut_tag(text, room) if room > 0 else "", line]))
+
+
+def cut_tag(text: str, most: int = MAX_TAG) -> str:
+    """Return the text; a longer one is cut, and ends with an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""MLflow's client with metrics: the duration of each call, and how it ended."""
+"""MLflow's client with metrics: each call's duration and result."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,16 +10,16 @@ from mlflow.artifacts import list_artifacts as _list
 from mlflow.store.model_registry.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 
-from worker import metrics
+from worker import observability
 from worker.registry import origin
 from worker.registry.errors import translate
 
-Given = ParamSpec("Given")
-Found = TypeVar("Found")
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 
 def client(uri: str) -> MlflowClient:
-    """uri: of tracking server and registry."""
+    """Return MLflow's client. uri: of tracking server and registry."""
     origin.install_check()
     return cast("MlflowClient", _Instrumented(MlflowClient(tracking_uri=uri, registry_uri=uri)))
 
@@ -30,9 +30,11 @@ def store(uri: str) -> RestStore:
     return cast("RestStore", _Instrumented(RestStore(partial(get_default_host_creds, uri))))
 
 
-def instrumented(name: str, call: Callable[Given, Found]) -> Callable[Given, Found]:
-    def timed(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        with metrics.call(name, partial(translate, name)):
+def instrumented(name: str, call: Callable[Params, Result]) -> Callable[Params, Result]:
+    """Return a call that is counted and timed. name: as in the metrics."""
+
+    def timed(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        with observability.count_call(name, partial(translate, name)):
             return call(*args, **kwargs)
 
     return timed

@@ -1,7 +1,4 @@
-"""protocol.Registry on MLflow: the only module that writes to it, with each error translated.
-
-README, "Decisions", says which calls are used, and how. Measured on MLflow 3.17 and 3.18.
-"""
+"""protocol.Registry on MLflow: the only module that writes to MLflow. Measured on MLflow 3.17 and 3.18."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,18 +16,19 @@ from mlflow.environment_variables import (
 )
 
 from registrar.config.credentials import login, without_login
-from worker.registry import entities, instrumented_client, limits
+from worker.registry import conversion, entities, instrumented_client
+from worker.registry.entities import Experiment, Model, ModelSource, Run, Version
 from worker.registry.errors import translate_errors, translate_write_errors
 from worker.registry.files import Files
-from worker.registry.protocol import Experiment, Model, ModelSource, NotFound, PermanentError, Run, Version
-from worker.registry.versions import GLANCES, Versions, pages, quoted
+from worker.registry.protocol import NotFound, PermanentError
+from worker.registry.versions import SEARCH_SIZES, Versions, pages, quoted
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
 _PAGE = 200
 
 
 def configure_client() -> None:
-    """Call once per process: fail fast, and leave retrying to us. By its defaults MLflow blocks a call for 247 s."""
+    """Make MLflow's client fail fast, as worker/retry.py retries: by default, a call blocks for 247 s."""
     MLFLOW_HTTP_REQUEST_TIMEOUT.set(TIMEOUT_SECONDS)
     MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
@@ -40,10 +38,11 @@ def configure_client() -> None:
 
 
 class MlflowRegistry(Files, Versions):
-    """uri: MLFLOW_TRACKING_URI. before_write: called right before each write; checks the lease, or raises.
+    """The registry of one process or task. uri: MLFLOW_TRACKING_URI. before_write: called right before each write;
+    raises where the lease is lost.
 
-    Writes to existing versions bypass MlflowClient, which would read the whole model first, to rule out a prompt. A
-    version is read before it is written to, and reading a prompt raises NotFound.
+    Writes to existing versions bypass MlflowClient, which would read the whole model first, to rule out a prompt. Tasks
+    read a version before they write to it, and reading a prompt raises NotFound.
     """
 
     def __init__(
@@ -52,12 +51,12 @@ class MlflowRegistry(Files, Versions):
         *,
         before_write: Callable[[], None] = lambda: None,
         client: MlflowClient | None = None,
-        glances: Sequence[int] = GLANCES,
+        search_sizes: Sequence[int] = SEARCH_SIZES,
     ) -> None:
-        uri = _logged_in(uri)
+        uri = _set_login(uri)
         super().__init__(uri, client or instrumented_client.client(uri))
         self._before_write = before_write
-        self._glances = glances
+        self._search_sizes = search_sizes
 
     @property
     def address(self) -> str:
@@ -65,7 +64,9 @@ class MlflowRegistry(Files, Versions):
 
     def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
         """Return the registry of one task. before_write: checks that the task is still ours."""
-        return MlflowRegistry(self._uri, before_write=before_write, client=self._client, glances=self._glances)
+        return MlflowRegistry(
+            self._uri, before_write=before_write, client=self._client, search_sizes=self._search_sizes
+        )
 
     @contextmanager
     def _write(self, what: str) -> Iterator[None]:
@@ -75,7 +76,7 @@ class MlflowRegistry(Files, Versions):
 
     def run(self, run_id: str) -> Run:
         with translate_errors(f"reading run {run_id}"):
-            return entities.run(self._client.get_run(run_id))
+            return conversion.to_run(self._client.get_run(run_id))
 
     def search_runs(
         self,
@@ -96,30 +97,30 @@ class MlflowRegistry(Files, Versions):
                 max_results=max_results,
                 order_by=list(order_by),
             )
-            return [entities.run(run) for run in runs]
+            return [conversion.to_run(run) for run in runs]
 
     def experiments(self) -> list[Experiment]:
         with translate_errors("listing experiments"):
             found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
-            return [entities.experiment(experiment) for experiment in found]
+            return [conversion.to_experiment(experiment) for experiment in found]
 
     def experiment(self, name: str) -> Experiment | None:
         with translate_errors(f"reading experiment {name!r}"):
             found = self._client.get_experiment_by_name(name)
-            return entities.experiment(found) if found else None
+            return conversion.to_experiment(found) if found else None
 
     def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
         with self._write(f"creating experiment {name!r}"):
             return str(self._client.create_experiment(name, tags=dict(tags)))
 
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
-        """Find models beside the run (MLflow 3), or among its artifacts (MLflow 2)."""
+        """Find a model logged beside the run (MLflow 3), or among its artifacts (MLflow 2)."""
         with translate_errors(f"looking for the model of run {run.id}"):
             if logged := self._logged_model(run, artifact_path):
                 return ModelSource(f"models:/{logged}", logged)
-            # Given only the run's id, MLflow's client makes three more calls for what we know.
-            found = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
-        if "MLmodel" in found:
+            # By the run's id alone, MLflow's client makes three more calls.
+            names = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
+        if "MLmodel" in names:
             return ModelSource(f"{run.artifact_uri}/{artifact_path}")
         raise NotFound(
             f"run {run.id} logged no model named {artifact_path!r}: log one with log_model(name={artifact_path!r}), "
@@ -127,22 +128,24 @@ class MlflowRegistry(Files, Versions):
         )
 
     def _logged_model(self, run: Run, name: str) -> str | None:
-        """Return the newest ready model of that name; there may be several, of different steps."""
-        found = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
+        """Return the id of the run's newest ready model of a name; there may be several, of different steps."""
+        models = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
         ready = [
             (step, int(model.creation_timestamp), str(model.model_id))
-            for step, model in found
+            for step, model in models
             if model.name == name and str(model.status) in ("READY", "LoggedModelStatus.READY")
         ]
         return max(ready)[2] if ready else None
 
     def models(self, *, max_results: int = 100) -> list[Model]:
         with translate_errors("listing models"):
-            return [entities.model(found) for found in self._client.search_registered_models(max_results=max_results)]
+            return [
+                conversion.to_model(found) for found in self._client.search_registered_models(max_results=max_results)
+            ]
 
     def model(self, name: str) -> Model:
         with translate_errors(f"reading model {name!r}"):
-            return entities.model(self._store.get_registered_model(name))
+            return conversion.to_model(self._store.get_registered_model(name))
 
     def ensure_model(self, name: str) -> None:
         with translate_errors(f"reading model {name!r}"):
@@ -169,10 +172,12 @@ class MlflowRegistry(Files, Versions):
                 await_creation_for=0,
                 model_id=source.logged_model,
             )
-            return entities.version(created)
+            return conversion.to_version(created)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
-        """Never use archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
+        """Move a version, without archive_existing_versions: that leaves two holders under load, and fails on
+        psycopg 3.
+        """
         with self._write(f"moving {model} version {version} to {stage}"):
             self._store.transition_model_version_stage(model, version, stage, archive_existing_versions=False)
 
@@ -190,7 +195,7 @@ class MlflowRegistry(Files, Versions):
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         with self._write(f"tagging {model} version {version}"):
-            self._store.set_model_version_tag(model, version, ModelVersionTag(key, limits.cut(value)))
+            self._store.set_model_version_tag(model, version, ModelVersionTag(key, entities.cut_tag(value)))
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         with self._write(f"taking a tag of {model} version {version} away"):
@@ -205,9 +210,11 @@ class MlflowRegistry(Files, Versions):
             self._store.delete_model_version(model, version)
 
 
-def _logged_in(uri: str) -> str:
-    """Return the address without its login, which MLflow would repeat in errors; MLflow gets it separately."""
-    if found := login(uri):
-        MLFLOW_TRACKING_USERNAME.set(found.user)
-        MLFLOW_TRACKING_PASSWORD.set(found.password)
+def _set_login(uri: str) -> str:
+    """Give MLflow the address' login by its settings, and return the address without it: MLflow repeats addresses in
+    errors.
+    """
+    if credentials := login(uri):
+        MLFLOW_TRACKING_USERNAME.set(credentials.user)
+        MLFLOW_TRACKING_PASSWORD.set(credentials.password)
     return without_login(uri)

@@ -1,8 +1,8 @@
-"""Tell MLflow's answers from those of something between us and it.
+"""Check that an answer comes from MLflow, and not from a proxy before it.
 
-MLflow answers its API with a JSON object, and refuses with one that has an error_code of its own. A proxy's 404 is no
-missing version, its login page no empty list, and an empty 200 no model without versions: an answer that is not
-MLflow's says nothing about the registry, and may be different later. So each is checked before MLflow's client uses it.
+MLflow answers its API with a JSON object, and refuses with one that has an error_code of its own. A proxy's 404 does
+not mean a missing version, nor its login page an empty list: such an answer says nothing about the registry, and a
+later one may be MLflow's. So each answer is checked before MLflow's client reads it.
 """
 
 import json
@@ -24,9 +24,9 @@ from worker.retry import parse_retry_after
 LONGEST = 30.0  # seconds for a whole answer; each part of it has MLFLOW_HTTP_REQUEST_TIMEOUT
 _API = re.compile(r"/(ajax-)?api/\d\.\d/")
 _BUSY = {408, 429, 502, 503, 504}
-_AT_ONCE = 65_536  # bytes
-WHO = "something before MLflow, or not MLflow, answered"
-_MOST_SHOWN = 120  # characters of the answer
+_PART = 65_536  # bytes
+NOT_THE_REGISTRY = "something before MLflow, or not MLflow, answered"
+_MAX_SHOWN = 120  # characters of the answer
 _HINTS = {
     301: "; set MLFLOW_TRACKING_URI to the address that it leads to",
     401: "; see MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
@@ -36,7 +36,7 @@ _HINTS |= dict.fromkeys((302, 303, 307, 308), _HINTS[301])
 
 
 class NotMlflow(requests.RequestException):
-    """An answer that says nothing about the registry. after: seconds that it asked us to wait, or None."""
+    """The answer says nothing about the registry. after: seconds that it asked us to wait, or None."""
 
     def __init__(self, message: str, *, after: float | None = None) -> None:
         super().__init__(message)
@@ -44,29 +44,29 @@ class NotMlflow(requests.RequestException):
 
 
 def install_check() -> None:
-    """Call once per process, before MLflow's client is used: all its sessions are created with this check."""
-    made = request_utils._get_request_session
-    if not hasattr(made, "checks"):
-        request_utils._get_request_session = _checking(made)
+    """Make all sessions of MLflow's client check answers. Call it before the client is used."""
+    make_session = request_utils._get_request_session
+    if not hasattr(make_session, "checks"):
+        request_utils._get_request_session = _checking(make_session)
 
 
-def _checking(made: Callable[..., requests.Session]) -> Callable[..., requests.Session]:
+def _checking(make_session: Callable[..., requests.Session]) -> Callable[..., requests.Session]:
     def session(*args: Any, **kwargs: Any) -> requests.Session:
-        """MLflow's client keeps its sessions, so each is changed once."""
-        found = made(*args, **kwargs)
-        if _check_origin not in found.hooks["response"]:
-            found.hooks["response"].append(_check_origin)
-            for adapter in found.adapters.values():
+        """Return MLflow's session with the check; MLflow keeps its sessions, so each is changed once."""
+        checked = make_session(*args, **kwargs)
+        if _check_origin not in checked.hooks["response"]:
+            checked.hooks["response"].append(_check_origin)
+            for adapter in checked.adapters.values():
                 if isinstance(adapter, HTTPAdapter):  # otherwise the client of 3.17 discards the body of a 5xx
                     adapter.max_retries = Retry(0, read=False)
-        return found
+        return checked
 
     session.checks = True  # type: ignore[attr-defined]
     return session
 
 
 def _check_origin(response: requests.Response, **sent: Any) -> requests.Response:
-    """Raises NotMlflow. Files are streamed or put, and not answered with JSON."""
+    """Check an answer of MLflow's API. Raises NotMlflow. Files, which are streamed or put, are not JSON."""
     is_file = response.ok and (sent.get("stream") or response.request.method == "PUT")
     if is_file or not _API.search(response.url):
         return response
@@ -84,9 +84,9 @@ def _wait(response: requests.Response) -> float | None:
 
 
 def _read(response: requests.Response) -> None:
-    """Read the whole body, within LONGEST however slowly it comes."""
+    """Read the whole body, however slowly it comes, within LONGEST. Raises NotMlflow after that."""
     until, parts = time.monotonic() + LONGEST, []
-    while part := response.raw.read1(_AT_ONCE, decode_content=True):
+    while part := response.raw.read1(_PART, decode_content=True):
         parts.append(part)
         if time.monotonic() > until:
             raise NotMlflow(f"the answer took longer than {LONGEST:.0f} s")
@@ -95,10 +95,10 @@ def _read(response: requests.Response) -> None:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def _is_mlflows(content: dict[str, Any]) -> bool:
@@ -109,6 +109,6 @@ def _is_mlflows(content: dict[str, Any]) -> bool:
 def _sentence(response: requests.Response) -> str:
     kind = response.headers.get("Content-Type", "").partition(";")[0] or "no content type"
     lines = response.text.strip().splitlines()
-    text = f": {shown(lines[0][:_MOST_SHOWN])}" if lines and kind == "text/plain" else ""
+    text = f": {shown(lines[0][:_MAX_SHOWN])}" if lines and kind == "text/plain" else ""
     hint = _HINTS.get(response.status_code, "")
-    return f"{WHO} {response.status_code} ({kind}{text}){hint}"
+    return f"{NOT_THE_REGISTRY} {response.status_code} ({kind}{text}){hint}"

@@ -1,24 +1,23 @@
-"""What the worker needs of a model registry: the calls, the entities, and the errors."""
+"""The calls that the worker makes to a model registry, and their errors."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from registrar.errors import UserError
-from registrar.events.incarnation import Incarnation
+from worker.registry.entities import Experiment, FilesSeen, Model, ModelSource, Recent, Run, Version
 
 
 class RegistryError(UserError):
-    """Something an action could not do. The message is a sentence for people."""
+    """An action could not do something. The message is a sentence for people."""
 
     retry: ClassVar[bool]
 
 
 class RetryableError(RegistryError):
-    """It may work later: tried again with growing pauses until its time is spent. after: seconds that the other side
-    asked us to wait, or None.
+    """The attempt may succeed later: the task is tried again with growing pauses, until worker/retry.py gives it up.
+
+    after: seconds that the other side asked us to wait, or None.
     """
 
     retry = True
@@ -29,22 +28,22 @@ class RetryableError(RegistryError):
 
 
 class AmbiguousError(RetryableError):
-    """The other side failed (HTTP 500): for a while, or for good, so it is tried only a few times.
+    """The other side failed (HTTP 500), for a while or for good: the task is tried only a few times.
 
-    Waiting for hours would block all later tasks of the model.
+    Hours of retries would block all later tasks of the model.
     """
 
 
 class PermanentError(RegistryError):
-    """It will never work: the task fails, and people are told why."""
+    """No attempt will succeed: the task fails, and people are notified of the reason."""
 
     retry = False
 
 
 class Refused(PermanentError):
-    """The request is not allowed, not possible as things are, or about something that does not exist.
+    """The request is not allowed, not possible now, or about something that does not exist.
 
-    The task ends as refused where that is the requester's mistake (worker/retry.py), else as failed.
+    The task ends as refused where this is the requester's mistake (worker/retry.py), else as failed.
     """
 
 
@@ -52,115 +51,12 @@ class NotFound(Refused):
     """There is no such run, model, version or alias."""
 
 
-@dataclass(frozen=True)
-class Version:
-    """A model version. version: counts from 1. aliases: only filled where a single version was asked for.
-
-    changed: when the registry last changed its stage or description, or created it, in ms by the registry's own clock:
-    to be compared only with others of its kind. 0: unknown.
-    """
-
-    model: str
-    version: int
-    stage: str
-    run_id: str | None
-    source: str
-    description: str
-    tags: Mapping[str, str]
-    created_at: datetime
-    aliases: tuple[str, ...] = ()
-    changed: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.model} version {self.version}"
-
-    def incarnation(self, registry: str) -> Incarnation:
-        """Return the version's identity. registry: the address where it was seen."""
-        return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
-
-
-@dataclass(frozen=True)
-class Recent:
-    """versions: those that changed since some time. whole: these are all of the model's.
-
-    at: when the registry last changed any of the model's, as of the start of the call (as Version.changed).
-    """
-
-    versions: Sequence[Version]
-    at: int
-    whole: bool
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run. outputs: ids of the models that MLflow 3 logged in it; inputs: of those that it evaluated."""
-
-    id: str
-    name: str
-    experiment_id: str
-    status: str
-    user: str
-    started_at: datetime | None
-    artifact_uri: str
-    deleted: bool = False
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    outputs: tuple[tuple[str, int], ...] = ()
-    inputs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
-
-    uri: str
-    logged_model: str | None = None
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """deleted: MLflow keeps a deleted experiment, with its name, until it is restored or purged."""
-
-    id: str
-    name: str
-    artifact_location: str
-    created_at: datetime | None
-    deleted: bool = False
-
-
-@dataclass(frozen=True)
-class Model:
-    """A registered model. aliases: version by alias. changed: when the registry last changed it, or moved or deleted
-    one of its versions; as Version.changed.
-    """
-
-    name: str
-    description: str
-    tags: Mapping[str, str]
-    aliases: Mapping[str, int]
-    created_at: datetime | None
-    changed: int = 0
-
-
-FILES = "files:sha256:"  # prefix of a digest; digests of earlier releases have another
-
-
-@dataclass(frozen=True)
-class FilesSeen:
-    """A version's files at one look. digest: files:sha256:HEX; differs where the files do. compared: what it covers,
-    for people. Two digests are comparable where that is equal.
-    """
-
-    digest: str
-    compared: str
-
-
 class Registry(Protocol):
-    """Every call raises RetryableError, PermanentError or, where it names something, NotFound."""
+    """The calls. Each raises RetryableError, PermanentError or, where it names something, NotFound."""
 
     @property
     def address(self) -> str:
-        """Return the address without a login."""
+        """Return the registry's address, without a login."""
 
     def run(self, run_id: str) -> Run: ...
 
@@ -183,19 +79,22 @@ class Registry(Protocol):
         """Return the new experiment's id."""
 
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
-        """Return the place of the model that a run logged under a name. Raises NotFound."""
+        """Return where the model is that a run logged under a name. Raises NotFound."""
 
     def models(self, *, max_results: int = 100) -> list[Model]: ...
 
     def model(self, name: str) -> Model: ...
 
     def ensure_model(self, name: str) -> None:
-        """Create a registered model, if there is none of that name."""
+        """Create a registered model, unless there is one of that name."""
 
     def version(self, model: str, version: int) -> Version: ...
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
-        """Return all versions (of one run), newest first; [] for an unknown model. newest: how many at most."""
+        """Return the versions of a model, or of one of its runs, newest first; [] for an unknown model.
+
+        newest: how many at most.
+        """
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
         """Return the versions that changed at `since` (as Version.changed) or later; none for an unknown model.
@@ -221,57 +120,73 @@ class Registry(Protocol):
     def drop_alias(self, model: str, alias: str) -> None: ...
 
     def set_description(self, model: str, version: int, description: str) -> None:
-        """MLflow on PostgreSQL or MySQL refuses one longer than limits.DESCRIPTION."""
+        """Set a description. MLflow on PostgreSQL or MySQL refuses one longer than entities.MAX_DESCRIPTION."""
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
-        """A value longer than limits.TAG is cut."""
+        """Set a tag; a value longer than entities.MAX_TAG is cut."""
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
-        """An unknown tag is no error."""
+        """Remove a tag; an unknown one is no error."""
 
     def delete_version(self, model: str, version: int) -> None:
-        """Delete the entry in the registry, with the aliases that point at it; files stay."""
+        """Delete the registry's entry and the aliases that point at it; files stay."""
 
     def take_back(self, model: str, version: int) -> None:
-        """Delete a version that this very attempt created, even if the task is another worker's by now, which has
-        created its own.
+        """Delete a version that this attempt created, even if another worker has the task by now, and has created its
+        own version.
         """
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
-        """Download a run's artifacts, or the file or folder `path` of them, into a folder; returns their place in
+        """Download a run's artifacts, or the file or folder `path` among them, into a folder. Returns their path in
         it.
         """
 
     def files_of(self, model: str, version: int) -> list[str]:
-        """Return the names at the top of a version's files, as they can be fetched now; [] where there are none."""
+        """Return the names of a version's files and folders at the top; [] where none can be fetched now."""
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         """Return the content of the version's MLmodel file; {} where there is none, or none that can be read."""
 
     def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
-        """Return what serving would load now: names and sizes of all files, and the content of MLmodel and of the
-        smallest that together have `most` bytes.
+        """Digest a version's files as they are now: the names and sizes of all, and the content of MLmodel and of the
+        smallest files that together have at most `most` bytes.
         """
 
     def size_of(self, model: str, version: int) -> int:
-        """Return the bytes of all its files; 0 where there are none. Raises PermanentError where there are too many
-        to count.
+        """Return the bytes of a version's files; 0 where there are none. Raises PermanentError where there are too
+        many to count.
         """
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...
 
 
-def with_known(registry: Registry, model: str, found: Iterable[Version], known: Iterable[int]) -> list[Version]:
-    """Add the known versions that a search left out, where they still exist. known: numbers that ought to exist."""
-    listed = list(found)
-    missing = sorted(set(known) - {version.version for version in listed})
-    asked = (find_version(registry, model, number) for number in missing)
-    return [*listed, *(version for version in asked if version)]
+def with_known(registry: Registry, model: str, listed: Iterable[Version], known: Iterable[int]) -> list[Version]:
+    """Add the versions that a search left out, where they still exist. known: the numbers that should exist."""
+    versions = list(listed)
+    missing = sorted(set(known) - {version.version for version in versions})
+    read = (find_version(registry, model, number) for number in missing)
+    return [*versions, *(version for version in read if version)]
 
 
 def find_version(registry: Registry, model: str, number: int) -> Version | None:
     """Return a version, or None where it is gone."""
     try:
         return registry.version(model, number)
+    except NotFound:
+        return None
+
+
+def find_run(registry: Registry, run_id: str | None) -> Run | None:
+    """Return a run, or None where it is gone, or the version has none."""
+    try:
+        return registry.run(run_id) if run_id else None
+    except NotFound:
+        return None
+
+
+def find_model(registry: Registry, name: str) -> Model | None:
+    """Return a registered model, or None where there is none of that name."""
+    try:
+        return registry.model(name)
     except NotFound:
         return None

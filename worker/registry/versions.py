@@ -1,8 +1,8 @@
-"""Find versions by calls whose cost does not grow with the model, where MLflow has such.
+"""Find versions, where possible by calls whose cost does not grow with the model.
 
-MLflow's searches leave out all versions of a model if one of them has the tag of a prompt (SqlAlchemyStore.
-_update_query_to_exclude_prompts), and its client does not read that one. Anybody with MLflow's login can set such a
-tag. So where a search finds nothing, hidden versions are looked for.
+If one version of a model has the tag of a prompt, which anybody with MLflow's login can set, MLflow's searches leave
+out all of the model's versions (SqlAlchemyStore._update_query_to_exclude_prompts), and its client refuses to read that
+one. So where a search finds nothing, versions are read one by one.
 """
 
 import re
@@ -14,23 +14,24 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.rest_store import RestStore
 
-from worker.registry import entities
+from worker.registry import conversion
+from worker.registry.entities import Recent, Version
 from worker.registry.errors import translate_errors
-from worker.registry.protocol import NotFound, Recent, Refused, Version
+from worker.registry.protocol import NotFound, Refused
 
 
 def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
     """Yield all results, page by page. page: returns one page by its token."""
     token: str | None = None
     while True:
-        found = page(token)
-        yield from found
-        if not (token := found.token):
+        results = page(token)
+        yield from results
+        if not (token := results.token):
             return
 
 
 def quoted(text: str) -> str:
-    """Quote a value in MLflow's filter language, which has no escape. Raises Refused for both kinds of quotes."""
+    """Quote a value for MLflow's filters, which have no escapes. Raises Refused for both kinds of quotes."""
     if "'" not in text:
         return f"'{text}'"
     if '"' not in text:
@@ -39,28 +40,25 @@ def quoted(text: str) -> str:
 
 
 _PAGE = 1000
-GLANCES = (
-    20,
-    200,
-    _PAGE,
-)  # how many of the last changed versions are asked for, one after the other, until they go back far enough
+# Sizes of the searches for the last changed versions, each tried until one goes back far enough.
+SEARCH_SIZES = (20, 200, _PAGE)
 _NEWEST, _CHANGED_LAST = ["version_number DESC"], ["last_updated_timestamp DESC"]
 _TAGGED_AS_PROMPT = "tags.`mlflow.prompt.is_prompt` = 'true'"
 
 
 class Versions:
-    """The part of protocol.Registry that reads versions."""
+    """The calls of protocol.Registry that read versions."""
 
     _client: MlflowClient
     _store: RestStore
-    _glances: Sequence[int]
+    _search_sizes: Sequence[int]
 
     def version(self, model: str, version: int) -> Version:
         with translate_errors(f"reading {model} version {version}"):
             found = self._store.get_model_version(model, str(version))
         if _is_prompt(found):
             raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
-        return entities.version(found)
+        return conversion.to_version(found)
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
@@ -70,11 +68,13 @@ class Versions:
             return found or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
-        """One search is one moment of the registry; a version whose stage changes comes first in it."""
+        """Search by last change: a search shows one moment of the registry, and a version whose stage changed comes
+        first.
+        """
         wanted, at = f"name = {quoted(model)}", 0
         with translate_errors(f"looking for what changed of {model}"):
-            for glance in self._glances if since is not None else self._glances[:1]:
-                found = self._search(wanted, glance, _CHANGED_LAST)
+            for size in self._search_sizes if since is not None else self._search_sizes[:1]:
+                found = self._search(wanted, size, _CHANGED_LAST)
                 versions = _converted(found) or self._hidden(model)
                 at = max((version.changed for version in versions), default=0)
                 if not found.token:
@@ -98,7 +98,9 @@ class Versions:
             return []
 
     def _all(self, wanted: str) -> Iterator[Version]:
-        """Page by version number: MLflow's tokens are offsets, which skip a version while another is deleted."""
+        """Yield all versions, page by page by number: MLflow's page tokens are offsets, which skip a version while
+        another is deleted.
+        """
         below = ""
         while versions := _converted(self._search(wanted + below, _PAGE, _NEWEST)):
             yield from versions
@@ -110,10 +112,10 @@ class Versions:
         return self._client.search_model_versions(wanted, max_results=most, order_by=order)
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """MLflow has no cheap list of a model's aliases, but a cheap call for one of them."""
+        """Read one alias; MLflow has a cheap call for that, but none for all aliases of a model."""
         with translate_errors(f"reading @{alias} of {model}"):
             try:
-                return entities.version(self._store.get_model_version_by_alias(model, alias))
+                return conversion.to_version(self._store.get_model_version_by_alias(model, alias))
             except MlflowException as error:
                 unknown = error.error_code == "INVALID_PARAMETER_VALUE" and "not found" in str(error)
                 if unknown or error.error_code == "RESOURCE_DOES_NOT_EXIST":
@@ -121,7 +123,7 @@ class Versions:
                 raise
 
     def copies(self, model: str) -> list[Version]:
-        """MLflow writes such sources as models:/NAME/N, with aliases resolved."""
+        """Search by source: MLflow writes that of a copy as models:/NAME/N, with aliases resolved."""
         # In the pattern, _ stands for characters that MLflow's filter or a database would misread.
         pattern = re.sub(r"['\"\\\\%]", "_", model)
 
@@ -130,7 +132,7 @@ class Versions:
             return self._client.search_model_versions(wanted, max_results=_PAGE, page_token=token)
 
         with translate_errors(f"looking for copies of {model}"):
-            found = [entities.version(version) for version in pages(page)]
+            found = [conversion.to_version(version) for version in pages(page)]
             found += [version for name in self._hidden_models() for version in self._hidden(name)]
         return [version for version in found if version.source.startswith(f"models:/{model}/")]
 
@@ -142,9 +144,9 @@ class Versions:
 
 
 def _is_prompt(found: Any) -> bool:
-    """Return whether MLflow's answer is a real prompt: its source is a placeholder word, a model's is an address."""
+    """Return whether MLflow's answer is a prompt; a prompt's source is a placeholder word, a model's an address."""
     return "mlflow.prompt.text" in found.tags and "/" not in (found.source or "")
 
 
 def _converted(found: Any) -> list[Version]:
-    return [entities.version(version) for version in found]
+    return [conversion.to_version(version) for version in found]

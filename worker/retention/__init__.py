@@ -1,1 +1,1 @@
-"""Retention: which old versions may go, how much space they take, and a plan of that."""
+"""Retention: which old versions may be deleted, how much space they take, and a plan of that."""

@@ -1,4 +1,4 @@
-"""What pruning a model would do now, version by version, without doing it."""
+"""Say what pruning a model would do now, version by version, without doing it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,11 +7,10 @@ from typing import Literal
 from registrar.policy.duration import length
 from worker.lookups import Table
 from worker.promotions.evidence import EvaluationContext
-from worker.retention.sizes import format_sizes, name_versions, sizes
-from worker.retention.survey import RetentionDecision, Step, survey
+from worker.retention.survey import RetentionDecision, Step, format_sizes, name_versions, sizes, survey
 
-_FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # changes come first
-_SAID: dict[Step, str] = {
+_ORDER: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # changes come first
+_STEP_TEXTS: dict[Step, str] = {
     "delete": "is deleted",
     "mark": "is marked",
     "spare": "stays, loses its mark",
@@ -22,7 +21,7 @@ _SAID: dict[Step, str] = {
 
 @dataclass(frozen=True)
 class Row:
-    """due: when it may be deleted. bytes: of its files; None where it stays, or where they can't be counted."""
+    """One version. due: when it may be deleted. bytes: of its files; None where it stays, or they can't be counted."""
 
     version: int
     stage: str
@@ -34,42 +33,40 @@ class Row:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """ready: there is something to do now. title: a sentence."""
+    """The plan for a model. ready: there is something to do now. title: a sentence."""
 
     state: Literal["ready", "nothing to do"]
     title: str
     rows: list[Row]
 
     def table(self) -> Table:
-        rows = [(str(row.version), row.stage, _SAID[row.step], _why(row), _size(row)) for row in self.rows]
+        rows = [(str(row.version), row.stage, _STEP_TEXTS[row.step], _why(row), _bytes_text(row)) for row in self.rows]
         return Table(self.title, ("version", "stage", "what", "why", "bytes"), rows)
 
 
 def plan_prune(context: EvaluationContext, model: str) -> PrunePlan:
-    """Raises NotFound, RetryableError, PermanentError."""
+    """Plan the pruning of a model. Raises NotFound, RetryableError, PermanentError."""
     everything = survey(context, model)
-    found = sizes(context, [decision for decision in everything if not decision.reasons], everything)
+    size_of = sizes(context, [decision for decision in everything if not decision.reasons], everything)
     retention = context.policy.model(model).retention
     grace = length(retention.grace) if retention else timedelta()
-    rows = [_row(decision, context.now + grace, found) for decision in reversed(everything)]
-    rows.sort(key=lambda row: _FIRST.index(row.step))
+    rows = [_row(decision, context.now + grace, size_of) for decision in reversed(everything)]
+    rows.sort(key=lambda row: _ORDER.index(row.step))
     changing = any(row.step in ("delete", "mark", "spare") for row in rows)
     return PrunePlan("ready" if changing else "nothing to do", _title(model, rows), rows)
 
 
-def _row(decision: RetentionDecision, after: datetime, found: dict[int, int | None]) -> Row:
+def _row(decision: RetentionDecision, after: datetime, size_of: dict[int, int | None]) -> Row:
     version, due = decision.version, after if decision.step == "mark" else decision.due
-    return Row(version.version, version.stage, decision.step, decision.reasons, due, found.get(version.version))
+    return Row(version.version, version.stage, decision.step, decision.reasons, due, size_of.get(version.version))
 
 
 def _title(model: str, rows: list[Row]) -> str:
     parts = []
     for step, done in (("delete", "deleted"), ("mark", "marked for deletion")):
-        if those := [row for row in rows if row.step == step]:
-            numbers = sorted(row.version for row in those)
-            parts.append(
-                f"{name_versions(model, numbers)} would be {done} ({format_sizes([row.bytes for row in those])})"
-            )
+        if matching := [row for row in rows if row.step == step]:
+            versions = name_versions(model, sorted(row.version for row in matching))
+            parts.append(f"{versions} would be {done} ({format_sizes([row.bytes for row in matching])})")
     return "; ".join(parts) or f"Nothing of {model} would be deleted or marked now"
 
 
@@ -80,7 +77,7 @@ def _why(row: Row) -> str:
     return f"its mark ended {due}" if row.step == "delete" else f"may be deleted after {due}"
 
 
-def _size(row: Row) -> str:
+def _bytes_text(row: Row) -> str:
     if row.reasons:
         return ""
     return "can't be counted" if row.bytes is None else f"{row.bytes:,}"

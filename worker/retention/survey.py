@@ -1,9 +1,10 @@
-"""Decide which versions of a model may go by its retention, which stay, and why: for pruning and for plans.
+"""Decide which versions of a model its retention lets go, which stay and why, and how much space they take.
 
-MLflow deletes any version that it is told to, even a champion. So everything that protects a version is read anew: the
-model's aliases (a search returns none), its stage, the record, and the versions that were copied from it.
+MLflow deletes any version on request, even a champion. So everything that protects a version is read anew: the model's
+aliases (a search returns none), its stage, the record, and the versions copied from it.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,17 +18,18 @@ from registrar.policy.duration import length
 from registrar.policy.models import Retention
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.rollback_target import find_rollback_target, past_holders
-from worker.registry.protocol import Version, find_version
+from worker.registry.entities import Version
+from worker.registry.protocol import PermanentError, find_version
 
 Step = Literal["stay", "spare", "mark", "wait", "delete"]
 
 
 @dataclass(frozen=True)
 class RetentionDecision:
-    """reasons: why the version stays; none: it may go. due: when, by its mark.
+    """The decision about one version. reasons: why it stays; none where it may go. due: when, by its mark.
 
-    The mark is in the record, and shown as a tag, by which people can save the version until the mark ends. A mark
-    whose tag is gone or was changed is made again.
+    The mark is in the record; MLflow's tag shows it to people, who can save the version until it ends. A mark whose tag
+    is gone or was changed is made again.
     """
 
     version: Version
@@ -38,7 +40,7 @@ class RetentionDecision:
 
 @dataclass(frozen=True)
 class RetentionFacts:
-    """What protects versions of a model, as read at one time. reasons, states: by version."""
+    """The facts that protect versions of a model, as read at one time. reasons, states: by version."""
 
     retention: Retention | None
     aliases: Mapping[str, int]
@@ -46,8 +48,9 @@ class RetentionFacts:
     states: Mapping[int, list[State]]
 
     def mark(self, version: Version) -> str | None:
-        found = current(self.states.get(version.version, ()), version.version, version.created_at)
-        return found.get(Key.PRUNE_AFTER)
+        """Return when a version's mark ends, by the record; None where it has none."""
+        state = current(self.states.get(version.version, ()), version.version, version.created_at)
+        return state.get(Key.PRUNE_AFTER)
 
 
 def survey(context: EvaluationContext, model: str) -> list[RetentionDecision]:
@@ -57,7 +60,7 @@ def survey(context: EvaluationContext, model: str) -> list[RetentionDecision]:
 
 
 def judge_version(context: EvaluationContext, model: str, number: int) -> RetentionDecision | None:
-    """Decide about one version, read last: right before it is deleted. None where it is gone."""
+    """Decide about one version right before its deletion, reading it last. None where it is gone."""
     facts = _gather_facts(context, model)
     version = find_version(context.registry, model, number)
     return _decide(context, facts, version) if version else None
@@ -78,50 +81,86 @@ def _reasons(context: EvaluationContext, facts: RetentionFacts, version: Version
     if facts.retention is None:
         return [f"registrar.yml has no retention for {version.model}"]
     aliases = {alias for alias, number in facts.aliases.items() if number == version.version}
-    found = [f"it holds @{alias}" for alias in sorted(aliases | set(version.aliases))]
+    reasons = [f"it holds @{alias}" for alias in sorted(aliases | set(version.aliases))]
     if version.stage not in ("None", "Archived"):
-        found.append(f"it is in {version.stage}")
-    found += facts.reasons.get(version.version, ())
+        reasons.append(f"it is in {version.stage}")
+    reasons += facts.reasons.get(version.version, ())
     if context.now - version.created_at < length(facts.retention.older_than):
-        found.append(f"it is younger than {facts.retention.older_than}")
-    return found
+        reasons.append(f"it is younger than {facts.retention.older_than}")
+    return reasons
 
 
 def _gather_facts(context: EvaluationContext, model: str) -> RetentionFacts:
     policy = context.policy.model(model)
-    found: dict[int, list[str]] = {}
+    reasons: defaultdict[int, list[str]] = defaultdict(list)
     if policy.retention:
         last = policy.retention.keep_last
         for version in context.registry.versions(model, newest=last):
-            found.setdefault(version.version, []).append(f"it is one of the newest {last}")
+            reasons[version.version].append(f"it is one of the newest {last}")
     for target in policy.targets:
         for number, why in _rollback_reasons(context, model, target).items():
-            found.setdefault(number, []).append(why)
+            reasons[number].append(why)
     for copy in context.registry.copies(model):
-        number = int(copy.source.rpartition("/")[2])
-        found.setdefault(number, []).append(f"{copy} was copied from it")
+        reasons[int(copy.source.rpartition("/")[2])].append(f"{copy} was copied from it")
     with context.ledger.read() as connection:
         for promotion in still_open(connection, model=model):
-            why = f"its promotion to {promotion.target} is {promotion.state.replace('_', ' ')}"
-            found.setdefault(promotion.version, []).append(why)
+            state = promotion.state.replace("_", " ")
+            reasons[promotion.version].append(f"its promotion to {promotion.target} is {state}")
         for deployment in under_way(connection, model=model):
-            why = f"its deployment to {deployment.target} is under way"
-            found.setdefault(deployment.version, []).append(why)
+            reasons[deployment.version].append(f"its deployment to {deployment.target} is under way")
     aliases = context.registry.model(model).aliases
-    reasons = {number: tuple(why) for number, why in found.items()}
-    return RetentionFacts(policy.retention, aliases, reasons, _states(context, model))
+    by_version = {number: tuple(texts) for number, texts in reasons.items()}
+    return RetentionFacts(policy.retention, aliases, by_version, _states(context, model))
 
 
 def _states(context: EvaluationContext, model: str) -> dict[int, list[State]]:
-    found: dict[int, list[State]] = {}
+    by_version: defaultdict[int, list[State]] = defaultdict(list)
     with context.ledger.read() as connection:
         for state in states(connection, model):
-            found.setdefault(state.version, []).append(state)
-    return found
+            by_version[state.version].append(state)
+    return by_version
 
 
 def _rollback_reasons(context: EvaluationContext, model: str, target: Target) -> dict[int, str]:
     holders = past_holders(context.ledger, model, context.policy.model(model), target)
     back, _ = find_rollback_target(context, model, target, holders[1:], compare_files=False)
-    found = {holders[0].version: f"the record has it in {target.stage}"} if holders else {}
-    return {**found, back.version: f"a rollback of {target.stage} would go back to it"} if back else found
+    reasons = {holders[0].version: f"the record has it in {target.stage}"} if holders else {}
+    if back:
+        reasons[back.version] = f"a rollback of {target.stage} would go back to it"
+    return reasons
+
+
+def sizes(
+    context: EvaluationContext, decisions: list[RetentionDecision], everything: list[RetentionDecision]
+) -> dict[int, int | None]:
+    """Return the bytes of the versions' files, by version; None where they can't be counted.
+
+    Files that several versions share count once, and not at all where one of those versions stays. MLflow deletes only
+    its entries, and leaves the files to `mlflow gc`.
+    """
+    counted = {decision.version.source for decision in everything if decision.reasons}
+    by_version: dict[int, int | None] = {}
+    for decision in decisions:
+        shared = decision.version.source in counted
+        by_version[decision.version.version] = 0 if shared else _size(context, decision.version)
+        counted.add(decision.version.source)
+    return by_version
+
+
+def format_sizes(sizes: list[int | None]) -> str:
+    """Return text such as "12,345 bytes, and 2 that can't be counted"."""
+    unknown = sizes.count(None)
+    text = f"{sum(size or 0 for size in sizes):,} bytes"
+    return f"{text}, and {unknown} that can't be counted" if unknown else text
+
+
+def name_versions(model: str, numbers: list[int]) -> str:
+    """Return text such as "taxi versions 1, 2, 3"."""
+    return f"{model} version{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def _size(context: EvaluationContext, version: Version) -> int | None:
+    try:
+        return context.registry.size_of(version.model, version.version)
+    except PermanentError:
+        return None

@@ -12,7 +12,7 @@ from worker import __main__ as worker
 from worker import shutdown
 from worker.task_context import TaskContext
 
-shutdown.DRAIN, shutdown.HAND_BACK = 1.0, 3.0
+shutdown.DRAIN, shutdown.RELEASE_AFTER = 1.0, 3.0
 action: Any = importlib.import_module(f"worker.actions.{sys.argv[1]}")
 act = action.act
 

@@ -13,7 +13,7 @@ from registrar.ledger.tables import tasks
 from tests.redis_server import Server
 from tests.slow.brokers.conftest import Site, accepted, installation, until
 from tests.slow.brokers.test_shutdown import worker
-from worker.downloads import CONCURRENCY, PLACES
+from worker.downloads import CONCURRENCY, SLOTS
 
 SECONDS = 8
 
@@ -41,11 +41,11 @@ def test_as_many_downloads_as_threads_keep_nothing_else_waiting(site: Site):
     with worker(site, "tests.slow.brokers.slow_worker", "fetch", str(SECONDS)):
         for number in range(CONCURRENCY + 2):
             accepted(site.post("artifacts.fetch", version=number + 1))
-        until(lambda: begun(site, running=True) == PLACES)
+        until(lambda: begun(site, running=True) == SLOTS)
         began = time.monotonic()
         assert site.ended(accepted(site.post()))["state"] == "succeeded"
         assert time.monotonic() - began < SECONDS - 2
-        assert begun(site, running=False) == PLACES
-        until(lambda: begun(site, running=False) > PLACES)  # the next begins when one has ended, not when it is swept
+        assert begun(site, running=False) == SLOTS
+        until(lambda: begun(site, running=False) > SLOTS)  # the next begins when one has ended, not when it is swept
         assert time.monotonic() - began < SECONDS + 4
-        assert begun(site, running=True) <= PLACES
+        assert begun(site, running=True) <= SLOTS

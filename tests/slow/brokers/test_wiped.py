@@ -58,13 +58,13 @@ def test_in_two_sweep_periods_all_that_is_unfinished_is_rung(ledger: Ledger, tmp
     harness, clock, (url, wipe) = WorkerHarness(ledger, tmp_path), Clock(), wiped
     app = celery_app(url)
     harness.now = clock  # type: ignore[method-assign]
-    harness.bench = WorkerContext(**{**harness.bench.__dict__, "app": app, "now": clock})
+    harness.context = WorkerContext(**{**harness.context.__dict__, "app": app, "now": clock})
     for number in range(5):
         harness.accept("training_run.failed", model=f"m{number}")
     publish(app, harness.due())
     rung = []
     for _ in range(3):
-        sweep(harness.bench)
+        sweep(harness.context)
         rung.append(waiting(app))
         clock.time += timedelta(seconds=SWEEP_SECONDS)
         if len(rung) == 1:

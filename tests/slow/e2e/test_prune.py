@@ -11,7 +11,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.version_state import Key, StateSet
 from tests.mlflow_server import train, train_logged_model
 from tests.worker.harness import POLICY, WorkerHarness
-from worker.registry import entities
+from worker.registry import conversion
 from worker.registry.mlflow import MlflowRegistry
 
 TAG = Key.PRUNE_AFTER.value
@@ -30,13 +30,13 @@ def client(mlflow_address) -> MlflowClient:
 @pytest.fixture
 def harness(ledger, tmp_path, mlflow_address, name, monkeypatch) -> WorkerHarness:
     """A worker at a real registry, whose versions are all a hundred days older than MLflow says."""
-    real = entities.version
+    real = conversion.to_version
 
     def aged(found):
         version = real(found)
         return replace(version, created_at=version.created_at - timedelta(days=100))
 
-    monkeypatch.setattr(entities, "version", aged)
+    monkeypatch.setattr(conversion, "to_version", aged)
     kept = f"  {name}:\n    retention: {{keep_last: 1, older_than: 30d, grace: 7d}}\n"
     return WorkerHarness(ledger, tmp_path, MlflowRegistry(mlflow_address), POLICY.replace("  taxi:\n", kept))
 

@@ -64,7 +64,7 @@ class Desk:
         self.trouble.sleep = self._others_go_on
         # It reads no more than it must even of a model of few versions.
         kind = RegistryInProcess if parts.address.startswith("sqlite") else MlflowRegistry
-        self.mlflow = kind(parts.address, glances=(1, 5))
+        self.mlflow = kind(parts.address, search_sizes=(1, 5))
         self.client = MlflowClient(parts.address)
         door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
         self.harness = WorkerHarness(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
@@ -175,7 +175,7 @@ class Desk:
         if outer is None:
             self.world.came, self.witness.disturbed = set(), False
         with suppress(Died, LedgerUnavailable):
-            run_task(self.harness.bench, task.name.removeprefix("worker."), task.id)
+            run_task(self.harness.context, task.name.removeprefix("worker."), task.id)
         self.witness.task = outer
         self._look(task)
 
@@ -214,7 +214,7 @@ class Desk:
         self.settle()
         self.seen["hours passed"] += hours
         self.clock.forward(hours=hours)
-        scheduler.tick(self.ledger, self.harness.bench.inbox, self.harness.bench.policy, self.clock())
+        scheduler.tick(self.ledger, self.harness.context.inbox, self.harness.context.policy, self.clock())
         self.settle()
 
     def assert_agreed(self) -> None:

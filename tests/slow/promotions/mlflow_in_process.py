@@ -45,4 +45,6 @@ class RegistryInProcess(MlflowRegistry):
         self._store = self._client._get_registry_client().store
 
     def guarded(self, before_write: Callable[[], None]) -> "RegistryInProcess":
-        return RegistryInProcess(self._uri, before_write=before_write, client=self._client, glances=self._glances)
+        return RegistryInProcess(
+            self._uri, before_write=before_write, client=self._client, search_sizes=self._search_sizes
+        )

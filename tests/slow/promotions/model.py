@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from tests.mlflow_server import train, train_logged_model
 from tests.slow.promotions.rules import ACCOUNTS, ALIASES
-from worker.registry.protocol import Version
+from worker.registry.entities import Version
 
 RMSES = [3.0, 4.0, 6.0, 9.0]
 USERS = ["ada.l", "dan"]

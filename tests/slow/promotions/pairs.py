@@ -133,7 +133,7 @@ class Side:
     def __init__(self, scene: "Scene", url: str, *, ahead: timedelta) -> None:
         self.scene, self.ledger = scene, Ledger(url)
         self.trouble = Trouble()
-        self.registry = RegistryInProcess(scene.uri, client=scene.client, glances=(1, 5))
+        self.registry = RegistryInProcess(scene.uri, client=scene.client, search_sizes=(1, 5))
         door: Any = Door(self.registry, self.trouble)
         self.harness = WorkerHarness(self.ledger, scene.folder, door, policy(scene.state))
         self.harness.jump(ahead)
@@ -151,7 +151,7 @@ class Side:
                 self.harness.run(task_message)
 
     def tick(self) -> None:
-        scheduler.tick(self.ledger, self.harness.bench.inbox, self.harness.bench.policy, self.harness.now())
+        scheduler.tick(self.ledger, self.harness.context.inbox, self.harness.context.policy, self.harness.now())
 
     def earlier(self, type_: str, state: str) -> tuple[str, str]:
         """The last event of a type, and its first task."""

@@ -99,12 +99,12 @@ def all_at_once(offices: list[WorkerHarness]) -> None:
                 (harness, task_message) for task_message in offices[0].due() for harness in offices for _ in range(2)
             ]
             list(threads.map(lambda one: hear(*one), heard))
-            sweep(offices[0].bench)
+            sweep(offices[0].context)
 
 
 def hear(harness: WorkerHarness, task_message) -> None:
     with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-        run_task(harness.bench, task_message.name.removeprefix("worker."), task_message.task_id)
+        run_task(harness.context, task_message.name.removeprefix("worker."), task_message.task_id)
 
 
 def unfinished(ledger: Ledger) -> int:
@@ -183,6 +183,6 @@ def test_eight_approvals_through_the_receiver_and_two_worker_processes_leave_one
         wait(ledger)
         assert_one_holder(ledger, client, model, of=count)
     for name in ("worker", "second worker"):
-        assert "worker.celery_tasks: " in (tmp_path / "data" / "logs" / f"{name}.log").read_text(), (
+        assert "worker.attempt: " in (tmp_path / "data" / "logs" / f"{name}.log").read_text(), (
             f"the {name} had no share"
         )

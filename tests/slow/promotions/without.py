@@ -58,7 +58,7 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # Whose vote counts.
     "groups": ((Policy, "may_vote", _yes),),
     # Who may not approve: requester, author.
-    "exclude": ((vote, "_excluded", _nothing),),
+    "exclude": ((vote, "_why_excluded", _nothing),),
     # Who asked stays who asked.
     "requester": ((request, "find_requester", lambda context, *_: context.task.actor),),
     # A rollback is about who held the target when it was accepted.

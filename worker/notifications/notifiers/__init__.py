@@ -1,15 +1,15 @@
-"""One file per kind of channel; its name is the `kind` in registrar.yml. No list names them.
+"""One file per kind of channel, whose name is the `kind` in registrar.yml. No list names them.
 
-Each file offers `post`, as Notifier says, and what its channel needs of the rest:
+Each file has a function `post`, as in Notifier, and whichever of these its channel needs:
 
-    edit            rewrites a message that `post` returned a ref of (EditableNotifier)
+    edit            rewrites a message by the ref that `post` returned (EditableNotifier)
     reply, HOSTS    answers a person who asked in chat (ReplyingNotifier)
-    NEEDS           ("url", "secret"), or ("url or secret",) where one will do: `registrar check-config` warns without
-    Options         a Strict model of the channel's options; the worker does not start with others. Without it: none
-    NEEDS_VERSION   True: facts come with the commit and the run of their version, for one call to MLflow
+    NEEDS           ("url", "secret"), or ("url or secret",) if one is enough; `registrar check-config` warns without
+    Options         a Strict model of the channel's options, else there are none; with others the worker does not start
+    NEEDS_VERSION   True: facts come with their version's commit and run, at the cost of one call to MLflow
 
-Each notification is a task of its own, so a dead chat server delays only its own messages. A channel is told at least
-once: where it takes an id, `notification.id` is the same on every attempt.
+Each notification is a task of its own, so a dead chat server delays only its own messages. A channel is notified at
+least once; where it takes an id, `notification.id` is the same on every attempt.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from registrar.events.outcome import Fact
 
 
 class NotApplicable(Exception):
-    """Raised by `post` for a fact that the channel can't show. The message says why; nothing is retried."""
+    """The channel can't show a fact; the message says why. `post` raises it, and nothing is retried."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Notification:
     """One fact for one channel.
 
     id: the same on every attempt. at: when the event was accepted, aware. url, secret, options: the channel's, resolved
-    and valid for its kind. door: the address that the message's buttons post to, where a message names it itself.
-    source: the URI of this installation. actor: the id of the event's actor. presses: what buttons are encrypted for;
-    None, no source takes them. until: when buttons end; None, there are none. thread: the ref of the promotion's card
-    in this channel. page: the address of the promotion's or the model's page. end: how a card ended that is rewritten.
+    and valid for its kind. buttons_url: the address that buttons post to, where a message has to name it. source: the
+    URI of this installation. actor: the id of the event's actor. button_audience: the source and channel that may use
+    buttons; None where no source takes their presses. until: when buttons expire; None for a card without buttons.
+    thread: the ref of the promotion's card in this channel. page: the address of the promotion's or the model's page.
+    end: the text that closes a card.
     """
 
     id: str
@@ -45,11 +46,11 @@ class Notification:
     at: datetime
     url: str | None
     secret: str | None
-    door: str | None = None
+    buttons_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     source: str = "urn:registrar:local"
     actor: str | None = None
-    presses: Audience | None = None
+    button_audience: Audience | None = None
     until: datetime | None = None
     thread: str | None = None
     page: str | None = None
@@ -57,10 +58,10 @@ class Notification:
 
 
 class Notifier(Protocol):
-    """What the file of a channel's kind offers."""
+    """The module of a kind of channel."""
 
     def post(self, notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-        """Post one fact. Returns the message's ref where it can be edited: JSON text without secrets.
+        """Post one fact. Returns the message's ref, JSON text without secrets, where the message can be edited.
 
         Raises RetryableError (down, slow, too many requests), PermanentError or NotApplicable.
         """
@@ -70,11 +71,11 @@ class EditableNotifier(Notifier, Protocol):
     """A kind whose messages can be rewritten."""
 
     def edit(self, notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
-        """Rewrite the message that ref names. Called again, it changes nothing."""
+        """Rewrite a message by its ref; a repetition changes nothing."""
 
 
 class ReplyingNotifier(Notifier, Protocol):
-    """A kind through which a person can be answered. HOSTS: of its answers, where the source's reply_to names none."""
+    """A kind that can answer a person. HOSTS: where its answers go, unless the source's reply_to names hosts."""
 
     HOSTS: frozenset[str]
 

@@ -1,8 +1,7 @@
-"""kind: apprise. Facts through Apprise, to services without a file here: Telegram, ntfy, Matrix, and a hundred more.
+"""kind: apprise. Post facts through Apprise, to services without a file here: Telegram, ntfy, Matrix, a hundred more.
 
 url is an Apprise address, such as mailtos://user:password@example.com?to=team@example.com
-https://github.com/caronc/apprise/wiki lists them. Text is sent as text: nothing in a name formats, links or
-mentions.
+https://github.com/caronc/apprise/wiki lists them. Text is sent as plain text: no name can format, link or mention.
 """
 
 import logging
@@ -18,7 +17,7 @@ from worker.registry.protocol import PermanentError, RetryableError
 
 NEEDS = ("url",)
 SECONDS = 10
-MOST = 2000  # characters; Apprise cuts to the service's own limit
+MAX_TEXT = 2000  # characters; Apprise cuts to the service's own limit
 _TYPES = {
     "info": apprise.NotifyType.INFO,
     "success": apprise.NotifyType.SUCCESS,
@@ -30,7 +29,7 @@ logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    """Raises RetryableError on any failure, as Apprise does not say why; PermanentError for a bad address."""
+    """Post one fact. Raises RetryableError on any failure, as Apprise names no reason; PermanentError for a bad url."""
     if not notification.url:
         raise PermanentError(
             "the channel has no url; add url: env:NAME to it in registrar.yml, an address of Apprise's"
@@ -42,12 +41,12 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
         raise PermanentError(
             "the channel's url is no address that Apprise knows: https://github.com/caronc/apprise/wiki"
         )
-    taken = service.notify(
+    delivered = service.notify(
         title=notification.fact.type,
-        body=markdown.uncalled(notification.fact.text)[:MOST],
+        body=markdown.uncalled(notification.fact.text)[:MAX_TEXT],
         body_format=apprise.NotifyFormat.TEXT,
         notify_type=_TYPES[traits(notification.fact.type).severity],
         timeout=SECONDS,
     )
-    if not taken:
+    if not delivered:
         raise RetryableError("Apprise could not deliver the message")

@@ -1,7 +1,7 @@
-"""kind: email. Facts as plain-text mail by SMTP.
+"""kind: email. Send facts as plain-text mail by SMTP.
 
 https://www.rfc-editor.org/rfc/rfc5321, rfc6409 (submission), rfc3834 (automatic mail is marked)
-A mail that is sent again because the answer was lost has the same Message-ID: most mailboxes show it once.
+A mail that is sent again, as the answer was lost, has the same Message-ID, so most mailboxes show it once.
 """
 
 import re
@@ -26,7 +26,7 @@ _NAMED = rf"[^\x00-\x1f\x7f<>\",;:@]{{1,100}} <{_ADDRESS}>"
 
 
 def _mailbox(value: str) -> str:
-    """Refuse commas and line breaks, by which others could be written to."""
+    """Check an address: commas and line breaks could add recipients."""
     if not re.fullmatch(f"{_ADDRESS}|{_NAMED}", value):
         raise ValueError("not an address such as ml-team@example.com or Registrar <registrar@example.com>")
     return value
@@ -36,7 +36,7 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
 class Options(Strict):
-    """starttls: of smtp://; without it, a password is only sent to this machine."""
+    """Sender and recipients. starttls: for smtp://; without it, a password is sent to this machine only."""
 
     from_: Annotated[Mailbox, Field(alias="from")]
     to: Annotated[list[Mailbox], Field(min_length=1, max_length=50)]
@@ -74,7 +74,7 @@ def _text(notification: Notification) -> str:
 
 
 def _line(text: str) -> str:
-    """Return one line without control characters and without characters that change the direction of writing."""
+    """Return one line, without control characters and those that change the direction of writing."""
     return " ".join(shown(" ".join(text.split())).split())
 
 

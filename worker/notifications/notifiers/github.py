@@ -1,8 +1,8 @@
-"""kind: github. Facts to the commit that a version was trained from: as a status, or as a comment.
+"""kind: github. Report facts on the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.github.com/rest/commits/statuses#create-a-commit-status
 https://docs.github.com/rest/commits/comments#create-a-commit-comment
-A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
+Setting a status again changes nothing. A comment may come twice, where the answer to the first was lost.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ import requests
 from registrar.config.encryption import Encryptor
 from worker.notifications import commit_status
 from worker.notifications.notifiers import Notification
-from worker.notifications.transport.github import access, api
+from worker.notifications.transport import code_hosts, github_app
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -24,16 +24,16 @@ _HINTS = {
 }
 
 
-class Options(access.Access):
-    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
+class Options(github_app.Access):
+    """as: status, for facts that change the commit's status, or comment, for every fact."""
 
-    repository: api.Repository
+    repository: code_hosts.GithubRepository
     as_: commit_status.As = "status"
     context: commit_status.Context = "registrar"
 
 
 def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
-    """Raises NotApplicable."""
+    """Return the request's path and body. Raises NotApplicable."""
     fact, repository = notification.fact, f"/repos/{options.repository}"
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
@@ -50,6 +50,12 @@ def path_and_body(notification: Notification, options: Options) -> tuple[str, di
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
     path, body = path_and_body(notification, options)
-    access.post(
-        http, path, body, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    github_app.post(
+        http,
+        path,
+        body,
+        root=code_hosts.github_root(notification.url),
+        secret=notification.secret,
+        access=options,
+        hints=_HINTS,
     )

@@ -1,9 +1,9 @@
-"""kind: github_dispatch. Facts start workflows: the trigger for a deployment by GitHub Actions.
+"""kind: github_dispatch. Start workflows by facts: the trigger for a deployment by GitHub Actions.
 
 https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event
 https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
-client_payload may have ten keys, and always has the same ten. It may come twice, if the answer to the first was
-lost, then with the same client_payload.id.
+client_payload may have ten keys, and always has the same ten. An event may come twice, where the answer to the first
+was lost, then with the same client_payload.id.
 """
 
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from pydantic import Field
 from registrar.config.encryption import Encryptor
 from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
-from worker.notifications.transport.github import access, api
+from worker.notifications.transport import code_hosts, github_app
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -25,10 +25,10 @@ _HINTS = {
 }
 
 
-class Options(access.Access):
+class Options(github_app.Access):
     """event_type: as the workflow lists it under on.repository_dispatch.types."""
 
-    repository: api.Repository
+    repository: code_hosts.GithubRepository
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
 
 
@@ -38,7 +38,13 @@ def body(notification: Notification, options: Options) -> dict[str, Any]:
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
-    path, said = f"/repos/{options.repository}/dispatches", body(notification, options)
-    access.post(
-        http, path, said, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    path, content = f"/repos/{options.repository}/dispatches", body(notification, options)
+    github_app.post(
+        http,
+        path,
+        content,
+        root=code_hosts.github_root(notification.url),
+        secret=notification.secret,
+        access=options,
+        hints=_HINTS,
     )

@@ -1,8 +1,8 @@
-"""kind: gitlab. Facts to the commit that a version was trained from: as a status, or as a comment.
+"""kind: gitlab. Report facts on the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
 https://docs.gitlab.com/api/commits/#post-comment-to-commit
-A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
+Setting a status again changes nothing. A comment may come twice, where the answer to the first was lost.
 """
 
 import json
@@ -14,7 +14,7 @@ from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from worker.notifications import commit_status
 from worker.notifications.notifiers import NotApplicable, Notification
-from worker.notifications.transport.gitlab import Project, project_url
+from worker.notifications.transport.code_hosts import GitlabProject, gitlab_project_url
 from worker.notifications.transport.http_post import exchange, judge
 from worker.registry.protocol import PermanentError
 
@@ -30,15 +30,15 @@ _HINTS = {
 
 
 class Options(Strict):
-    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
+    """as: status, for facts that change the commit's status, or comment, for every fact."""
 
-    project: Project
+    project: GitlabProject
     as_: commit_status.As = "status"
     context: commit_status.Context = "registrar"
 
 
 def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
-    """Below the project's address. Raises NotApplicable."""
+    """Return the request's path, below the project's address, and its body. Raises NotApplicable."""
     fact = notification.fact
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
@@ -59,9 +59,9 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
         raise PermanentError("the channel has no secret; add secret: env:NAME, a token with the scope api")
     headers = {**_HEADERS, "PRIVATE-TOKEN": notification.secret.strip()}
     answer = exchange(
-        http, f"{project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
+        http, f"{gitlab_project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
     )
-    # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
+    # GitLab before 18.3 refuses the state that a commit has: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:
         raise NotApplicable(f"{answer.host} has this status of the commit already, or one that it can't follow")
     judge(answer, hints=_HINTS)

@@ -1,8 +1,8 @@
-"""kind: gitlab_pipeline. Facts start a pipeline: the trigger for a deployment from GitLab CI/CD.
+"""kind: gitlab_pipeline. Start a pipeline by facts: the trigger for a deployment by GitLab CI/CD.
 
 https://docs.gitlab.com/api/pipeline_triggers/#trigger-a-pipeline-with-a-token
 https://docs.gitlab.com/ci/triggers/
-It may come twice, where the first one's answer was lost: REGISTRAR_ID is the same then.
+A pipeline may start twice, where the answer to the first was lost; then REGISTRAR_ID is the same.
 """
 
 from typing import Annotated
@@ -15,7 +15,7 @@ from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
-from worker.notifications.transport.gitlab import Project, project_url
+from worker.notifications.transport.code_hosts import GitlabProject, gitlab_project_url
 from worker.notifications.transport.http_post import post as send
 from worker.registry.protocol import PermanentError
 
@@ -31,7 +31,7 @@ _HINTS = {
 class Options(Strict):
     """ref: the branch or tag whose pipeline runs."""
 
-    project: Project
+    project: GitlabProject
     ref: Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -39,13 +39,16 @@ def body(notification: Notification, options: Options) -> bytes:
     """Return a form: token, ref, and variables[REGISTRAR_...]; "" for unknown values. Raises PermanentError."""
     if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
-    said = {"event": notification.event_id, **deploy_payload(notification)}
-    variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in said.items()}
+    payload = {"event": notification.event_id, **deploy_payload(notification)}
+    variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in payload.items()}
     return urlencode({"token": notification.secret.strip(), "ref": options.ref, **variables}).encode()
 
 
 def _value(key: str, value: object) -> str:
-    """Refuse a $, which GitLab would expand: https://docs.gitlab.com/ci/variables/#prevent-variable-expansion"""
+    """Return a variable's value. Raises PermanentError for a $, which GitLab would expand.
+
+    https://docs.gitlab.com/ci/variables/#prevent-variable-expansion
+    """
     text = "" if value is None else str(value)
     if "$" in text:
         raise PermanentError(f"the {key} has a $ in it, which GitLab would take for a variable's name")
@@ -54,5 +57,5 @@ def _value(key: str, value: object) -> str:
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
-    url = f"{project_url(notification.url, options.project)}/trigger/pipeline"
+    url = f"{gitlab_project_url(notification.url, options.project)}/trigger/pipeline"
     send(http, url, body(notification, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

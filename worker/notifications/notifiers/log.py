@@ -1,4 +1,4 @@
-"""kind: log. Facts to the worker's log: to get started, and beside other channels."""
+"""kind: log. Write facts to the worker's log: to get started, and beside other channels."""
 
 import logging
 

@@ -1,11 +1,11 @@
-"""kind: mattermost. Facts to an incoming webhook, or by a bot; a request for approval has Approve and Reject buttons.
+"""kind: mattermost. Post facts by an incoming webhook or a bot; requests for approval have Approve and Reject buttons.
 
 https://developers.mattermost.com/integrate/webhooks/incoming
 https://developers.mattermost.com/integrate/plugins/interactive-messages
 https://docs.mattermost.com/api/reference/create-post, /patch-post
-A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and post what
-follows in their threads. Buttons need the receiver's address, REGISTRAR_PUBLIC_URL, and `buttons` of the channel, a
-source of kind mattermost.
+A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and post later facts
+in their threads. Buttons need the receiver's address, REGISTRAR_PUBLIC_URL, and the channel's `buttons`, a source of
+kind mattermost.
 """
 
 import json
@@ -27,7 +27,7 @@ from worker.registry.protocol import PermanentError
 NEEDS = ("url",)
 HOSTS: frozenset[str] = frozenset()  # each installation has its own
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
-_MOST = 4000  # characters; a post ends at 16,383
+_MAX_TEXT = 4000  # characters; a post ends at 16,383
 _ID = r"^[a-z0-9]{26}$(?!\n)"
 
 
@@ -39,24 +39,26 @@ class Options(Strict):
 
 def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Return the JSON of an incoming webhook's message."""
-    text = markdown.escape(fact_card.title(notification), most=_MOST)
+    text = markdown.escape(fact_card.title(notification), most=_MAX_TEXT)
     link = {"title": fact_card.OPEN, "title_link": notification.page} if notification.page else {}
-    attachments = (
-        [{"fallback": text, **link, **_shown(notification, encryptor)}] if fact_card.is_card(notification.fact) else []
-    )
-    return {"text": text, **({"attachments": attachments} if attachments else {})}
+    if not fact_card.is_card(notification.fact):
+        return {"text": text}
+    return {"text": text, "attachments": [{"fallback": text, **link, **_attachment(notification, encryptor)}]}
 
 
-def _shown(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+def _attachment(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     lines = [line for part in fact_card.parts(notification) for line in part]
-    pressable, has_buttons = fact_card.is_pressable(notification), bool(notification.door and notification.presses)
+    pressable, has_buttons = (
+        fact_card.is_pressable(notification),
+        bool(notification.buttons_url and notification.button_audience),
+    )
     if pressable and not has_buttons:
         lines.append(f"to decide: /registry {fact_card.command('approve', notification.fact)}")
-    shown = {"text": markdown.escape("\n".join(lines), most=_MOST)}
+    content = {"text": markdown.escape("\n".join(lines), most=_MAX_TEXT)}
     if not pressable or not has_buttons:
-        return shown
+        return content
     return {
-        **shown,
+        **content,
         "actions": [
             _button("approve", "good", notification, encryptor),
             _button("reject", "danger", notification, encryptor),
@@ -65,29 +67,31 @@ def _shown(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 
 def _button(verdict: str, style: str, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """Presses are not signed: the encrypted text, which is shown to nobody, authenticates them."""
+    """Return a button. Presses are not signed: the encrypted text, which no user sees, authenticates them."""
     sealed = fact_card.encrypted_button(
         verdict, notification, encryptor, place=Options.model_validate(notification.options).channel_id
     )
     return {
-        "id": verdict,  # letters and digits only: with any other an action's id is not routed
+        "id": verdict,  # letters and digits only: Mattermost does not route others
         "type": "button",
         "name": verdict.capitalize(),
         "style": style,
-        "integration": {"url": notification.door, "context": {"sealed": sealed}},
+        "integration": {"url": notification.buttons_url, "context": {"sealed": sealed}},
     }
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in Mattermost's source)."""
+    """Post one fact. Mattermost drops a repetition with the same pending_post_id within half a minute
+    (deduplicateCreatePost in its source).
+    """
     channel = Options.model_validate(notification.options).channel_id
     if channel is None:
         send(http, notification.url, json.dumps(message(notification, encryptor)).encode(), _JSON)
         return None
     content = {"channel_id": channel, **_post(notification, encryptor), "pending_post_id": notification.id}
     thread = {"root_id": json.loads(notification.thread)["id"]} if notification.thread else {}
-    said = ask(http, "POST", _at(notification, ""), {**content, **thread}, _headers(notification))
-    id = said.get("id")
+    answer = ask(http, "POST", _address(notification, ""), {**content, **thread}, _headers(notification))
+    id = answer.get("id")
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch(_ID, id) else None
 
 
@@ -95,7 +99,7 @@ def edit(notification: Notification, ref: str, http: requests.Session, encryptor
     ask(
         http,
         "PUT",
-        _at(notification, f"/{json.loads(ref)['id']}/patch"),
+        _address(notification, f"/{json.loads(ref)['id']}/patch"),
         _post(notification, encryptor),
         _headers(notification),
     )
@@ -103,11 +107,11 @@ def edit(notification: Notification, ref: str, http: requests.Session, encryptor
 
 def _post(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Return the same message in the API's fields."""
-    said = message(notification, encryptor)
-    return {"message": said["text"], "props": {"attachments": said.get("attachments", [])}}
+    content = message(notification, encryptor)
+    return {"message": content["text"], "props": {"attachments": content.get("attachments", [])}}
 
 
-def _at(notification: Notification, path: str) -> str | None:
+def _address(notification: Notification, path: str) -> str | None:
     return f"{notification.url.rstrip('/')}/api/v4/posts{path}" if notification.url else None
 
 
@@ -118,6 +122,6 @@ def _headers(notification: Notification) -> dict[str, str]:
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """Answer at a response_url: only the person who asked sees it."""
-    content = {"response_type": "ephemeral", "text": markdown.escape(text, most=_MOST), "skip_slack_parsing": True}
+    """Answer at a response_url; only the person who asked sees that."""
+    content = {"response_type": "ephemeral", "text": markdown.escape(text, most=_MAX_TEXT), "skip_slack_parsing": True}
     send(http, url, json.dumps(content).encode(), _JSON)

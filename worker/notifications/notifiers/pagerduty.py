@@ -1,7 +1,7 @@
-"""kind: pagerduty. Facts as change events on the timeline of a service; nobody is paged.
+"""kind: pagerduty. Post facts as change events on the timeline of a service; nobody is paged.
 
 https://developer.pagerduty.com/docs/send-change-event
-It takes no id: a change may appear twice, if the answer to the first was lost. url: for the region EU,
+It takes no id: a change may appear twice, where the answer to the first was lost. url: for the region EU,
 https://events.eu.pagerduty.com/v2/change/enqueue.
 """
 
@@ -20,7 +20,7 @@ from worker.registry.protocol import PermanentError
 NEEDS = ("secret",)
 NEEDS_VERSION = True
 URL = "https://events.pagerduty.com/v2/change/enqueue"
-_MOST = 1024  # characters of a summary
+_MAX_SUMMARY = 1024  # characters
 _HINTS = {400: "the channel's secret is no integration key of a service (32 characters)"}
 
 
@@ -35,7 +35,7 @@ def body(notification: Notification) -> dict[str, Any]:
     return {
         "routing_key": notification.secret.strip(),
         "payload": {
-            "summary": text if len(text) <= _MOST else f"{text[: _MOST - 1]}…",
+            "summary": text if len(text) <= _MAX_SUMMARY else f"{text[: _MAX_SUMMARY - 1]}…",
             "source": notification.source,
             "timestamp": notification.at.isoformat(),
             "custom_details": {**details, "event": notification.event_id},

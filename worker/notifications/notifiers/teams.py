@@ -1,8 +1,8 @@
-"""kind: teams. Facts as Adaptive Cards to a workflow of Microsoft Teams that starts when a webhook request is received.
+"""kind: teams. Post facts as Adaptive Cards to a workflow of Microsoft Teams that a webhook request starts.
 
 https://support.microsoft.com/office/create-incoming-webhooks-with-workflows-for-microsoft-teams-8ae491c7
 https://learn.microsoft.com/connectors/teams/#microsoft-teams-webhook
-Buttons of such a card can only open a page, so the card says what to write to the bot (webhooks/sources/teams.py).
+Such a card's buttons can only open a page, so the card names the commands for the bot (webhooks/sources/teams.py).
 """
 
 import json
@@ -18,12 +18,12 @@ from worker.notifications.transport.http_post import post as send
 
 NEEDS = ("url",)
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
-_MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/
-_LONGEST = 1000  # characters of a line
+_MAX_LINES = 16_000  # bytes of all lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/
+_MAX_LINE = 1000  # characters
 
 
 def message(notification: Notification) -> dict[str, Any]:
-    """The workflow's JSON: one attachment, which is the card. https://adaptivecards.io/explorer/AdaptiveCard.html"""
+    """Return the workflow's JSON: one attachment, the card. https://adaptivecards.io/explorer/AdaptiveCard.html"""
     body = [_line(fact_card.title(notification), size="medium", weight="bolder")]
     if fact_card.is_card(notification.fact):
         body += _fitting([_line(line, spacing="small") for line in _lines(notification)])
@@ -46,20 +46,20 @@ def _lines(notification: Notification) -> list[str]:
 
 
 def _line(text: str, **style: str) -> dict[str, Any]:
-    """Return a RichTextBlock, which, unlike a TextBlock, knows no Markdown:
-    https://learn.microsoft.com/adaptive-cards/create/textfeatures
+    """Return a RichTextBlock, which unlike a TextBlock has no Markdown.
 
-    A mention takes <at>NAME</at> and an entity that names the person; there is none, and <at> is broken, too.
+    https://learn.microsoft.com/adaptive-cards/create/textfeatures
+    A mention takes <at>NAME</at> and an entity that names the person: there is no entity, and <at> is broken up, too.
     """
-    run = {"type": "TextRun", "text": markdown.uncalled(text[:_LONGEST]), **style}
+    run = {"type": "TextRun", "text": markdown.uncalled(text[:_MAX_LINE]), **style}
     spacing = {"spacing": run.pop("spacing")} if "spacing" in run else {}
     return {"type": "RichTextBlock", "inlines": [run], **spacing}
 
 
 def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return as many lines as there is room for."""
+    """Return as many lines as fit into _MAX_LINES, and an ellipsis for the others."""
     kept: list[dict[str, Any]] = []
-    room = _MOST
+    room = _MAX_LINES
     for line in lines:
         room -= len(_bytes(line))
         if room < 0:
@@ -73,6 +73,6 @@ def _bytes(content: dict[str, Any]) -> bytes:
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """A workflow answers 202 without an id: its messages can't be edited."""
+    """Post one fact. A workflow answers 202 without an id, so its messages can't be edited."""
     send(http, notification.url, _bytes(message(notification)), _JSON)
     return None

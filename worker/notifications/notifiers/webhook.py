@@ -1,4 +1,4 @@
-"""kind: webhook. Facts as JSON, signed by Standard Webhooks, for deploy systems and other listeners.
+"""kind: webhook. Post facts as JSON, signed by Standard Webhooks, for deploy systems and other listeners.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md, formats/json-format.md (structured mode)
@@ -23,28 +23,28 @@ _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevent
 
 
 class Options(Strict):
-    """type_prefix: in front of our types in CloudEvents, in reverse DNS."""
+    """The payload's format. type_prefix: in front of our types in CloudEvents, in reverse DNS."""
 
     format: Literal["standard", "cloudevents"] = "standard"
     type_prefix: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$(?!\n)", max_length=200)] = "io.registrar"
 
 
 def body(notification: Notification) -> bytes:
-    """Return the exact bytes, in the format of the channel's options."""
+    """Return the bytes to sign and send, in the format of the channel's options."""
     options = Options.model_validate(notification.options)
     content = _event(notification, options.type_prefix) if options.format == "cloudevents" else _standard(notification)
     return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _standard(notification: Notification) -> dict[str, Any]:
-    """{"type", "timestamp", "data": {"event", "text", "model", "version", ...details}}."""
+    """Return {"type", "timestamp", "data": {"event", "text", "model", "version", ...details}}."""
     fact = notification.fact
     about = {"event": notification.event_id, "text": fact.text, "model": fact.model, "version": fact.version}
     return {"type": fact.type, "timestamp": notification.at.isoformat(), "data": {**fact.details, **about}}
 
 
 def _event(notification: Notification, prefix: str) -> dict[str, Any]:
-    """id: the same on every attempt, as the specification asks. Empty attributes are left out.
+    """Return a CloudEvent without empty attributes; its id is the same on every attempt, as the specification asks.
 
     correlationid, causationid: https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/correlation.md
     """
@@ -68,7 +68,7 @@ def _event(notification: Notification, prefix: str) -> dict[str, Any]:
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    """A retry has the same id, but a new time of signing, as the specification asks."""
+    """Post one fact. A retry has the same id, but a new time of signing, as the specification asks."""
     if not notification.secret:
         raise PermanentError("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
     content = body(notification)

@@ -1,4 +1,4 @@
-"""HTTP posts to chat and deploy systems: bounded in time and size, no redirects, errors retryable or permanent."""
+"""HTTP requests to chat and deploy systems: bounded in time and size, no redirects, errors retryable or permanent."""
 
 import json
 import time
@@ -15,14 +15,14 @@ from worker.registry.protocol import PermanentError, RetryableError
 from worker.retry import parse_retry_after
 
 TIMEOUT = (3.05, 10)  # seconds to connect, and between bytes
-SECONDS = 10.0  # for the whole body of an answer
-MOST = 262_144  # bytes of a body; Slack repeats the message, about 20 KB
-_LATER = {408, 425, 429}
+BODY_SECONDS = 10.0  # for the whole body of an answer
+MAX_BODY = 262_144  # bytes of an answer; Slack repeats the message, about 20 KB
+_RETRYABLE = {408, 425, 429}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response. body: b"" where it was not asked for, or does not end."""
+    """An HTTP response. body: b"" where it was not to be read, or does not end."""
 
     host: str
     status: int
@@ -38,25 +38,25 @@ def post(
     *,
     hints: Mapping[int, str] | None = None,
 ) -> None:
-    """POST a body. hints: by status, what to check when it is refused. Raises RetryableError or PermanentError."""
-    judge(exchange(http, url, body, headers, listen=False), hints=hints)
+    """POST a body. hints: by status, what to check where it is refused. Raises RetryableError or PermanentError."""
+    judge(exchange(http, url, body, headers, read_body=False), hints=hints)
 
 
 def ask(
     http: requests.Session, method: str, url: str | None, content: object, headers: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """Send JSON and return the object that comes back: {} where there is none. Raises as `post`.
+    """Send JSON and return the object in the answer; {} where there is none. Raises like `post`.
 
-    An unreadable body is no error: by its status the message was accepted, and sending it again would duplicate it.
+    An unreadable body is no error: by its status the message was accepted, and a retry would duplicate it.
     """
     plain = {**headers, "Accept-Encoding": "identity"}
     answer = exchange(http, url, json.dumps(content).encode(), plain, method=method)
     judge(answer)
     try:
-        found = json.loads(answer.body)
+        result = json.loads(answer.body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return result if isinstance(result, dict) else {}
 
 
 def exchange(
@@ -66,12 +66,12 @@ def exchange(
     headers: Mapping[str, str],
     *,
     method: str = "POST",
-    listen: bool = True,
+    read_body: bool = True,
 ) -> Answer:
-    """Send a body and return the answer. listen: whether the answer's body is read.
+    """Send a body and return the answer.
 
-    No message names the address, since webhook addresses of chats are secrets. Raises RetryableError, and
-    PermanentError where there is no address.
+    No error names the address, as webhook addresses of chats are secrets. Raises RetryableError; PermanentError where
+    there is no address.
     """
     if not url:
         raise PermanentError("the channel has no url; add url: env:NAME to it in registrar.yml")
@@ -80,7 +80,7 @@ def exchange(
         with http.request(
             method, url, data=body, headers={**headers}, timeout=TIMEOUT, allow_redirects=False, stream=True
         ) as answer:
-            return Answer(host, answer.status_code, answer.headers, _read(answer) if listen else b"")
+            return Answer(host, answer.status_code, answer.headers, _read(answer) if read_body else b"")
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         raise PermanentError("the channel's url is not an http(s) address") from None
     except requests.exceptions.InvalidHeader:
@@ -92,8 +92,8 @@ def exchange(
 
 
 def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
-    """Raises RetryableError or PermanentError for a status that is no success."""
-    if answer.status in _LATER or answer.status >= 500:
+    """Raise RetryableError or PermanentError for a status that is no success."""
+    if answer.status in _RETRYABLE or answer.status >= 500:
         raise RetryableError(f"{answer.host} answered {answer.status}", after=retry_after_seconds(answer))
     if answer.status >= 300:
         hint = (hints or {}).get(answer.status, "")
@@ -101,7 +101,7 @@ def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
 
 
 def retry_after_seconds(answer: Answer) -> float | None:
-    """Return what Retry-After asks for, in seconds."""
+    """Return the seconds that the answer's Retry-After asks for, or None."""
     return parse_retry_after(answer.headers.get("Retry-After", ""), at=now())
 
 
@@ -113,10 +113,10 @@ def _host(url: str) -> str:
 
 
 def _read(answer: requests.Response) -> bytes:
-    """Read piece by piece, each within TIMEOUT and all within SECONDS, so that a slow sender holds no worker."""
-    end, body = time.monotonic() + SECONDS, b""
+    """Read the body in pieces, each within TIMEOUT and all within BODY_SECONDS: a slow server holds no thread."""
+    end, body = time.monotonic() + BODY_SECONDS, b""
     try:
-        while time.monotonic() < end and len(body) <= MOST:
+        while time.monotonic() < end and len(body) <= MAX_BODY:
             piece: bytes = answer.raw.read1(65_536)
             if not piece:
                 return body

@@ -1,7 +1,7 @@
-"""Sessions for addresses that came in with an event: they reach only the intended host, for a limited time.
+"""Sessions for addresses that came with an event: they reach only the intended host, for a limited time.
 
-A name that was harmless when the receiver checked it may lead elsewhere now (DNS rebinding), so the machine that
-answered is checked after connecting, before a byte is sent.
+A name that was harmless when the receiver checked it may lead elsewhere by now (DNS rebinding), so the peer's address
+is checked after connecting, before a byte is sent.
 https://owasp.org/API-Security/editions/2023/en/0xa7-server-side-request-forgery/
 """
 
@@ -26,22 +26,22 @@ def session(url: str, *, own: Collection[str], listed: Collection[str]) -> reque
     """Return a session for one call to `url`. own: the kind's hosts; listed: the source's reply_to, which replaces
     them.
 
-    Redirects are not followed (http_post.py), no proxy, login or certificate of the environment is used, and no body is
-    read. Raises PermanentError where the host is on neither list; the session raises it where another machine answers.
+    It uses no proxy, login or certificate of the environment; http_post.py follows no redirects. Raises PermanentError
+    where the host is not allowed; so does the session where the name leads into a private network.
     """
     if not allowed(url, listed or own):
-        raise PermanentError("the address for the answer is not, or no more, one of this source's; see its reply_to")
-    opened = requests.Session()
-    opened.trust_env = False
+        raise PermanentError("the address for the answer is not, or no longer, one of this source's; see its reply_to")
+    safe = requests.Session()
+    safe.trust_env = False
     adapter = _Adapter(url, listed=bool(listed))
-    opened.adapters.clear()
-    opened.mount("https://", adapter)
-    opened.mount("http://", adapter)
-    return opened
+    safe.adapters.clear()
+    safe.mount("https://", adapter)
+    safe.mount("http://", adapter)
+    return safe
 
 
 class _Adapter(HTTPAdapter):
-    """Sends to one address."""
+    """An adapter that sends to one address only."""
 
     def __init__(self, url: str, *, listed: bool) -> None:
         self._url = url
@@ -62,12 +62,12 @@ class _Adapter(HTTPAdapter):
 
 
 def _pool(kind: Any, *, listed: bool) -> Any:
-    """Return urllib3's pool, with connections that check the machine they reached."""
-    connection = type("Judged", (_Judged, kind.ConnectionCls), {"listed": listed})
-    return type("JudgedPool", (kind,), {"ConnectionCls": connection})
+    """Return urllib3's pool class, with connections that check their peer's address."""
+    connection = type("CheckedConnection", (_CheckedConnection, kind.ConnectionCls), {"listed": listed})
+    return type("CheckedPool", (kind,), {"ConnectionCls": connection})
 
 
-class _Judged:
+class _CheckedConnection:
     """A mixin for urllib3's connections."""
 
     host: str
@@ -91,28 +91,26 @@ class _Judged:
 
 
 def hang_up_after(seconds: float, connected: socket.socket) -> threading.Timer:
-    """Close a connection after so many seconds. A limit per read is not enough: a slow sender would keep us for
-    ever.
-    """
-    same = connected.dup()  # TLS takes the socket itself away
+    """Shut a connection down after so many seconds: a limit per read does not stop a slow sender."""
+    duplicate = connected.dup()  # TLS detaches the socket itself
 
     def hang_up() -> None:
         with contextlib.suppress(OSError):  # it is closed already
-            same.shutdown(socket.SHUT_RDWR)
+            duplicate.shutdown(socket.SHUT_RDWR)
 
-    timer = _Closing(seconds, hang_up, same)
+    timer = _ClosingTimer(seconds, hang_up, duplicate)
     timer.daemon = True
     timer.start()
     return timer
 
 
-class _Closing(threading.Timer):
+class _ClosingTimer(threading.Timer):
     """A timer that closes its socket when it fires or is cancelled."""
 
-    def __init__(self, seconds: float, what: Any, held: socket.socket) -> None:
-        super().__init__(seconds, what)
-        self._held = held
+    def __init__(self, seconds: float, function: Any, owned: socket.socket) -> None:
+        super().__init__(seconds, function)
+        self._owned = owned
 
     def run(self) -> None:
         super().run()
-        self._held.close()
+        self._owned.close()

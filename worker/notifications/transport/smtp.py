@@ -1,4 +1,4 @@
-"""Send a mail by SMTP: bounded in time, errors retryable or permanent, the password in no message.
+"""Send mail by SMTP: bounded in time; errors retryable or permanent, none with the password.
 
 https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1: 4xx may succeed later, 5xx will not.
 """
@@ -20,7 +20,7 @@ from worker.registry.protocol import PermanentError, RetryableError
 TIMEOUT = 10.0  # seconds between bytes
 SECONDS = 60.0  # for the whole session
 _PORTS = {"smtp": 587, "smtps": 465}
-_WANTED = "the channel's url is not smtp://USER:PASSWORD@HOST:PORT or smtps://..., with what is special in them as %XX"
+_BAD_URL = "the channel's url is not smtp://USER:PASSWORD@HOST:PORT or smtps://..., with what is special in them as %XX"
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class _Server:
 
 
 def send(url: str | None, mail: EmailMessage, *, starttls: bool) -> None:
-    """Raises RetryableError, or PermanentError: also where some of several recipients are refused; the others have
-    the mail.
+    """Send one mail. Raises RetryableError, PermanentError: also where the server refuses some of the recipients and
+    takes the mail for the others.
     """
     server = _server(url)
     try:
@@ -64,9 +64,9 @@ def _server(url: str | None) -> _Server:
         parts = urlsplit(url.strip())
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise PermanentError(_WANTED) from None
+        raise PermanentError(_BAD_URL) from None
     if not parts.hostname:
-        raise PermanentError(_WANTED)
+        raise PermanentError(_BAD_URL)
     return _Server(
         parts.scheme == "smtps", parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or "")
     )
@@ -127,7 +127,7 @@ def _all_refused(server: _Server, recipients: dict[str, tuple[int, bytes]]) -> P
 
 
 class _PlainServer(smtplib.SMTP):
-    """smtplib's, with a limit for the whole session."""
+    """smtplib's client, with a limit for the whole session."""
 
     def _get_socket(self, host: str, port: int, timeout: Any) -> socket.socket:
         connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
@@ -141,4 +141,4 @@ class _PlainServer(smtplib.SMTP):
 
 
 class _TlsServer(smtplib.SMTP_SSL, _PlainServer):
-    """SMTP_SSL comes first, so that it wraps the socket that is watched."""
+    """The same by TLS. SMTP_SSL comes first, so that it wraps the limited socket."""

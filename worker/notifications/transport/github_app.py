@@ -1,4 +1,4 @@
-"""Authentication at GitHub: a token that somebody made, or a GitHub App that gets itself one for an hour.
+"""Authenticate at GitHub: by a person's token, or as a GitHub App, which gets a token for an hour.
 
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
 """
@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator
 
 from registrar.policy.base_model import Strict
-from worker.notifications.transport.github import api
+from worker.notifications.transport import code_hosts
 from worker.registry.protocol import PermanentError, RetryableError
 
-_MARGIN = 120.0  # seconds before its end from which a token is no longer used
+_MARGIN = 120.0  # seconds before its end in which a token is not used
 _HINTS = {
     401: "the channel's secret is no private key of the app options.app_id, or the clock here is off",
     403: "the app options.app_id is suspended, or may not use options.installation_id",
@@ -32,7 +32,7 @@ _HINTS = {
 
 
 class Access(Strict):
-    """Options of a channel. Without both, its secret is a token; with both, it is the app's private key, PEM."""
+    """Options of a channel. With both, the channel's secret is the app's private key, PEM; without, it is a token."""
 
     app_id: Annotated[int | str | None, Field(description="the app's id, or its client id")] = None
     installation_id: Annotated[int | None, Field(ge=1)] = None
@@ -45,13 +45,13 @@ class Access(Strict):
 
 
 @dataclass(frozen=True)
-class _Known:
+class _CachedToken:
     token: str
     until: float  # seconds of the epoch
 
 
-_known: dict[tuple[str, ...], _Known] = {}
-_asking = threading.Lock()  # of several tasks that need a token, one requests it
+_cached: dict[tuple[str, ...], _CachedToken] = {}
+_requesting = threading.Lock()  # several tasks that need a token make one request
 
 
 def post(
@@ -64,13 +64,15 @@ def post(
     access: Access,
     hints: Mapping[int, str],
 ) -> None:
-    """POST to a path below the API's root. Raises RetryableError, PermanentError."""
+    """POST to a path below the API's root, as the app or by the token. Raises RetryableError, PermanentError."""
     try:
-        api.post(http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints)
-    except api.Unauthorized:
-        if _known.pop(_key(secret or "", access, root), None) is None:
+        code_hosts.post_github(
+            http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints
+        )
+    except code_hosts.Unauthorized:
+        if _cached.pop(_key(secret or "", access, root), None) is None:
             raise
-        raise RetryableError("GitHub takes the app's token no more; it gets another one") from None
+        raise RetryableError("GitHub no longer accepts the app's token; the next attempt gets another one") from None
 
 
 def token(secret: str | None, access: Access, http: requests.Session, *, root: str) -> str:
@@ -80,31 +82,36 @@ def token(secret: str | None, access: Access, http: requests.Session, *, root: s
     if access.app_id is None or access.installation_id is None:
         return secret.strip()
     key = _key(secret, access, root)
-    with _asking:
-        known = _known.get(key)
-        if known is None or known.until - _MARGIN < time.time():
-            known = _known[key] = _installation(secret, access, http, root)
-    return known.token
+    with _requesting:
+        cached = _cached.get(key)
+        if cached is None or cached.until - _MARGIN < time.time():
+            cached = _cached[key] = _request_token(secret, access, http, root)
+    return cached.token
 
 
 def _key(secret: str, access: Access, root: str) -> tuple[str, ...]:
-    """Include the root: a token is valid at one server only."""
+    """Return a token's key in the cache, with the API's root: a token is valid at one server only."""
     return (root, str(access.app_id), str(access.installation_id), hashlib.sha256(secret.encode()).hexdigest())
 
 
-def _installation(secret: str, access: Access, http: requests.Session, root: str) -> _Known:
-    """https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app"""
+def _request_token(secret: str, access: Access, http: requests.Session, root: str) -> _CachedToken:
+    """Request an installation's token.
+
+    https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app
+    """
     url = f"{root}/app/installations/{access.installation_id}/access_tokens"
-    answer = api.post(http, url, {}, token=app_jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
+    answer = code_hosts.post_github(
+        http, url, {}, token=app_jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS
+    )
     try:
-        found = json.loads(answer.body)
-        return _Known(str(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp())
+        content = json.loads(answer.body)
+        return _CachedToken(str(content["token"]), datetime.fromisoformat(content["expires_at"]).timestamp())
     except (ValueError, KeyError, TypeError):
         raise RetryableError(f"{answer.host} answered, but with no token") from None
 
 
 def app_jwt(pem: str, app_id: str, *, now: int) -> str:
-    """Return a token that is valid for nine minutes. Raises PermanentError for anything but an RSA private key.
+    """Return an app's JWT, valid for nine minutes. Raises PermanentError for a text that is no RSA private key.
 
     https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
     """

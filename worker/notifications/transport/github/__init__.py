@@ -1,1 +1,0 @@
-"""GitHub's REST API, as far as we write to it."""
