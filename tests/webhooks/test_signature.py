@@ -11,8 +11,8 @@ from standardwebhooks import Webhook
 
 from registrar.http import signing
 from webhooks.ingress.errors import BadSignature
-from webhooks.signatures.schemes import SLACK, STANDARD_WEBHOOKS, Scheme
-from webhooks.signatures.verifier import WeakSecret, check_secret, verify
+from webhooks.signatures.schemes import DISCORD, SLACK, STANDARD_WEBHOOKS, Scheme
+from webhooks.signatures.verifier import WeakSecret, check_secret, sign, verify
 
 # standard-webhooks' own test, and Slack's "Verifying requests from Slack"
 STANDARD_SECRET, STANDARD_ID, STANDARD_AT = (
@@ -162,9 +162,22 @@ def test_either_of_two_live_secrets_verifies_and_the_index_says_which():
         (STANDARD_WEBHOOKS, "whsec_" + base64.b64encode(b"k" * 23).decode(), "at least 24"),
         (STANDARD_WEBHOOKS, base64.b64encode(b"k" * 32).decode(), "starts with whsec_"),
         (STANDARD_WEBHOOKS, "whsec_not base64!", "not base64"),
-        (SLACK, "k" * 15, "at least 16"),
+        (SLACK, "k" * 15, "has 15 bytes; at least 16"),
+        (DISCORD, "k" * 64, "not hexadecimal"),
+        (DISCORD, "ab" * 31, "has 32 bytes"),
     ],
 )
 def test_a_weak_secret_is_refused_with_its_reason(scheme: Scheme, secret: str, why: str):
     with pytest.raises(WeakSecret, match=why):
         check_secret(scheme, secret)
+
+
+def test_a_secret_of_the_least_length_is_taken():
+    check_secret(SLACK, "k" * 16)
+    check_secret(STANDARD_WEBHOOKS, "whsec_" + base64.b64encode(b"k" * 24).decode())
+
+
+def test_a_private_key_that_is_too_short_can_not_sign():
+    short = "whsk_" + base64.b64encode(b"k" * 31).decode()
+    with pytest.raises(WeakSecret, match="private key has 32 bytes"):
+        sign(STANDARD_WEBHOOKS, short, body=b"", id="msg", now=moment(STANDARD_AT))
