@@ -120,7 +120,7 @@ ONLY ?=
 
 mutants: JOBS = 2
 mutants: $(MUTMUT)/.ready  ## change the code in thousands of ways; a test must fail for each, or tests/mutants.toml says why not
-	@PYTHONPATH=$(MUTMUT) $(BIN)/python -m tests.mutants $(NAME) --jobs $(JOBS) $(if $(ONLY),--only "$(ONLY)")
+	@PYTHONPATH=$(CURDIR)/$(MUTMUT) $(BIN)/python -m tests.mutants $(NAME) --jobs $(JOBS) $(if $(ONLY),--only "$(ONLY)")
 
 # BASE: what it is compared with.
 BASE ?= HEAD

@@ -42,9 +42,12 @@ class Mutant(NamedTuple):
     @property
     def wording(self) -> bool:
         """Whether it only changes the letters of a text of three words or more: tests pin facts, not sentences."""
-        old, _, new = self.change.partition("[")[2].partition(" -> ")
-        same = old.lower() in new.replace("XX", "").lower()
-        return same and len(re.findall(r"[a-z]{2,}", old, re.IGNORECASE)) > 2
+        if not (found := re.fullmatch(r"(.*?)\[(.+) -> (.+?)\](.*)", self.change)):
+            return False
+        before, old, new, after = found.groups()
+        inside = before.rpartition('"')[2] + old + after.partition('"')[0]
+        same = old.lower() == new.replace("XX", "").lower() and '"' in before and '"' in after
+        return same and len(re.findall(r"[a-z]{2,}", inside, re.IGNORECASE)) > 2
 
 
 def main(*arguments: str) -> int:
@@ -96,6 +99,11 @@ def prepare(folder: Path, part: Mapping[str, Any]) -> None:
         codes = meta["exit_code_by_key"]
         meta["exit_code_by_key"] = {key: None if code in PASSED else code for key, code in codes.items()}
         file.write_text(json.dumps(meta), encoding="utf-8")
+    if (stats := folder / "mutants" / "mutmut-stats.json").exists():
+        # Without it mutmut does not start anew where a test file was added: that is no reason to doubt the others.
+        known = json.loads(stats.read_text(encoding="utf-8"))
+        known["config_fingerprint"] = {}
+        stats.write_text(json.dumps(known), encoding="utf-8")
 
 
 def results(folder: Path) -> Iterator[Mutant]:

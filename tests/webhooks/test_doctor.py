@@ -109,6 +109,8 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("newline", {"body": BODY + b"\n", "signed_body": BODY}, "a line break was added to its end"),
     ("newline lost", {"signed_body": BODY + b"\n"}, "a line break at its end that it does not send"),
     ("CRLF", {"body": b'{\r\n"a": 1\r\n}', "signed_body": b'{\n"a": 1\n}'}, "its line breaks became CRLF"),
+    ("LF", {"body": b'{\n"a": 1\n}', "signed_body": b'{\r\n"a": 1\r\n}'}, "its CRLF line breaks became LF"),
+    ("wrapped", {"body": b'{"a":\n 1}', "signed_body": b'{"a": 1}'}, "line breaks were added"),
     ("empty", {"signed_body": b""}, "signs an empty body"),
     ("SHA-1", {"digest": "sha1"}, "the sender uses HMAC-SHA1; here it is HMAC-SHA256"),
     ("SHA-512", {"digest": "sha512"}, "the sender uses HMAC-SHA512"),
@@ -164,6 +166,22 @@ def test_a_secret_in_another_form_is_named(kind: str, key: bytes, says: str):
 )
 def test_another_scheme_or_unit_of_time_is_named(kind: str, changed: dict[str, Any], says: str):
     assert says in told(Signs(kind, **changed))
+
+
+@pytest.mark.parametrize("template", ["v0:{timestamp}:{body}", "{timestamp}{body}"])
+def test_another_products_scheme_is_named(template: str):
+    assert f"the sender signs {template}; here {{id}}" in told(Signs("standard", template=template))
+
+
+@pytest.mark.parametrize("kind", ["standard", "slack"])
+def test_milliseconds_that_are_sent_where_seconds_are_signed_are_named(kind: str):
+    seconds = str(int(NOW.timestamp()))
+    said = told(Signs(kind, timestamp=seconds + "123", signed_timestamp=seconds))
+    assert "signs seconds and sends milliseconds" in said
+
+
+def test_a_body_that_no_encoding_has_is_diagnosed_too():
+    assert "another secret" in told(Signs("slack", body=b'{"a": "\\ud800"}', key=b"another key altogether"))
 
 
 @pytest.mark.parametrize("end", [b" ", b"X"])
