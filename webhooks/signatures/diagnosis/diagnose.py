@@ -133,7 +133,7 @@ def _form(scheme: Scheme) -> str:
 def _decode_signatures(header: str) -> Iterator[bytes]:
     """Yield the signatures of a header in any form that senders use: with or without prefix, hexadecimal or base64."""
     for entry in re.split(r"[ ,]", header.strip().strip("\"'")):
-        for text in (entry, entry.partition("=")[2]):
+        for text in filter(None, (entry, entry.partition("=")[2])):
             digits = text.replace("-", "+").replace("_", "/").rstrip("=")
             padded = digits + "=" * (-len(digits) % 4)
             for decoded in (binascii.unhexlify, base64.b64decode):
