@@ -8,6 +8,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries.holdings import Holding, count_holdings
 from registrar.ledger.queries.holdings import history as ledger_history
+from registrar.text.wording import cut
 from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
@@ -101,17 +102,13 @@ def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:
             letter.verb,
             letter.model or "-",
             letter.actor_name,
-            _cut(letter.error or ""),
+            cut(letter.error or "", 60),
             letter.id,
         )
         for letter in letters
     ]
     about = f" of {model}" if model else ""
     return Table(f"What failed for good{about}", ("age", "what", "model", "by", "why", "task"), rows)
-
-
-def _cut(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _holding_row(holding: Holding) -> tuple[str, ...]:

@@ -30,3 +30,8 @@ def meant(word: str, known: Iterable[str]) -> str:
         return ""
     more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""
     return f"; known: {', '.join(words[:_MOST])}{more}"
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text of at most `most` characters; a longer one is cut, and ends with an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

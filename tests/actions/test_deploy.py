@@ -3,6 +3,7 @@
 import pytest
 
 from registrar.ledger.journal.verify import verify
+from tests.actions.versions import live
 from tests.policies import production
 from tests.worker.harness import ADA, CI, POLICY
 
@@ -14,29 +15,20 @@ def policy(deploy: str = DEPLOY) -> str:
     return production(deploy, POLICY.replace("channels:", "channels:\n  serving: {kind: log}"))
 
 
-def promoted(harness, *runs: str) -> None:
-    for run in runs:
-        number = max(harness.stages(), default=0) + 1
-        harness.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-        harness.registry.trained(run, rmse=5.0)
-        harness.post("training_run.finished", model="taxi", run_id=run)
-        harness.post("promotion.approve", by=ADA, model="taxi", version=number)
-
-
 def report(harness, what: str, version: int, environment: str = "prod") -> None:
     harness.post(f"deployment.{what}", by=CI, model="taxi", version=version, environment=environment)
 
 
 def test_who_deploys_is_told_whatever_the_routes_say(harness):
     harness.policy(policy().replace('outcomes: ["*"]', "outcomes: [task.dead]"))
-    promoted(harness, "r1")
+    live(harness, "r1")
     [text] = [text for type_, text in harness.facts() if type_ == "deployment.requested"]
     assert text.startswith("taxi version 1 is to be deployed to prod; to be confirmed by 20")
 
 
 def test_what_is_confirmed_is_live_and_stays(harness):
     harness.policy(policy())
-    promoted(harness, "r1")
+    live(harness, "r1")
     report(harness, "succeeded", 1)
     assert "Production is live" in harness.fact("deployment.succeeded")
     harness.later(hours=1)
@@ -46,9 +38,9 @@ def test_what_is_confirmed_is_live_and_stays(harness):
 @pytest.mark.parametrize("how", ["failed", "nothing is heard"])
 def test_what_failed_goes_back_and_is_quarantined(harness, how):
     harness.policy(policy())
-    promoted(harness, "r1")
+    live(harness, "r1")
     report(harness, "succeeded", 1)
-    promoted(harness, "r2")
+    live(harness, "r2")
     if how == "failed":
         report(harness, "failed", 2)
     else:
@@ -61,7 +53,7 @@ def test_what_failed_goes_back_and_is_quarantined(harness, how):
 
 def test_a_rollback_that_can_not_be_deployed_is_not_rolled_back_again(harness):
     harness.policy(policy())
-    promoted(harness, "r1", "r2", "r3")
+    live(harness, "r1", "r2", "r3")
     report(harness, "failed", 3)
     harness.later(hours=1)
     assert harness.holding()["Production"] == [2]
@@ -70,18 +62,18 @@ def test_a_rollback_that_can_not_be_deployed_is_not_rolled_back_again(harness):
 
 def test_who_was_deployed_in_vain_is_passed_over(harness):
     harness.policy(policy("deploy: {to: [serving], environment: prod, confirm_within: 15m, on_failure: alert}"))
-    promoted(harness, "r1")
+    live(harness, "r1")
     report(harness, "succeeded", 1)
-    promoted(harness, "r2")
+    live(harness, "r2")
     report(harness, "failed", 2)
-    promoted(harness, "r3")
+    live(harness, "r3")
     harness.post("model.rollback", by=ADA, model="taxi", reason="wrong prices")
     assert harness.holding()["Production"] == [1]
 
 
 def test_with_alert_people_are_told_and_nothing_moves(harness):
     harness.policy(policy(DEPLOY.replace("rollback", "alert")))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     report(harness, "failed", 2)
     harness.later(hours=1)
     assert harness.holding()["Production"] == [2]
@@ -91,7 +83,7 @@ def test_with_alert_people_are_told_and_nothing_moves(harness):
 @pytest.mark.parametrize(("version", "environment"), [(1, "prod"), (2, "canary")])
 def test_a_report_about_something_else_ends_nothing(harness, version, environment):
     harness.policy(policy())
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     report(harness, "failed", version, environment)
     assert harness.holding()["Production"] == [2]
     report(harness, "succeeded", 2)
@@ -101,7 +93,7 @@ def test_a_report_about_something_else_ends_nothing(harness, version, environmen
 
 def test_without_a_deadline_nobody_is_waited_for(harness):
     harness.policy(policy("deploy: {to: [serving], on_failure: rollback}"))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     report(harness, "failed", 2)
     harness.later(days=9)
     assert harness.holding()["Production"] == [2]
@@ -109,14 +101,14 @@ def test_without_a_deadline_nobody_is_waited_for(harness):
 
 def test_a_late_failure_of_what_is_replaced_rolls_nothing_back(harness):
     harness.policy(policy())
-    promoted(harness, "r1", "r2", "r3")
+    live(harness, "r1", "r2", "r3")
     report(harness, "failed", 2)
     assert harness.holding()["Production"] == [3]
 
 
 def test_the_newer_deployment_ends_the_wait_for_the_older(harness):
     harness.policy(policy())
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     report(harness, "succeeded", 2)
     harness.later(hours=1)
     assert harness.holding()["Production"] == [2]
@@ -130,13 +122,13 @@ def rollback(harness, **data) -> None:
 def test_what_was_live_once_is_gone_back_to_whatever_an_outage_says_later(harness):
     """The deploy system was down: version 2 timed out, and so did version 1's deployment after the rollback."""
     harness.policy(policy())
-    promoted(harness, "r1")
+    live(harness, "r1")
     report(harness, "succeeded", 1)
-    promoted(harness, "r2")
+    live(harness, "r2")
     harness.later(minutes=16)
     harness.later(minutes=16)
     assert "version 1 was not confirmed in time" in harness.fact("deployment.timed_out")
-    promoted(harness, "r3")
+    live(harness, "r3")
     rollback(harness)
     assert harness.holding()["Production"] == [1]
 
@@ -144,13 +136,13 @@ def test_what_was_live_once_is_gone_back_to_whatever_an_outage_says_later(harnes
 @pytest.mark.parametrize("before", ["nothing is heard", "failed"])
 def test_a_success_that_is_reported_late_counts(harness, before):
     harness.policy(policy(DEPLOY.replace("rollback", "alert")))
-    promoted(harness, "r1")
+    live(harness, "r1")
     if before == "failed":
         report(harness, "failed", 1)
     harness.later(minutes=16)
     report(harness, "succeeded", 1)
     assert harness.fact("deployment.succeeded").startswith("taxi version 1 was deployed to prod; it had ")
-    promoted(harness, "r2")
+    live(harness, "r2")
     rollback(harness)
     assert harness.holding()["Production"] == [1]
     with harness.ledger.read() as connection:
@@ -159,11 +151,11 @@ def test_a_success_that_is_reported_late_counts(harness, before):
 
 def test_a_late_success_elsewhere_or_of_another_version_counts_for_nothing(harness):
     harness.policy(policy(DEPLOY.replace("rollback", "alert")))
-    promoted(harness, "r1")
+    live(harness, "r1")
     harness.later(minutes=16)
     report(harness, "succeeded", 1, environment="canary")
     report(harness, "succeeded", 2)
-    promoted(harness, "r2")
+    live(harness, "r2")
     rollback(harness)
     assert harness.fact("task.refused").endswith(
         "taxi has no earlier version in Production to go back to from version 2 (version 1 was deployed in vain): "

@@ -1,19 +1,11 @@
 """Stages, aliases, or both; @previous; and where the one goes that was replaced."""
 
+from tests.actions.versions import live
 from tests.policies import model, production
 from tests.worker.harness import ADA, POLICY
 
 ALIASES = model("mode: aliases")
 STAGES = model("mode: stages", POLICY.replace("alias: challenger, ", "").replace(" alias: champion,", ""))
-
-
-def promoted(harness, *runs: str) -> None:
-    for run in runs:
-        number = max(harness.stages(), default=0) + 1
-        harness.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-        harness.registry.trained(run, rmse=5.0)
-        harness.post("training_run.finished", model="taxi", run_id=run)
-        harness.post("promotion.approve", by=ADA, model="taxi", version=number)
 
 
 def aliases(harness) -> dict[str, int]:
@@ -22,7 +14,7 @@ def aliases(harness) -> dict[str, int]:
 
 def test_aliases_alone_leave_stages_alone(harness):
     harness.policy(ALIASES)
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     assert harness.stages() == {1: "None", 2: "None"}
     assert aliases(harness) == {"champion": 2}
     assert harness.holding() == {"@champion": [2]}
@@ -31,7 +23,7 @@ def test_aliases_alone_leave_stages_alone(harness):
 
 def test_with_aliases_alone_a_rollback_moves_the_alias(harness):
     harness.policy(ALIASES)
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     harness.post("model.rollback", by=ADA, model="taxi", reason="wrong prices")
     assert aliases(harness) == {"champion": 1}
     assert harness.holding() == {"@champion": [1]}
@@ -51,14 +43,14 @@ def test_with_aliases_alone_the_way_goes_by_them(harness):
 
 def test_with_aliases_alone_an_archiving_takes_them_away(harness):
     harness.policy(ALIASES)
-    promoted(harness, "r1")
+    live(harness, "r1")
     harness.post("model_version.archive", by=ADA, model="taxi", version=1)
     assert (aliases(harness), harness.holding()) == ({}, {})
 
 
 def test_with_aliases_alone_a_stage_moved_by_hand_is_put_back_nowhere(harness):
     harness.policy(ALIASES.replace("mode: aliases", "mode: aliases\n    drift: revert"))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     harness.registry.set_stage("taxi", 1, "Production")
     harness.post("registry.reconcile", model="taxi")
     assert harness.stages() == {1: "Production", 2: "None"}
@@ -69,7 +61,7 @@ def test_with_aliases_alone_a_stage_moved_by_hand_is_put_back_nowhere(harness):
 
 def test_stages_alone_leave_aliases_alone(harness):
     harness.policy(STAGES)
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     assert harness.stages() == {1: "Archived", 2: "Production"}
     assert aliases(harness) == {}
     assert harness.holding() == {"Production": [2], "Archived": [1]}
@@ -80,16 +72,16 @@ PREVIOUS = production("previous_alias: previous")
 
 def test_the_one_that_was_replaced_is_named_so(harness):
     harness.policy(PREVIOUS)
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     assert aliases(harness) == {"champion": 2, "previous": 1}
-    promoted(harness, "r3")
+    live(harness, "r3")
     assert aliases(harness) == {"champion": 3, "previous": 2}
     assert harness.holding()["@previous"] == [2]
 
 
 def test_what_is_rolled_back_is_nobodys_previous(harness):
     harness.policy(PREVIOUS)
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     harness.post("model.rollback", by=ADA, model="taxi", reason="wrong prices")
     assert aliases(harness) == {"champion": 1}
     assert "@previous" not in harness.holding()
@@ -97,20 +89,20 @@ def test_what_is_rolled_back_is_nobodys_previous(harness):
 
 def test_with_aliases_alone_the_previous_one_is_known_by_the_record(harness):
     harness.policy(production("previous_alias: previous", ALIASES))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     assert aliases(harness) == {"champion": 2, "previous": 1}
 
 
 def test_the_one_replaced_goes_back_to_staging_where_the_policy_says_so(harness):
     harness.policy(production("on_replace: staging"))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     assert harness.stages() == {1: "Staging", 2: "Production"}
     assert aliases(harness) == {"challenger": 1, "champion": 2}
 
 
 def test_an_occupied_staging_is_not_vacated_for_it(harness):
     harness.policy(production("on_replace: staging"))
-    promoted(harness, "r1")
+    live(harness, "r1")
     harness.registry.trained("r2", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r2")
     many = POLICY.replace("{stage: Staging, alias: challenger,", "{stage: Staging, exclusive: false, on_replace: keep,")
@@ -125,7 +117,7 @@ def test_an_occupied_staging_is_not_vacated_for_it(harness):
 
 def test_a_move_by_hand_is_made_whole_where_the_policy_adopts(harness):
     harness.policy(model("drift: adopt"))
-    promoted(harness, "r1")
+    live(harness, "r1")
     harness.registry.trained("r2", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r2")
     harness.registry.set_stage("taxi", 2, "Production")
@@ -137,7 +129,7 @@ def test_a_move_by_hand_is_made_whole_where_the_policy_adopts(harness):
 
 def test_an_alias_moved_by_hand_takes_its_stage_along_where_the_policy_adopts(harness):
     harness.policy(model("drift: adopt"))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     harness.registry.set_alias("taxi", "champion", 1)
     harness.post("registry.reconcile", model="taxi")
     assert harness.stages() == {1: "Production", 2: "Archived"}
@@ -146,7 +138,7 @@ def test_an_alias_moved_by_hand_takes_its_stage_along_where_the_policy_adopts(ha
 
 def test_what_was_rejected_is_not_adopted_until_somebody_asks_for_it_again(harness):
     harness.policy(model("drift: adopt"))
-    promoted(harness, "r1")
+    live(harness, "r1")
     harness.registry.trained("r2", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r2")
     harness.post("promotion.reject", by=ADA, model="taxi", version=2, reason="it forgets the night fares")
@@ -159,7 +151,7 @@ def test_what_was_rejected_is_not_adopted_until_somebody_asks_for_it_again(harne
 
 def test_what_is_quarantined_is_not_adopted(harness):
     harness.policy(model("drift: adopt"))
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     harness.post("model.rollback", by=ADA, model="taxi", reason="wrong prices")
     harness.registry.set_stage("taxi", 2, "Production")
     harness.post("registry.reconcile", model="taxi")

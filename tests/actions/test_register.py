@@ -1,5 +1,4 @@
 import math
-import time
 from dataclasses import replace
 
 import pytest
@@ -58,8 +57,7 @@ def test_a_crash_after_mlflows_commit_makes_one_version(harness):
     harness.post("training_run.finished", model="taxi", run_id="r1")
     harness.registry.create_version = create
 
-    time.sleep(1.1)
-    harness.work()
+    harness.until_nothing_waits()
     assert harness.stages() == {1: "Staging"}
 
 
@@ -81,8 +79,7 @@ def test_a_first_attempts_write_that_comes_late_leaves_one_version(harness):
     harness.post("training_run.finished", model="taxi", run_id="r1")
     harness.registry.create_version = after_the_late_one
 
-    time.sleep(1.1)
-    harness.work()
+    harness.until_nothing_waits()
     assert harness.stages() == {1: "Staging"}
 
 
@@ -211,8 +208,7 @@ def test_a_crash_in_the_middle_of_taking_up_takes_up_once(harness):
     by_hand(harness)
     harness.registry.fail["set_description"] = RetryableError("the answer was lost")
     harness.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
-    time.sleep(1.1)
-    harness.work()
+    harness.until_nothing_waits()
     assert harness.stages() == {1: "Staging"}
     assert harness.registry.version("taxi", 1).description.count("taken up") == 1
 
@@ -278,7 +274,6 @@ def test_a_model_is_listed_as_soon_as_something_is_under_way_for_it(harness):
     harness.registry.trained("r1", rmse=9.0)
     harness.post("training_run.finished", model="taxi", run_id="r1")
     assert listed(harness) == ["taxi"]
-    time.sleep(1.1)
-    harness.work()
+    harness.until_nothing_waits()
     assert harness.stages() == {1: "None"}  # held back: nothing holds it, and nothing is open
     assert listed(harness) == ["taxi"]

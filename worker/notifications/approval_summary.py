@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-MOST_LINES, MOST_CHARACTERS = 12, 250
+from registrar.text.wording import cut
+
+MAX_LINES, MAX_CHARACTERS = 12, 250
 
 
 def parts(details: Mapping[str, Any]) -> list[list[str]]:
@@ -20,9 +22,10 @@ def parts(details: Mapping[str, Any]) -> list[list[str]]:
 
 
 def bounded(lines: list[str]) -> list[str]:
-    cut = [line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…" for line in lines]
-    more = len(cut) - MOST_LINES
-    return cut if more <= 0 else [*cut[: MOST_LINES - 1], f"… and {more + 1} more"]
+    """Return at most MAX_LINES lines of at most MAX_CHARACTERS each."""
+    short = [cut(line, MAX_CHARACTERS) for line in lines]
+    more = len(short) - MAX_LINES
+    return short if more <= 0 else [*short[: MAX_LINES - 1], f"… and {more + 1} more"]
 
 
 def _metrics(details: Mapping[str, Any]) -> list[str]:

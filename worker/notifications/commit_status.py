@@ -1,13 +1,14 @@
 """Turn a fact into a status or comment of the commit that the version was trained from."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from registrar.events.facts import CommitState, traits
 from registrar.events.outcome import Fact
 from registrar.text import markdown
+from registrar.text.wording import cut
 from worker.notifications.notifiers import NotApplicable
 
 As = Annotated[Literal["status", "comment"], Field(alias="as")]
@@ -38,8 +39,18 @@ def context(fact: Fact, prefix: str) -> str:
 
 
 def description(fact: Fact) -> str:
-    text = " ".join(fact.text.split())
-    return text if len(text) <= _MAX_DESCRIPTION else text[: _MAX_DESCRIPTION - 1] + "…"
+    return cut(" ".join(fact.text.split()), _MAX_DESCRIPTION)
+
+
+def status(fact: Fact, prefix: str, *, label: str) -> dict[str, Any]:
+    """Return the status' known fields, as GitHub names them. label: the field for the label. Raises NotApplicable."""
+    fields = {
+        "state": state(fact),
+        label: context(fact, prefix),
+        "description": description(fact),
+        "target_url": link(fact),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def comment(fact: Fact) -> str:

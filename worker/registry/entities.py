@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from registrar.events.incarnation import Incarnation
+from registrar.text.wording import cut
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,11 @@ MAX_TAG = 5000
 
 def join_description(text: str, line: str) -> str:
     """Return a description of a text and a line of ours; the text is cut where there is no room."""
-    line = cut_tag(line, MAX_DESCRIPTION)
+    line = cut(line, MAX_DESCRIPTION)
     room = MAX_DESCRIPTION - len(line) - 1
-    return "\n".join(filter(None, [cut_tag(text, room) if room > 0 else "", line]))
+    return "\n".join(filter(None, [cut(text, room) if room > 0 else "", line]))
 
 
-def cut_tag(text: str, most: int = MAX_TAG) -> str:
-    """Return the text; a longer one is cut, and ends with an ellipsis."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def cut_tag(text: str) -> str:
+    """Return a tag's value as MLflow keeps it; a longer one is cut, and ends with an ellipsis."""
+    return cut(text, MAX_TAG)

@@ -22,6 +22,7 @@ import requests
 from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
+from worker.registry.protocol import PermanentError
 
 
 class NotApplicable(Exception):
@@ -55,6 +56,12 @@ class Notification:
     thread: str | None = None
     page: str | None = None
     end: str | None = None
+
+    def required_secret(self, what: str) -> str:
+        """Return the channel's secret. what: its kind, for people. Raises PermanentError where there is none."""
+        if not self.secret:
+            raise PermanentError(f"the channel has no secret; add secret: env:NAME to it in registrar.yml, {what}")
+        return self.secret
 
 
 class Notifier(Protocol):

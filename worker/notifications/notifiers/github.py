@@ -38,13 +38,7 @@ def path_and_body(notification: Notification, options: Options) -> tuple[str, di
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
         return f"{repository}/commits/{sha}/comments", {"body": commit_status.comment(fact)}
-    status = {
-        "state": commit_status.state(fact),
-        "context": commit_status.context(fact, options.context),
-        "description": commit_status.description(fact),
-        "target_url": commit_status.link(fact),
-    }
-    return f"{repository}/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
+    return f"{repository}/statuses/{sha}", commit_status.status(fact, options.context, label="context")
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:

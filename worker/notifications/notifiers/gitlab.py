@@ -16,7 +16,6 @@ from worker.notifications import commit_status
 from worker.notifications.notifiers import NotApplicable, Notification
 from worker.notifications.transport.code_hosts import GitlabProject, gitlab_project_url
 from worker.notifications.transport.http_post import exchange, judge
-from worker.registry.protocol import PermanentError
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -43,21 +42,15 @@ def path_and_body(notification: Notification, options: Options) -> tuple[str, di
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
         return f"/repository/commits/{sha}/comments", {"note": commit_status.comment(fact)}
-    status = {
-        "state": _STATES[commit_status.state(fact)],
-        "name": commit_status.context(fact, options.context),
-        "description": commit_status.description(fact),
-        "target_url": commit_status.link(fact),
-    }
-    return f"/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
+    status = commit_status.status(fact, options.context, label="name")
+    return f"/statuses/{sha}", {**status, "state": _STATES[status["state"]]}
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
     path, body = path_and_body(notification, options)
-    if not notification.secret:
-        raise PermanentError("the channel has no secret; add secret: env:NAME, a token with the scope api")
-    headers = {**_HEADERS, "PRIVATE-TOKEN": notification.secret.strip()}
+    token = notification.required_secret("a token with the scope api").strip()
+    headers = {**_HEADERS, "PRIVATE-TOKEN": token}
     answer = exchange(
         http, f"{gitlab_project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
     )

@@ -37,11 +37,10 @@ class Options(Strict):
 
 def body(notification: Notification, options: Options) -> bytes:
     """Return a form: token, ref, and variables[REGISTRAR_...]; "" for unknown values. Raises PermanentError."""
-    if not notification.secret:
-        raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
+    token = notification.required_secret("a pipeline trigger token of the project").strip()
     payload = {"event": notification.event_id, **deploy_payload(notification)}
     variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in payload.items()}
-    return urlencode({"token": notification.secret.strip(), "ref": options.ref, **variables}).encode()
+    return urlencode({"token": token, "ref": options.ref, **variables}).encode()
 
 
 def _value(key: str, value: object) -> str:

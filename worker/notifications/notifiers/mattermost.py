@@ -22,7 +22,6 @@ from worker.notifications import fact_card
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import ask
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import PermanentError
 
 NEEDS = ("url",)
 HOSTS: frozenset[str] = frozenset()  # each installation has its own
@@ -116,9 +115,8 @@ def _address(notification: Notification, path: str) -> str | None:
 
 
 def _headers(notification: Notification) -> dict[str, str]:
-    if not notification.secret:
-        raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
-    return {**_JSON, "Authorization": f"Bearer {notification.secret}"}
+    token = notification.required_secret("the bot's token")
+    return {**_JSON, "Authorization": f"Bearer {token}"}
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import requests
 
 from registrar.config.encryption import Encryptor
+from registrar.text.wording import cut
 from worker.notifications import commit_status
 from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import PermanentError
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -25,17 +25,14 @@ _HINTS = {400: "the channel's secret is no integration key of a service (32 char
 
 
 def body(notification: Notification) -> dict[str, Any]:
-    if not notification.secret:
-        raise PermanentError(
-            "the channel has no secret; add secret: env:NAME, the integration key of a PagerDuty service"
-        )
+    key = notification.required_secret("the integration key of a PagerDuty service").strip()
     fact = notification.fact
     text, url = " ".join(fact.text.split()), commit_status.link(fact)
     details = {key: value for key, value in deploy_payload(notification).items() if value is not None}
     return {
-        "routing_key": notification.secret.strip(),
+        "routing_key": key,
         "payload": {
-            "summary": text if len(text) <= _MAX_SUMMARY else f"{text[: _MAX_SUMMARY - 1]}…",
+            "summary": cut(text, _MAX_SUMMARY),
             "source": notification.source,
             "timestamp": notification.at.isoformat(),
             "custom_details": {**details, "event": notification.event_id},

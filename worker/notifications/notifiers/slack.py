@@ -162,10 +162,9 @@ def _call(method: str, content: dict[str, Any], notification: Notification, http
 
     parse: without it, chat.update links names of channels and people in a text.
     """
-    if not notification.secret:
-        raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
+    token = notification.required_secret("the bot's token")
     url = f"{Options.model_validate(notification.options).api.rstrip('/')}/{method}"
-    headers = {**_JSON, "Authorization": f"Bearer {notification.secret}"}
+    headers = {**_JSON, "Authorization": f"Bearer {token}"}
     answer = ask(http, "POST", url, {**content, "parse": "none", "link_names": False}, headers)
     if answer.get("ok") is True:
         return answer

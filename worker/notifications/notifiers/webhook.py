@@ -16,7 +16,6 @@ from registrar.http import signing
 from registrar.policy.base_model import Strict
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import PermanentError
 
 NEEDS = ("url", "secret")
 _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
@@ -69,11 +68,7 @@ def _event(notification: Notification, prefix: str) -> dict[str, Any]:
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     """Post one fact. A retry has the same id, but a new time of signing, as the specification asks."""
-    if not notification.secret:
-        raise PermanentError("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
-    content = body(notification)
-    signed = signing.standard_webhooks(
-        notification.secret, id=notification.id, timestamp=datetime.now(UTC), body=content
-    )
+    secret, content = notification.required_secret("a key to sign with"), body(notification)
+    signed = signing.standard_webhooks(secret, id=notification.id, timestamp=datetime.now(UTC), body=content)
     media_type = _TYPES[Options.model_validate(notification.options).format]
     send(http, notification.url, content, {"Content-Type": media_type, **signed})
