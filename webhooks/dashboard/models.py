@@ -56,12 +56,12 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             record = read_model(connection, context.policy, name, at=at)
         if record is None:
             raise NotFound(f"nothing was ever sent about a model {clean(name)}")
-        policy, holders = context.policy.model(name), record.found["holders"]
+        policy, holders = context.policy.model(name), record.summary["holders"]
         return context.page(
             "model.html",
             principal,
             now=at,
-            found=record.found,
+            found=record.summary,
             dispute=record.dispute,
             versions=record.versions,
             holds=_holds(holders),
