@@ -14,7 +14,7 @@ from registrar.compaction.writer import Written
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.find import place
+from registrar.ledger.queries.find import archive_location
 from registrar.policy.duration import PATTERN, length
 from registrar.queries.query_service import Unknown
 
@@ -82,7 +82,7 @@ def _default(context: Context) -> Path:
 
 
 def _plan(found: run.Plan, *, as_json: bool) -> None:
-    rows = [(*place, count, found.tasks[place]) for place, count in found.rows.items()]
+    rows = [(*where, count, found.tasks[where]) for where, count in found.rows.items()]
     if as_json:
         formatting.print_json({"archive": [dict(zip(PLANNED, row, strict=True)) for row in rows], "stays": found.kept})
         return
@@ -126,7 +126,7 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
 
 def _find_event(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
     with ledger.read() as connection:
-        if at := place(connection, event_id):
+        if at := archive_location(connection, event_id):
             return {**archive_file.read_event(connection, event_id, at, folder=folder), "archive": at.name}
         if event_status.event(connection, event_id):
             raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")

@@ -20,7 +20,7 @@ from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archivable import ASKED, FAILED, HISTORY, OPEN
-from registrar.ledger.queries.find import place
+from registrar.ledger.queries.find import archive_location
 from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
 
@@ -127,7 +127,7 @@ def test_what_the_journal_tells_of_stays(past):
     past.archive()
     assert past.there() == {dropping}
     with past.ledger.read() as connection:
-        found = archive_file.read_event(connection, failed, place(connection, failed))
+        found = archive_file.read_event(connection, failed, archive_location(connection, failed))
     assert (found["state"], [deed["event_id"] for deed in found["tasks"][0]["settled"]]) == ("dropped", [dropping])
 
 
@@ -157,7 +157,7 @@ def test_an_archived_event_is_told_as_it_was(past):
     past.archive()
     with past.ledger.read() as connection:
         assert event_status.event(connection, id_) is None
-        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, archive_location(connection, id_)) == before
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_an_event_in_an_older_file_is_told_by_the_present_names(past):
     past.archive()
     as_before_schema_0016(past)
     with past.ledger.read() as connection:
-        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, archive_location(connection, id_)) == before
 
 
 def test_nothing_more_is_deleted_by_a_file_that_was_changed(past, monkeypatch):
@@ -283,7 +283,7 @@ def test_what_is_not_as_in_the_file_stays(past, monkeypatch):
     assert (written.rows, written.left) == (2, 1)
     assert past.there() == {one}
     with past.ledger.read() as connection:
-        assert (place(connection, one), bool(place(connection, other))) == (None, True)
+        assert (archive_location(connection, one), bool(archive_location(connection, other))) == (None, True)
 
 
 def test_a_file_holds_a_bounded_number(past):

@@ -76,7 +76,7 @@ WORK = {
     "next of a lane": lambda c: task_dispatch.next_messages(c, {"model:model-1", "notify:x"}, at=NOON),
     "first in line": lambda c: queue.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: event_status.event(c, of(c, tables.events)),
-    "archived": lambda c: find.place(c, "evt_1"),
+    "archived": lambda c: find.archive_location(c, "evt_1"),
     "history": lambda c: holdings.history(c, "model-1", limit=51),
     "history further down": lambda c: holdings.history(c, "model-1", before=2000, limit=51),
     "history of a stage on a day": lambda c: holdings.history(

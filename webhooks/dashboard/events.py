@@ -10,7 +10,7 @@ from registrar.ledger import rejections as rejection_rows
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_context, event_search, event_status
 from registrar.ledger.queries.event_search import EventFilter
-from registrar.ledger.queries.find import place
+from registrar.ledger.queries.find import archive_location
 from registrar.policy.document import OURSELVES, WEB
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
@@ -47,7 +47,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         principal = context.require_principal()
         with context.ledger.read() as connection:
             event = event_status.event(connection, event_id) if readable(event_id) else None
-            archived = place(connection, event_id) if event is None and readable(event_id) else None
+            archived = archive_location(connection, event_id) if event is None and readable(event_id) else None
             details = event_context.event(connection, event_id) if event else None
         if archived:
             day = f"{archived.started_at:%Y-%m-%d}"

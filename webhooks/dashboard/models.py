@@ -48,12 +48,12 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             record = read_model(connection, context.policy, name, at=at)
         if record is None:
             raise NotFound(f"there was no event about a model {clean(name)}")
-        policy, holders = context.policy.model(name), record.found["holders"]
+        policy, holders = context.policy.model(name), record.summary["holders"]
         return context.page(
             "model.html",
             principal,
             now=at,
-            model=record.found,
+            model=record.summary,
             dispute=record.dispute,
             versions=record.versions,
             holds=_by_version(holders),

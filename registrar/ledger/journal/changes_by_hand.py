@@ -28,5 +28,5 @@ def record_changes_by_hand(connection: Connection, cause: Cause, facts: Iterable
     """Append an entry for each change by hand that a task found."""
     for fact in facts:
         if fact.type == FactType.REGISTRY_CHANGED_BY_HAND:
-            said = {**fact.details, "text": fact.text, "by": _BY}
-            append(connection, cause, EntryKind.CHANGED_BY_HAND, model=fact.model, version=fact.version, **said)
+            fields = {**fact.details, "text": fact.text, "by": _BY}
+            append(connection, cause, EntryKind.CHANGED_BY_HAND, model=fact.model, version=fact.version, **fields)

@@ -18,7 +18,7 @@ _REGISTER: ColumnElement[str] = literal_column(f"'{TrainingRunFinished.task}'")
 
 @dataclass(frozen=True)
 class StreamedEntry:
-    """An entry. occurred_at, accepted_at: of its event; registered_at: when the event's run became a version, if so."""
+    """An entry. occurred_at, accepted_at: times of its event. registered_at: when the event's run was registered."""
 
     seq: int
     at: datetime

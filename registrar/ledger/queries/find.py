@@ -49,12 +49,12 @@ class ArchiveLocation:
 
 def ever_accepted(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Return which of these ids are of events in the ledger or in an archive file."""
-    found: set[str] = set()
+    accepted: set[str] = set()
     for column in (events.c.id, archived.c.event_id):
-        for some in range(0, len(ids), 500):
-            query = select(column).where(column.in_(ids[some : some + 500]))
-            found.update(connection.execute(query).scalars())
-    return found
+        for start in range(0, len(ids), 500):
+            query = select(column).where(column.in_(ids[start : start + 500]))
+            accepted.update(connection.execute(query).scalars())
+    return accepted
 
 
 def any_accepted(connection: Connection, model: str, *, since: datetime, until: datetime) -> bool:
@@ -63,7 +63,7 @@ def any_accepted(connection: Connection, model: str, *, since: datetime, until: 
     return bool(connection.scalar(select(exists().where(events.c.model == model, *then))))
 
 
-def place(connection: Connection, event_id: str) -> ArchiveLocation | None:
+def archive_location(connection: Connection, event_id: str) -> ArchiveLocation | None:
     """Return where an event was archived; None: it never was."""
     columns = [archives.c[name] for name in ArchiveLocation.__dataclass_fields__]
     joined = archived.join(archives, archived.c.archive_seq == archives.c.seq)

@@ -1,5 +1,5 @@
-"""What an auditor asks for beside who held what: changes by hand, models made anew, disputes, quarantines, deployments,
-and what was refused.
+"""Find what auditors ask for beside holdings: changes by hand, models created again, disputes, quarantines,
+deployments, and rejected promotions and votes.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ _LOOKED_AT = 20_000
 # Pieces of the canonical JSON that an entry's body is.
 _SUPERSEDED = f'"state":"{DeploymentState.SUPERSEDED}"'
 _WENT_ON = tuple(f'"state":"{state}"' for state in (PromotionState.APPROVED, PromotionState.PROMOTED))
-_BY_A_MOVE = '"because":null'  # no move, such as the deletion of the model, has a reason
+_BY_A_MOVE = '"because":null'  # a reason is given only where no move ended the holding
 _ARCHIVED = f'"key":"{ARCHIVED}"'  # holds any number of versions
 _IS_INCIDENT = or_(
     journal.c.kind.in_((EntryKind.CHANGED_BY_HAND, EntryKind.DRIFT_REVERTED, EntryKind.DISPUTED, EntryKind.SETTLED)),
@@ -43,8 +43,8 @@ def incidents(
 ) -> list[Entry]:
     """Return incidents among the newest _LOOKED_AT journal entries, newest first. model None: of all models."""
     within = TimeBisect(since, until).where(connection, journal.c.seq, journal.c.at)
-    about = [] if model is None else [journal.c.model == model]
-    looked_at = select(journal.c.seq).where(*within, *about).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
-    found = and_(journal.c.seq.in_(select(looked_at.subquery().c.seq)), _IS_INCIDENT)
-    query = select(*columns()).where(found).order_by(journal.c.seq.desc()).limit(limit)
+    same_model = [] if model is None else [journal.c.model == model]
+    newest = select(journal.c.seq).where(*within, *same_model).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
+    matching = and_(journal.c.seq.in_(select(newest.subquery().c.seq)), _IS_INCIDENT)
+    query = select(*columns()).where(matching).order_by(journal.c.seq.desc()).limit(limit)
     return [parse_entry(row) for row in connection.execute(query)]

@@ -47,18 +47,18 @@ def resent_from(connection: Connection, event: Mapping[str, Any]) -> str | None:
     """
     if not event["delivery_id"].startswith(RESENT):
         return None
-    asked = and_(events.c.id == event["delivery_id"].removeprefix(RESENT), events.c.type == EventReplay.type)
-    for row in connection.execute(_with_outcome().where(asked)):
+    resend = and_(events.c.id == event["delivery_id"].removeprefix(RESENT), events.c.type == EventReplay.type)
+    for row in connection.execute(_with_outcome().where(resend)):
         if _details(row).get("became") == event["id"]:
             return str(row.data["event_id"])
     return None
 
 
 def _load_interventions(connection: Connection, event: Mapping[str, Any]) -> Iterator[Row[Any]]:
-    model = events.c.model.is_(None) if event["model"] is None else events.c.model == event["model"]
+    same_model = events.c.model.is_(None) if event["model"] is None else events.c.model == event["model"]
     types = events.c.type.in_([kind.type for kind in _KINDS])
-    found = _with_outcome().where(model, events.c.seq > event["seq"], types)
-    yield from connection.execute(found.order_by(tasks.c.finished_at, events.c.seq))
+    query = _with_outcome().where(same_model, events.c.seq > event["seq"], types)
+    yield from connection.execute(query.order_by(tasks.c.finished_at, events.c.seq))
 
 
 def _with_outcome() -> Any:
@@ -76,5 +76,5 @@ def _details(row: Row[Any]) -> Mapping[str, Any]:
 
 
 def _describe_author(row: Row[Any]) -> dict[str, Any]:
-    told = {name: getattr(row, name) for name in ("type", "source", "actor", "actor_name")}
-    return {**told, "event_id": row.id, "at": row.finished_at, "reason": row.data.get("reason")}
+    author = {name: getattr(row, name) for name in ("type", "source", "actor", "actor_name")}
+    return {**author, "event_id": row.id, "at": row.finished_at, "reason": row.data.get("reason")}

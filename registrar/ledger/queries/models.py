@@ -9,13 +9,26 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
 from registrar.events.states import TaskState
+from registrar.events.types import (
+    EvaluationRunFinished,
+    ModelVersionArchive,
+    ModelVersionDescribe,
+    ModelVersionTransition,
+    PromotionRequest,
+    RegistryChanged,
+    TrainingRunFinished,
+)
 from registrar.ledger.holders import ARCHIVED
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
 
-# What succeeds with a model's version, or at the sight of the model itself, alone. A training that failed says a name.
+# Tasks that succeed only where the registry has the model. Others may have a misspelt name: a failed training's.
 _PROVING = tuple(
-    f"worker.{name}" for name in ("register", "request", "transition", "archive", "describe", "evaluated", "observe")
+    data.task
+    for data in (
+        *(TrainingRunFinished, PromotionRequest, ModelVersionTransition, ModelVersionArchive),
+        *(ModelVersionDescribe, EvaluationRunFinished, RegistryChanged),
+    )
 )
 _UNDER_WAY = (TaskState.QUEUED, TaskState.RUNNING)
 
@@ -42,27 +55,27 @@ def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
     names = first.cte("names", recursive=True)
     following = select(func.min(events.c.model)).where(events.c.model > names.c.model).scalar_subquery()
     names = names.union_all(select(following).where(names.c.model.is_not(None)))
-    found = select(names.c.model).where(names.c.model.is_not(None), _is_one(names.c.model)).limit(limit)
-    return [str(name) for name in connection.execute(found).scalars()]
+    query = select(names.c.model).where(names.c.model.is_not(None), _is_model(names.c.model)).limit(limit)
+    return [str(name) for name in connection.execute(query).scalars()]
 
 
-def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
+def _is_model(model: ColumnElement[str]) -> ColumnElement[bool]:
     """Match names of models that the registry has or had; a failed event may have misspelt its model."""
     rows = (holders, promotions, incarnations, version_states)
     proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == TaskState.SUCCEEDED)
     work = tasks.join(events, tasks.c.event_id == events.c.id)
-    done = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
-    return or_(*(exists().where(table.c.model == model) for table in rows), done)
+    has_task = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
+    return or_(*(exists().where(table.c.model == model) for table in rows), has_task)
 
 
 def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
-    held, asked = _holders(connection, models), _open(connection, models)
+    holders_, open_promotions = _holders(connection, models), _open(connection, models)
     return [
         {
             "model": model,
             "last_event_at": _last_event_at(connection, model),
-            "open_promotions": asked[model],
-            "holders": held[model],
+            "open_promotions": open_promotions[model],
+            "holders": holders_[model],
         }
         for model in models
     ]
@@ -70,16 +83,16 @@ def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, 
 
 def _holders(connection: Connection, models: Sequence[str]) -> defaultdict[str, list[dict[str, Any]]]:
     columns = [holders.c[name] for name in ("kind", "key", "version", "since")]
-    now = select(holders.c.model, *columns).where(holders.c.model.in_(models), holders.c.until.is_(None))
-    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in connection.execute(now.order_by(holders.c.kind.desc(), holders.c.key, holders.c.version)).mappings():
-        found[row["model"]].append({name: row[name] for name in ("kind", "key", "version", "since")})
-    return found
+    query = select(holders.c.model, *columns).where(holders.c.model.in_(models), holders.c.until.is_(None))
+    by_model: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(holders.c.kind.desc(), holders.c.key, holders.c.version)).mappings():
+        by_model[row["model"]].append({name: row[name] for name in ("kind", "key", "version", "since")})
+    return by_model
 
 
 def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int]:
-    count = select(promotions.c.model, func.count(literal_column("1"))).where(is_open(), promotions.c.model.in_(models))
-    return defaultdict(int, {row[0]: row[1] for row in connection.execute(count.group_by(promotions.c.model))})
+    query = select(promotions.c.model, func.count(literal_column("1"))).where(is_open(), promotions.c.model.in_(models))
+    return defaultdict(int, {row[0]: row[1] for row in connection.execute(query.group_by(promotions.c.model))})
 
 
 def _last_event_at(connection: Connection, model: str) -> Any:
