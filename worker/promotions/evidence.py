@@ -183,10 +183,10 @@ def _load_times(context: EvaluationContext, version: Version, target: Target) ->
     of = version.incarnation(context.registry.address)
     with context.ledger.read() as connection:
         since = holding_since(connection, kind, key, of=of)
-        asked = latest(connection, version.model, version.version, target.stage, of=of)
+        request = latest(connection, version.model, version.version, target.stage, of=of)
         promoted = promoted_at(connection, version.model, target.stage)
     if since is None:
-        since = version.created_at if stage == "None" else asked.created_at if asked and asked.open else None
+        since = version.created_at if stage == "None" else request.created_at if request and request.open else None
     return Times(context.now, stage, since, promoted)
 
 
