@@ -68,7 +68,7 @@ class Evidence:
             "compared": self.files.compared,  # what the digest covers
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
-            "trained_by": self.trained_by,  # no approval is bound to it: whom the policy excludes, without MLflow
+            "trained_by": self.trained_by,  # no approval is bound to it; who may approve is known without MLflow
         }
 
     def changed_since(self, shown: Mapping[str, Any]) -> str | None:
