@@ -1,4 +1,4 @@
-"""What the actions retry, discard_task and resend share: a dead letter, and a plan of what a resent event would do."""
+"""Dead letters and their outcomes, for retry and discard_task; plans of resent events, for resend."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome

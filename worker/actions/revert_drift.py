@@ -21,8 +21,8 @@ from worker.task_context import TaskContext
 
 @dataclass
 class RevertResult:
-    """sentences: one for each step. untouched: facts about steps that were not result. records: ended holdings and
-    reverted moves.
+    """The results of the steps. sentences: one for each. untouched: facts about steps that were not made. records: of
+    ended holdings and reverted moves.
     """
 
     sentences: list[str] = field(default_factory=list)
