@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test test-slow test-all coverage bench chaos fuzz machine pictures docs references lint types contracts audit check requirements clean help
+.PHONY: demo up test test-slow test-all coverage bench chaos fuzz machine pictures docs references lint types contracts audit mutants check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,7 +86,7 @@ docs: $(SITE)/.ready  ## build the documentation as a site in site/; a warning f
 
 references: $(READY)  ## write the generated parts of docs/ again: commands, registrar.yml, events, tables
 	@$(BIN)/python -m tests.docs.references
-	@$(BIN)/python -m tests.cli.manual > $(VENV)/cli.md && mv $(VENV)/cli.md docs/cli.md
+	@$(BIN)/python -m tests.cli.manual > $(VENV)/cli.md && mv $(VENV)/cli.md docs/reference/cli.md
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .
@@ -108,7 +108,22 @@ $(AUDIT)/.ready: requirements/audit.txt | $(READY)
 audit: $(AUDIT)/.ready  ## known holes in what requirements/*.txt pins; .ci/advisories.toml excuses some for a while
 	@$(BIN)/python .ci/audit.py $(AUDIT)/bin/pip-audit
 
+# On top of the main environment: tests run in the process that changes the code.
+MUTMUT := $(VENV)/mutmut
+$(MUTMUT)/.ready: requirements/mutants.txt | $(READY)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(MUTMUT) --require-hashes -r requirements/mutants.txt
+	@touch $@
+
+# NAME: one part of tests/mutants.toml, else all; ONLY: a function of it, as "*duration*"; JOBS: processes at once.
+NAME ?=
+ONLY ?=
+
+mutants: JOBS = 2
+mutants: $(MUTMUT)/.ready  ## change the code in thousands of ways; a test must fail for each, or tests/mutants.toml says why not
+	@PYTHONPATH=$(CURDIR)/$(MUTMUT) $(BIN)/python -m tests.mutants $(NAME) --jobs $(JOBS) $(if $(ONLY),--only "$(ONLY)")
+
 # BASE: what it is compared with.
+BASE ?= HEAD
 BASE ?= HEAD
 
 check: lint types contracts  ## before a commit: those, and the tests of what differs from BASE
@@ -137,6 +152,7 @@ requirements: $(READY)  ## pin anew: requirements/*.txt with hashes (UPGRADE=--u
 	$(LOCK) --constraint requirements/dev.txt --group flower -o requirements/flower.txt
 	$(LOCK) --constraint requirements/dev.txt --group wheel -o requirements/wheel.txt
 	$(LOCK) --constraint requirements/dev.txt --group audit -o requirements/audit.txt
+	$(LOCK) --constraint requirements/dev.txt --group mutants -o requirements/mutants.txt
 	$(LOCK) --constraint requirements/dev.txt --group docs -o requirements/docs.txt
 
 clean:  ## remove the virtual environment and the demo's data

@@ -25,10 +25,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path, *, backend: str | None = None, **environment: str) -> Iterator[str]:
-    """The server's address; ended, with its children, at the end of the block. backend: a database; else SQLite."""
+def serve(folder: Path, *, backend: str | None = None, workers: int = 1, **environment: str) -> Iterator[str]:
+    """The server's address; ended, with its children, at the end of the block. backend: a database; else SQLite.
+
+    workers: its processes; more than one wants another database than SQLite.
+    """
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(workers)]
     command += [
         "--backend-store-uri",
         backend or f"sqlite:///{folder}/mlflow.db",

@@ -43,5 +43,12 @@ def test_webhooks_and_worker_import_the_core_alone(graph: grimp.ImportGraph, pac
     assert imported(graph, package) <= MODULES - TOP
 
 
+def test_all_sql_is_in_the_ledger():
+    graph = grimp.build_graph("registrar", "webhooks", "worker", include_external_packages=True, cache_dir=None)
+    importers = graph.find_modules_that_directly_import("sqlalchemy")
+    elsewhere = {name for name in importers if not f"{name}.".startswith("registrar.ledger.")}
+    assert elsewhere == {"registrar.events.outcome"}  # the type of a parameter
+
+
 def test_nothing_is_found_by_an_entry_point():
     assert "entry-points" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -1,7 +1,7 @@
-"""The receiver: create_app wires settings, policy and ledger to the routes, and answers every error in one place.
+"""The receiver: create_app connects settings, policy and ledger to the routes, and answers every error in one place.
 
-It is a complete WSGI application, which any server can run. webhooks/serve.py runs it on granian, with webhooks/asgi.py
-in front, which is faster.
+It is a complete WSGI application for any server. webhooks/serve.py runs it on granian, behind webhooks/asgi.py, for
+speed.
 """
 
 import sys
@@ -12,7 +12,6 @@ from typing import Any
 
 import flask
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import ClientDisconnected
 
 from registrar.broker.dispatcher import Dispatcher
 from registrar.config import settings as environment
@@ -30,29 +29,28 @@ from registrar.telemetry.redaction import Redactor, known
 from registrar.text.sanitize import shown
 from webhooks import api, dashboard, openapi, security_headers
 from webhooks.auth import Authenticator, signin
-from webhooks.auth.client_address import parse_networks
+from webhooks.auth.trusted_proxy import parse_networks
 from webhooks.dashboard import DashboardContext, Errors, MlflowLinks
 from webhooks.ingress import source_registry
 from webhooks.ingress.chat_reply import ChatResponder
 from webhooks.ingress.command_submission import CommandSubmission
-from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, cut_off, too_large
-from webhooks.ingress.error_handlers import ErrorHandler, flask_response
+from webhooks.ingress.endpoint import WEBHOOKS, Endpoint
+from webhooks.ingress.error_handlers import ErrorHandler
+from webhooks.ingress.flask_routes import add_webhooks, error_answer
 from webhooks.ingress.rate_limit import RateLimiter
 from webhooks.ingress.rejection_log import RejectionLog
-from webhooks.ingress.request import HttpRequest
 from webhooks.monitoring.health import Health
 from webhooks.monitoring.metrics import Metrics
 
-WEBHOOKS = "/webhooks/"
 # The exit status of a receiver that can't start.
 CANNOT_START = 4
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """The parts that a server's adapter uses beside the Flask application: app.extensions["receiver"].
+    """The parts that a server's adapter needs beside the Flask application; one per process.
 
-    One per process.
+    It is app.extensions["receiver"].
     """
 
     endpoint: Endpoint
@@ -66,13 +64,13 @@ class Receiver:
     scrape: MetricsServer | None
 
     def start(self) -> None:
-        """Start the threads. Only a serving process does this: a fork would lose them."""
+        """Start the threads, in a serving process: a fork would lose them."""
         self.heart.start()
         if self.scrape:
             self.scrape.start()
 
     def close(self) -> None:
-        """Finish what was accepted, and end all threads. Blocks for some seconds at most."""
+        """Commit what was accepted, and end all threads. Blocks for some seconds at most."""
         self.heart.stop()
         if self.scrape:
             self.scrape.stop()
@@ -84,19 +82,19 @@ class Receiver:
 
 
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
-    """Wire the receiver.
+    """Make the receiver.
 
     Raises ValueError (PolicyError, SourceError, a bad secret key), SchemaMismatch, LedgerUnavailable.
     """
     policy = policy or load(settings.config_path)
-    opened = source_registry.open_all(policy, settings, encryptor=Encryptor(settings.secret_key))
+    sources = source_registry.open_all(policy, settings, encryptor=Encryptor(settings.secret_key))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
     health = Health(ledger, dispatcher, capacity)
-    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.passing)
-    inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
+    metrics = Metrics(sources, capacity.unfinished, ledger, policy, shared=shared, health=health.passing)
+    inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.committed)
     rate = RateLimiter(settings.broker_url)
     access = Authenticator(settings, policy, ledger, rate)
     commands = CommandSubmission(policy, inbox, rate, settings.public_url)
@@ -112,27 +110,27 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     )
     app.register_blueprint(dashboard.blueprint(context))
 
-    rejections = RejectionLog(ledger, opened)
+    rejections = RejectionLog(ledger, sources)
     errors = ErrorHandler(rejections, rate, ChatResponder(), Redactor(known(settings, policy)), metrics)
     proxy = policy.access.trusted_proxy
     proxies = parse_networks(proxy.networks) if proxy else ()
-    endpoint = Endpoint(opened, inbox, settings.public_url, rate, metrics, proxies)
+    endpoint = Endpoint(sources, inbox, settings.public_url, rate, metrics, proxies)
     at = settings.watching.receiver_metrics
     scrape = MetricsServer(at, metrics.text) if at else None
     heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))
     app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, scrape)
-    answer_error = partial(_answer_error, errors, endpoint)
+    answer_error = partial(error_answer, errors, endpoint)
     app.register_error_handler(Exception, answer_error)
-    entrance = signin.blueprint(settings, access, ledger, rate)
-    entrance.register_error_handler(Exception, Errors(context).for_browsers(answer_error))
-    app.register_blueprint(entrance)
+    sign_in = signin.blueprint(settings, access, ledger, rate)
+    sign_in.register_error_handler(Exception, Errors(context).for_browsers(answer_error))
+    app.register_blueprint(sign_in)
     app.after_request(partial(_complete, access))
-    _add_webhooks(app, endpoint)
+    add_webhooks(app, endpoint)
     return app
 
 
 class CannotStart(SystemExit):
-    """The receiver can't start; str() says why. Uncaught, it ends the process with the status CANNOT_START."""
+    """The receiver can't start; str() says why. If not caught, the process exits with the status CANNOT_START."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(CANNOT_START)
@@ -155,7 +153,7 @@ def from_environment() -> flask.Flask:
 
 
 def load_application() -> flask.Flask:
-    """Make the application from the environment and registrar.yml, with no thread yet: safe to fork.
+    """Make the application from the environment and registrar.yml, without threads: safe to fork.
 
     Raises CannotStart.
     """
@@ -172,54 +170,8 @@ def load_application() -> flask.Flask:
     return app
 
 
-def _add_webhooks(app: flask.Flask, endpoint: Endpoint) -> None:
-    @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
-    def receive(name: str) -> flask.Response:
-        request = _webhook(endpoint, name)
-        request.body = _body(limit=endpoint.check(request))
-        prepared = endpoint.prepare(request)
-        receipts = [future.result(COMMIT_SECONDS) for future in endpoint.submit(prepared)]
-        return flask_response(endpoint.answer(request, prepared, receipts))
-
-    @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
-    def greet(name: str) -> flask.Response:
-        return flask_response(endpoint.greet(_webhook(endpoint, name)))
-
-
-def _webhook(endpoint: Endpoint, name: str) -> HttpRequest:
-    """Return Flask's current request as ours, and keep it in flask.g for the error handler."""
-    headers = {key.lower(): value for key, value in flask.request.headers.items()}
-    base_url, peer = flask.request.host_url, flask.request.remote_addr
-    request = flask.g.webhook = endpoint.request(name, headers, base_url=base_url, peer=peer)
-    return request
-
-
-def _body(*, limit: int) -> bytes:
-    """Read at most `limit` bytes. Raises Rejected.
-
-    Flask's MAX_CONTENT_LENGTH is no use: it silently cuts a chunked body at the limit.
-    """
-    body = bytearray()
-    try:
-        while len(body) <= limit and (piece := flask.request.stream.read(limit + 1 - len(body))):
-            body += piece
-    except (ClientDisconnected, OSError):
-        raise cut_off() from None
-    if len(body) > limit:
-        raise too_large(limit)
-    return bytes(body)
-
-
-def _answer_error(errors: ErrorHandler, endpoint: Endpoint, error: Exception) -> flask.Response:
-    path = flask.request.path
-    if not path.startswith(WEBHOOKS):
-        return flask_response(errors.explain(error))
-    request = flask.g.get("webhook") or _webhook(endpoint, path.removeprefix(WEBHOOKS))
-    return flask_response(errors.refuse(request, error))
-
-
 class _Json(DefaultJSONProvider):
-    """Writes times as ISO 8601 and keeps the order of keys."""
+    """Write times as ISO 8601, and keep the order of keys."""
 
     sort_keys = False
 
@@ -229,12 +181,12 @@ class _Json(DefaultJSONProvider):
 
 
 def _complete(access: Authenticator, response: flask.Response) -> flask.Response:
-    """Run after each request: renew the session (webhooks have none), add security headers."""
+    """Run after each request: renew the session, which webhooks don't have, and add security headers."""
     if not flask.request.path.startswith(WEBHOOKS):
         access.renew(response)
     return security_headers.add(response)
 
 
 def _shown(value: object) -> object:
-    """Make a text of a page safe: no control or direction marks that would change the text beside it."""
+    """Make a page's text safe: without control and direction marks, which would change the text beside it."""
     return shown(value, lines=True) if type(value) is str else value

@@ -1,6 +1,6 @@
-"""Two small caches: a value that one thread reloads while the others get the last one, and values with a time to live.
+"""Two small caches: one value that a single thread reloads while the others get the last one; values by key with a TTL.
 
-Why neither is cachetools': docs/decisions/0004-http-api-schemas.md.
+Why not cachetools: docs/decisions/0004-http-api-schemas.md.
 """
 
 import threading
@@ -10,20 +10,24 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-FRESH = 2.0  # seconds that a loaded value is served at least
-_SHARE = 10  # times as long as loading took, so that loading takes a tenth of the time at most
-TTL = 2.0  # seconds; a revoked token or session is refused by every receiver within them
-MOST = 1000  # keys of a TtlCache
+# Seconds that a loaded value is kept at least.
+FRESH = 2.0
+# A value is kept for this many times as long as it took to load: loading takes a tenth of the time at most.
+_TIMES_LOADING = 10
+# Seconds within which every receiver refuses a revoked token or session.
+TTL = 2.0
+# Keys of a TtlCache.
+MOST = 1000
 
 
 def _scale_to_cost(seconds: float) -> float:
-    return max(FRESH, _SHARE * seconds)
+    return max(FRESH, _TIMES_LOADING * seconds)
 
 
 class SingleFlightCache(Generic[Value]):
-    """Loads a value in one thread at a time. The others get the last value meanwhile, and wait only for the first.
+    """Loads a value in one thread at a time. Other threads get the last value meanwhile; they wait only for the first.
 
-    keep_for: seconds to keep a value, given the seconds that loading it took.
+    keep_for: returns the seconds to keep a value, given the seconds that loading took.
     """
 
     def __init__(self, load: Callable[[], Value], *, keep_for: Callable[[float], float] = _scale_to_cost) -> None:
@@ -34,7 +38,7 @@ class SingleFlightCache(Generic[Value]):
         self._until = float("-inf")
 
     def __call__(self) -> Value:
-        """Raises what loading does; then the next caller loads again."""
+        """Raises what loading raises; the next caller then loads again."""
         while True:
             last = self._last
             if last and time.monotonic() < self._until:
@@ -63,11 +67,11 @@ class TtlCache(Generic[Value]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Value]] = {}
+        self._entries: dict[str, tuple[float, Value]] = {}
 
     def get(self, key: str, load: Callable[[], Value | None]) -> Value | None:
         with self._lock:
-            until, value = self._known.get(key, (0.0, None))
+            until, value = self._entries.get(key, (0.0, None))
         if time.monotonic() < until:
             return value
         if (loaded := load()) is not None:
@@ -75,13 +79,13 @@ class TtlCache(Generic[Value]):
         return loaded
 
     def replace(self, key: str, value: Value) -> None:
-        """Set a value that this process changed itself. It expires no later than the one before it would have."""
+        """Replace a value that this process itself changed. It expires when the former one would have."""
         with self._lock:
-            until, _ = self._known.get(key, (0.0, value))
+            until, _ = self._entries.get(key, (0.0, value))
         self._put(key, until if time.monotonic() < until else time.monotonic() + TTL, value)
 
     def _put(self, key: str, until: float, value: Value) -> None:
         with self._lock:
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[key] = (until, value)
+            if len(self._entries) >= MOST:
+                self._entries.clear()
+            self._entries[key] = (until, value)

@@ -29,19 +29,19 @@ class FlaskThreads:
     """One per event loop."""
 
     def __init__(self, app: flask.Flask) -> None:
-        self._app = WsgiToAsgi(_closed_at_the_end(app.wsgi_app))
+        self._app = WsgiToAsgi(_with_close(app.wsgi_app))
         self._threads = asyncio.Semaphore(THREADS)
         self._under_way = 0
 
     async def answer(
         self, scope: Mapping[str, Any], body: bytes, receive: Receive, send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        """Answer a request whose body was read. Raises Unavailable where too many wait already."""
+        """Answer a request whose body was read. Raises Unavailable if too many requests wait already."""
         if self._under_way >= THREADS + MOST_WAITING:
-            raise Unavailable("too many requests for pages and the API at once; ask again")
+            raise Unavailable("too many requests for pages and the API at once; try again")
         self._under_way += 1
-        hung_up = asyncio.create_task(_next(receive))  # after the body there is nothing else to come
-        # asgiref takes ASCII alone, and calls anything else "too many duplicate headers".
+        hung_up = asyncio.create_task(_next(receive))  # after the body only a disconnect can come
+        # asgiref takes only ASCII, and reports anything else as "too many duplicate headers".
         query = quote_from_bytes(scope["query_string"], safe=string.printable).encode()
         try:
             async with self._threads, ThreadSensitiveContext():
@@ -71,8 +71,8 @@ async def _send(send: Callable[[Message], Awaitable[None]], hung_up: "asyncio.Ta
     await send(message)
 
 
-def _closed_at_the_end(wsgi: Callable[..., Iterable[bytes]]) -> Callable[..., Iterator[bytes]]:
-    """Call a response's close(), as PEP 3333 demands; asgiref 3.13 does not."""
+def _with_close(wsgi: Callable[..., Iterable[bytes]]) -> Callable[..., Iterator[bytes]]:
+    """Call a response's close() at its end, as PEP 3333 demands; asgiref 3.13 does not."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
         response = wsgi(environ, start_response)

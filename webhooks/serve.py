@@ -1,8 +1,8 @@
 """`python -m webhooks.serve`: the receiver on granian, with all its settings (docs/decisions/0002).
 
 The application is loaded once, in the first process, and workers are forked from it: they share its memory, and an
-installation that can't start says why and forks none. On SIGHUP the first process and each worker load registrar.yml
-again; an invalid one changes nothing.
+installation that can't start says why and forks none. On SIGHUP the first process and each worker reload registrar.yml;
+an invalid one changes nothing.
 """
 
 import atexit
@@ -36,9 +36,9 @@ from webhooks.ingress.validation import clean
 
 log = logging.getLogger(__name__)
 
-# By name: prometheus-client must not be imported before _COUNTED is set.
+# By name: prometheus-client must not be imported before _METRICS_DIR is set.
 APP = "webhooks.asgi:from_environment"
-# Processes. Python runs on one core in each; two accept no more on two cores (docs/decisions/0002).
+# Processes, each on one core. On two cores, two accept no more than one (docs/decisions/0002).
 WORKERS = 1
 # Milliseconds for a request's head, and between two requests of a connection.
 HEAD_TIMEOUT = 10_000
@@ -46,65 +46,62 @@ HEAD_TIMEOUT = 10_000
 LARGEST_HEAD = 65_536
 # Connections of each worker; each takes a file descriptor, of which a process often has 1,024.
 CONNECTIONS = 800
-# Milliseconds for a client to take some of an answer; granian itself waits for ever.
+# Milliseconds for a client to read some of a response; granian itself waits for ever.
 UNREAD_TIMEOUT = 10_000
 # Seconds for requests under way when a worker stops.
 STOP_SECONDS = 15
-# Seconds that a receiver which was killed has to leave its port.
-LEAVE_SECONDS = 5.0
-# The exit status of a receiver that can't start, as of webhooks.app.
+# Seconds to wait for a killed receiver's port.
+PORT_SECONDS = 5.0
+# The exit status of a receiver that can't start, as in webhooks/app.py.
 CANNOT_START = 4
-# prometheus-client reads it when it is imported, in each process by itself.
-_COUNTED = "PROMETHEUS_MULTIPROC_DIR"
-# A line for each request, without the query: a sender may have put a secret there.
+# The variable that prometheus-client reads when it is imported, in each process.
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+# A line per request, without the query, in which a sender may have put a secret.
 _ACCESS = "%(addr)s %(method)s %(path)s %(status)s %(dt_ms).1f ms"
 
 
 class _Loaded:
-    """The application that workers are forked with. Raises SystemExit if it can't be loaded; stderr says why."""
+    """The application that workers are forked with. Raises SystemExit, with the reason on stderr, if it can't load."""
 
     def __init__(self) -> None:
         self._load: Callable[[], Any] = resolve_name(APP)
-        self._asked = 0
+        self._reloads = 0
         try:
             self.app = self._load()
         except SystemExit as error:  # webhooks.app.CannotStart
             sys.stderr.write(f"the receiver can't start: {error}\n")
             raise
-        self._settle()
+        self._freeze()
 
     def reload(self) -> bool:
-        """Load again; return whether that worked.
-
-        Another signal meanwhile (this is a signal handler) loads once more.
-        """
-        self._asked += 1
-        if self._asked > 1:
+        """Load again; return whether that worked. Called by a signal handler: a signal meanwhile loads once more."""
+        self._reloads += 1
+        if self._reloads > 1:
             return False
         changed = False
-        while asked := self._asked:
-            changed = self._load_anew() or changed
-            self._asked -= asked
+        while reloads := self._reloads:
+            changed = self._try_load() or changed
+            self._reloads -= reloads
         return changed
 
-    def _load_anew(self) -> bool:
-        gc.unfreeze()  # else the application before would never be freed
+    def _try_load(self) -> bool:
+        gc.unfreeze()  # else the previous application would never be freed
         try:
             self.app = self._load()
         except SystemExit as error:
-            log.error("registrar.yml is not read again, nothing was changed: %s", error)
+            log.error("registrar.yml could not be reloaded, nothing was changed: %s", error)
             return False
         except Exception as error:  # in a signal handler it would end the loop that stops workers
-            log.exception("registrar.yml is not read again, nothing was changed: %s", error)
+            log.exception("registrar.yml could not be reloaded, nothing was changed: %s", error)
             return False
         finally:
-            self._settle()
+            self._freeze()
         return True
 
     @staticmethod
-    def _settle() -> None:
-        """Freeze the loaded objects: a worker's first garbage collection would write to, and copy, all shared memory.
-        Requests leave few cycles, and a full collection delays them.
+    def _freeze() -> None:
+        """Freeze the loaded objects: else a worker's first garbage collection would copy all shared memory. Collect
+        rarely: requests leave few cycles, and a full collection delays them.
         """
         gc.collect()
         gc.set_threshold(20_000, 20, 50)
@@ -126,11 +123,11 @@ def _address(ctx: click.Context, option: click.Parameter, host: str) -> str:
 @click.option("--access-log", is_flag=True, help="Log a line for each request.")
 def main(host: str, port: int, workers: int, access_log: bool) -> None:
     """Serve webhooks, pages and the API until SIGTERM."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the application is loaded
     log_format.start(process_environment(), sys.stderr)
     _check_port(host, port)
     if workers > 1:
-        _count_together()
+        _share_metrics()
     loaded = _Loaded()
     multiprocessing.set_start_method("fork", force=True)
     server: Any = Server(
@@ -159,7 +156,7 @@ def main(host: str, port: int, workers: int, access_log: bool) -> None:
                     os.kill(worker.pid, signal.SIGHUP)  # Asgi._reload
 
     def share_socket() -> None:
-        """Let all workers accept from one socket: connections that wait when a worker dies are not reset.
+        """Let all workers accept from one socket, so that a worker's death resets no waiting connection.
 
         granian does so itself on systems without SO_REUSEPORT. TCP_USER_TIMEOUT ends connections of clients that never
         read: CONNECTIONS of them would block the receiver (tests/webhooks/test_serve.py).
@@ -175,9 +172,9 @@ def main(host: str, port: int, workers: int, access_log: bool) -> None:
 
 def _check_port(host: str, port: int) -> None:
     """Refuse to start on a port in use: with SO_REUSEPORT a second receiver would silently get a part of the requests.
-    Wait a moment for a killed receiver to leave its port.
+    Wait PORT_SECONDS for the port of a killed receiver.
     """
-    until = time.monotonic() + LEAVE_SECONDS
+    until = time.monotonic() + PORT_SECONDS
     while True:
         try:
             socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
@@ -197,38 +194,38 @@ def _begin_worker(loaded: _Loaded, parent: int) -> Any:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for stop in (signal.SIGTERM, signal.SIGINT):  # the first process's, until granian sets this one's
         signal.signal(stop, signal.SIG_DFL)
-    threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+    threading.Thread(target=_stop_without, args=(parent,), name="parent", daemon=True).start()
     return loaded.app
 
 
-def _end_with(parent: int) -> None:
+def _stop_without(parent: int) -> None:
     """Stop this worker when the first process is gone."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _count_together() -> None:
-    """Let the processes share their counters, in a folder in memory: a write to a disk can block for seconds."""
+def _share_metrics() -> None:
+    """Let the processes share their metrics in a folder in memory: a write to a disk can block for seconds."""
     shared = "/dev/shm"  # noqa: S108 (the folder in it is made by mkdtemp)
-    os.environ[_COUNTED] = folder = tempfile.mkdtemp(
+    os.environ[_METRICS_DIR] = folder = tempfile.mkdtemp(
         prefix="registrar-counted-", dir=shared if Path(shared).is_dir() else None
     )
-    atexit.register(_forget, folder, os.getpid())
+    atexit.register(_delete, folder, os.getpid())
 
 
-def _forget(folder: str, first: int) -> None:
-    if os.getpid() == first:
+def _delete(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _logging() -> dict[str, Any]:
     """Return a logging configuration that leaves granian's lines to registrar/telemetry/log_format.py."""
-    lines = {"handlers": [], "propagate": True}
+    to_root = {"handlers": [], "propagate": True}
     loggers = {
-        "_granian": lines,
-        "_granian.asgi.io": {"level": "ERROR"},  # it says of each piece that a client has gone
-        "granian.access": {**lines, "level": "INFO", "filters": ["one_line"]},
+        "_granian": to_root,
+        "_granian.asgi.io": {"level": "ERROR"},  # it logs each chunk that a disconnected client misses
+        "granian.access": {**to_root, "level": "INFO", "filters": ["one_line"]},
     }
     return {
         "loggers": loggers,
@@ -237,7 +234,7 @@ def _logging() -> dict[str, Any]:
 
 
 class _OneLine(logging.Filter):
-    """Escapes line breaks in a path, which could forge lines of the log."""
+    """Removes line breaks from a path, which could forge lines of the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, dict):

@@ -12,8 +12,8 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.states import PromotionState, TaskState
 from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger.interventions import TaskAlreadyRunning
 from registrar.ledger.promotions import PromotionStateChanged
-from registrar.ledger.queries.interventions import TaskAlreadyRunning
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import load
 from worker import observability, retry, version_binding

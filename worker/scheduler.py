@@ -17,7 +17,7 @@ from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import models_held
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
-from registrar.ledger.reviews import reviews
+from registrar.ledger.queries.reviews import reviews
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES

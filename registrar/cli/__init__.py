@@ -5,7 +5,7 @@ folder, which is imported when the command is used. Its docstring begins with on
 is called. @click.pass_obj gives a command the registrar.cli.context.Context; formatting.py prints. A UserError is shown
 without a traceback.
 
-docs/cli.md is generated: python -m tests.cli.manual > docs/cli.md
+docs/reference/cli.md is generated: python -m tests.cli.manual > docs/reference/cli.md
 """
 
 from pathlib import Path

@@ -114,9 +114,10 @@ SECTIONS = {
             "registrar.cli.installation:alive",
             "Say whether a part on this machine is alive, by its own heartbeat and the last turn of its loop.",
         ),
-        "archive": LazyCommand(
-            "registrar.cli.compact:archive",
+        "compact": LazyCommand(
+            "registrar.cli.compact:compact",
             "Move old events, with their finished tasks, and old refusals into compressed files.",
+            former="archive",
         ),
         "completion": LazyCommand(
             "registrar.cli.installation:completion", "Print what makes a shell complete commands and options."

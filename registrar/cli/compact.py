@@ -1,4 +1,4 @@
-"""`registrar archive`, `registrar archive show EVENT`."""
+"""`registrar compact`, `registrar compact show EVENT`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from registrar.compaction.writer import Written
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archived_events import place
+from registrar.ledger.queries.find import archive_location
 from registrar.policy.duration import PATTERN, length
 from registrar.queries.query_service import Unknown
 
@@ -45,13 +45,13 @@ class Age(click.ParamType[timedelta]):
 @click.option("--plan", is_flag=True, help="Say what would go and what stays, and why; change nothing.")
 @formatting.as_json
 @click.pass_context
-def archive(ctx: click.Context, *, older_than: timedelta | None, to: Path | None, plan: bool, as_json: bool) -> None:
+def compact(ctx: click.Context, *, older_than: timedelta | None, to: Path | None, plan: bool, as_json: bool) -> None:
     """Move old events, with their finished tasks, and old refusals into compressed files.
 
     \b
-    registrar archive --older-than 90d --plan
-    registrar archive --older-than 90d --to /var/lib/registrar/archive
-    registrar archive show evt_91ab...
+    registrar compact --older-than 90d --plan
+    registrar compact --older-than 90d --to /var/lib/registrar/archive
+    registrar compact show evt_91ab...
 
     What the history, promotions, votes, deployments or the journal tell of stays, and what is not done or is listed by
     `registrar dead list`. Deliveries that come again are known all the same. It may be run while all else runs, again
@@ -82,7 +82,7 @@ def _default(context: Context) -> Path:
 
 
 def _plan(found: run.Plan, *, as_json: bool) -> None:
-    rows = [(*place, count, found.tasks[place]) for place, count in found.rows.items()]
+    rows = [(*where, count, found.tasks[where]) for where, count in found.rows.items()]
     if as_json:
         formatting.print_json({"archive": [dict(zip(PLANNED, row, strict=True)) for row in rows], "stays": found.kept})
         return
@@ -105,7 +105,7 @@ def _written(found: list[Written], *, as_json: bool) -> None:
             click.echo(f"{each.left} rows of {each.path.name} changed meanwhile, and stay in the ledger", err=True)
 
 
-@archive.command("show")
+@compact.command("show")
 @click.argument("event_id", metavar="EVENT")
 @click.option("--from", "folder", type=click.Path(path_type=Path), help="Where the files are now, if they were moved.")
 @formatting.as_json
@@ -114,7 +114,7 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
     """Show an archived event, its tasks and what came of them, from its file, which must be as it was written.
 
     \b
-    registrar archive show evt_91ab... --from /mnt/backup/archive
+    registrar compact show evt_91ab... --from /mnt/backup/archive
     """
     with context.ledger() as ledger:
         found = _find_event(ledger, event_id, folder)
@@ -126,7 +126,7 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
 
 def _find_event(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
     with ledger.read() as connection:
-        if at := place(connection, event_id):
+        if at := archive_location(connection, event_id):
             return {**archive_file.read_event(connection, event_id, at, folder=folder), "archive": at.name}
         if event_status.event(connection, event_id):
             raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")

@@ -19,12 +19,14 @@ from registrar.text.wording import nearest
 class LazyCommand:
     """path: "module:attribute" of a click.Command. help: its line in `registrar --help`.
 
-    needs: a package of an extra without which the command can't work at all.
+    needs: a package of an extra without which the command can't work at all. former: its name until this release, which
+    still works.
     """
 
     path: str
     help: str
     needs: str | None = None
+    former: str | None = None
 
     @property
     def line(self) -> str:
@@ -45,6 +47,7 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.sections = sections
         self.lazy = {name: command for commands in sections.values() for name, command in commands.items()}
+        self.renamed = {command.former: name for name, command in self.lazy.items() if command.former}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.lazy)
@@ -61,8 +64,11 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest name; click's own suggestion knows imported commands alone."""
+        """Take former names, and suggest the nearest name: click would suggest imported commands alone."""
         name = args[0]
+        if now := self.renamed.get(name):
+            click.echo(f"`registrar {name}` is now `registrar {now}`: use that, the old name will go", err=True)
+            return super().resolve_command(ctx, [now, *args[1:]])
         if name not in self.lazy and not name.startswith("-") and (near := nearest(name, self.lazy)):
             ctx.fail(f"No such command {name!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)

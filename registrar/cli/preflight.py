@@ -6,15 +6,13 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
 from registrar.broker.url import Broker
 from registrar.cli.config import policy_errors
 from registrar.cli.errors import not_installed
 from registrar.config.credentials import complaint, without_login
 from registrar.config.settings import SettingsError, process_environment
 from registrar.ledger import Ledger
+from registrar.ledger.database import sqlite_file
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import refuse_foreign, refuse_newer
 from registrar.policy import Policy, PolicyError, installation_check, load
@@ -71,7 +69,7 @@ def policy(config: Path) -> Iterator[str]:
 
 def ledger(url: str) -> None:
     """Check an existing database. Raises LedgerUnavailable, LedgerUrlError, SchemaMismatch."""
-    if (file := _sqlite_file(url)) and not file.exists():
+    if (file := sqlite_file(url)) and not file.exists():
         return
     opened = Ledger(url)
     try:
@@ -82,11 +80,3 @@ def ledger(url: str) -> None:
         raise LedgerUnavailable(f"the ledger {without_login(url)} {error.reason}: {error}", error.reason) from None
     finally:
         opened.close()
-
-
-def _sqlite_file(url: str) -> Path | None:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None  # Ledger says what is wrong with it
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None

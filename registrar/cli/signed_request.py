@@ -71,7 +71,7 @@ class Target:
             return source_signing.opened(self.source, self.context.policy(), self.context.settings())
         if (secret := self.own_secret()) is None:
             raise click.UsageError("--kind is for a source of another installation: it needs --secret and --to")
-        return source_signing.stranger(self.kind or STANDARD, self.source, secret)
+        return source_signing.foreign_source(self.kind or STANDARD, self.source, secret)
 
     def followed(self, receipts: list[Receipt]) -> list[Receipt]:
         """With status addresses that can be asked from here."""

@@ -5,53 +5,16 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table
-
 from registrar.errors import UserError
-from registrar.ledger import tables
-from registrar.ledger.journal.append import iso
-from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archived_events import ArchiveLocation
-from registrar.ledger.tables import UtcDateTime
-from registrar.ledger.tasks import FORMER_NAMES
+from registrar.ledger import Connection
+from registrar.ledger.archive_rows import describe_event, event_id, parse_line
+from registrar.ledger.queries.find import ArchiveLocation
 
-
-def to_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all columns of a row, times in ISO 8601 and UTC."""
-    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
-
-
-def from_json(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Reverse to_json: the values of an INSERT, also of a row that was written by an older schema."""
-    times = {column.name for column in table.columns if isinstance(column.type, UtcDateTime)}
-    if table is tables.tasks:
-        row = _renamed(row)
-    return {
-        name: datetime.fromisoformat(value) if name in times and value is not None else value
-        for name, value in row.items()
-    }
-
-
-def parse_line(text: str) -> dict[str, Any]:
-    """Parse a line of a file; columns and tasks that were renamed since it was written have their present names."""
-    line: dict[str, Any] = json.loads(text)
-    if "tasks" in line:
-        line["tasks"] = [_renamed(task) for task in line["tasks"]]
-    return line
-
-
-def _renamed(task: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {_FORMER_COLUMNS.get(column, column): value for column, value in task.items()}
-    return {**columns, "name": FORMER_NAMES.get(columns["name"], columns["name"])}
-
-
-_FORMER_COLUMNS = {"ring_at": "dispatch_at"}  # of tasks, before schema 0016
 FORMAT = "registrar-archive-1"
 _LEVEL = 6
 
@@ -154,19 +117,16 @@ def digest(path: Path) -> str:
 
 
 def read_event(
-    connection: Connection, event_id: str, place: ArchiveLocation, *, folder: Path | None = None
+    connection: Connection, wanted_id: str, location: ArchiveLocation, *, folder: Path | None = None
 ) -> dict[str, Any]:
     """Return an archived event as event_status.event would. folder: where the file is now; None: where it was written.
 
     Raises ArchiveMissing; ArchiveDamaged where the file is not as it was written.
     """
-    path = (folder or Path(place.folder)) / place.name
-    if digest(path) != place.sha256:
-        raise ArchiveDamaged(f"{path} is not as it was written: its SHA-256 is not {place.sha256}")
+    path = (folder or Path(location.folder)) / location.name
+    if digest(path) != location.sha256:
+        raise ArchiveDamaged(f"{path} is not as it was written: its SHA-256 is not {location.sha256}")
     for text in read(path)[1]:
-        if event_id in text:  # most lines need not be parsed
-            line = parse_line(text)
-            if line["event"]["id"] == event_id:
-                of_it = [from_json(tables.tasks, task) for task in line["tasks"]]
-                return event_status.described(connection, from_json(tables.events, line["event"]), of_it)
-    raise ArchiveDamaged(f"{path} does not have {event_id}, though the ledger says so")
+        if wanted_id in text and event_id(line := parse_line(text)) == wanted_id:  # most lines need not be parsed
+            return describe_event(connection, line)
+    raise ArchiveDamaged(f"{path} does not have {wanted_id}, though the ledger says so")

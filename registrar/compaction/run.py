@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from registrar.compaction.lock import exclusive_run
-from registrar.compaction.scan import Candidate, Kind
-from registrar.compaction.writer import KINDS, Written, move, resume
+from registrar.compaction.writer import KINDS, Kind, Written, move, resume
 from registrar.ledger import Ledger
+from registrar.ledger.archives import exclusive_run
+from registrar.ledger.queries.archivable import Candidate
 
-# Younger events are still read: by senders that poll a status URL, by chats, by `doctor --source`. Deliveries that are
-# sent again are recognized for ever, as the table `archived` keeps their ids.
+# Younger events are still read: by senders that poll a status URL, by chats, by `doctor --source`. Repeated deliveries
+# are recognized for ever, as the table `archived` keeps their ids.
 YOUNGEST = timedelta(days=7)
 MOST = 50_000  # rows of a file
 
@@ -27,7 +27,7 @@ class Plan:
 
 
 def archive(ledger: Ledger, *, cutoff: datetime, folder: Path, most: int = MOST) -> Iterator[Written]:
-    """Move what is older than cutoff, file by file. Raises AlreadyArchiving, ArchiveDamaged, ArchiveMissing, OSError,
+    """Move rows older than cutoff, file by file. Raises AlreadyArchiving, ArchiveDamaged, ArchiveMissing, OSError,
     LedgerUnavailable; after any of them the next run goes on.
     """
     with exclusive_run(ledger):
@@ -39,29 +39,29 @@ def archive(ledger: Ledger, *, cutoff: datetime, folder: Path, most: int = MOST)
 
 def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
     """Return what a run would do, without changing anything."""
-    found = Plan()
+    result = Plan()
     for kind in KINDS.values():
-        for chosen in _months(ledger, kind, cutoff, MOST, found.kept):
-            place = (kind.name, chosen[0].month)
-            found.rows[place] += len(chosen)
-            found.tasks[place] += sum(each.tasks for each in chosen)
-    return found
+        for chosen in _months(ledger, kind, cutoff, MOST, result.kept):
+            key = (kind.name, chosen[0].month)
+            result.rows[key] += len(chosen)
+            result.tasks[key] += sum(each.tasks for each in chosen)
+    return result
 
 
 def _months(
     ledger: Ledger, kind: Kind, cutoff: datetime, most: int, kept: Counter[str]
 ) -> Iterator[Sequence[Candidate]]:
     """Yield candidates, `most` of one month at a time; count in `kept` those that must stay."""
-    waiting: dict[str, list[Candidate]] = {}
+    months: dict[str, list[Candidate]] = {}
     after: int | None = 0
     while after is not None:
         with ledger.read() as connection:
-            looked = kind.look(connection, after, cutoff)
-        kept.update(looked.kept)
-        after = looked.next
-        for each in looked.chosen:
-            month = waiting.setdefault(each.month, [])
-            month.append(each)
+            scan = kind.scan(connection, after, cutoff)
+        kept.update(scan.kept)
+        after = scan.next
+        for candidate in scan.chosen:
+            month = months.setdefault(candidate.month, [])
+            month.append(candidate)
             if len(month) >= most:
-                yield waiting.pop(each.month)
-    yield from waiting.values()
+                yield months.pop(candidate.month)
+    yield from months.values()

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from registrar.config.credentials import without_login
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.engine import LedgerUrlError
+from registrar.ledger.database import sqlite_file
+from registrar.ledger.engine import TRANSACTION_ERRORS, LedgerUrlError
 from registrar.ledger.heartbeats import Heartbeat, all_known, time_of
 
 _ADVICE = "Is the database up, and REGISTRAR_LEDGER_URL right? Nothing is accepted while it is not"
@@ -33,7 +30,7 @@ def open_ledger(url: str) -> Iterator[Ledger]:
         yield ledger
     except LedgerUnavailable as error:
         raise LedgerNotReadable(f"{where} {error.reason} ({' '.join(str(error).split())[:200]})", _ADVICE) from None
-    except SQLAlchemyError as error:
+    except TRANSACTION_ERRORS as error:
         raise LedgerNotReadable(f"{where} can't be used ({type(error).__name__})", _ADVICE) from None
     finally:
         ledger.close()
@@ -61,19 +58,11 @@ def _check_encoding(ledger: Ledger, where: str) -> None:
 
 def _ledger(url: str) -> Ledger:
     try:
-        if (database := _file(url)) and not Path(database).exists():
-            raise LedgerNotReadable(f"there is no ledger at {database}", "Make it: registrar migrate")
+        if (file := sqlite_file(url)) and not file.exists():
+            raise LedgerNotReadable(f"there is no ledger at {file}", "Make it: registrar migrate")
         return Ledger(url)
     except LedgerUrlError as error:
         raise LedgerNotReadable(str(error), "Correct it") from None
     except ModuleNotFoundError as error:
         advice = "pip install 'mlflow-registrar[postgres]'"
         raise LedgerNotReadable(f"{without_login(url)} needs {error.name}, which is not installed", advice) from None
-
-
-def _file(url: str) -> str | None:
-    """SQLite's."""
-    try:
-        return make_url(url).database if url.startswith("sqlite") else None
-    except ArgumentError:
-        return None

@@ -5,25 +5,26 @@ A difference need not be damage: somebody may have moved in MLflow what the reco
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
-
-from sqlalchemy import Connection, select
 
 from registrar.doctor.registry_snapshot import ModelSnapshot, created_at, snapshot_all_versions
 from registrar.http.mlflow_server import MlflowServer
-from registrar.ledger.tables import holders, version_states
+from registrar.ledger import Connection
+from registrar.ledger.holders import ARCHIVED
+from registrar.ledger.queries.models import HoldingRow, holdings_by_model
+from registrar.ledger.version_state import recorded_creation
 
 CLOCK_SKEW = timedelta(minutes=5)  # MLflow's clock may be so far ahead of the ledger's
 
 
 def describe_differences(connection: Connection, server: MlflowServer) -> Iterator[str]:
     """Yield a sentence for each difference, model by model. Raises Silence where MLflow does not answer."""
-    for model in connection.execute(select(holders.c.model).distinct().order_by(holders.c.model)).scalars().all():
-        rows = connection.execute(select(holders).where(holders.c.model == model).order_by(holders.c.seq)).all()
+    for model, rows in holdings_by_model(connection):
         yield from _compare_model(connection, server, model, rows)
 
 
-def _compare_model(connection: Connection, server: MlflowServer, model: str, rows: Sequence[Any]) -> Iterator[str]:
+def _compare_model(
+    connection: Connection, server: MlflowServer, model: str, rows: Sequence[HoldingRow]
+) -> Iterator[str]:
     held = [row for row in rows if row.until is None]
     snapshot = snapshot_all_versions(server, model, {row.version for row in held})
     yield from _describe_missing(model, held, snapshot)
@@ -34,28 +35,25 @@ def _compare_model(connection: Connection, server: MlflowServer, model: str, row
         }
         by_mlflow = snapshot.holders(kind, key)
         # A version that was archived before there was a record, or beside it, holds nothing.
-        if by_record - by_mlflow or ((kind, key) != ("stage", "Archived") and by_mlflow - by_record):
+        if by_record - by_mlflow or ((kind, key) != ("stage", ARCHIVED) and by_mlflow - by_record):
             name = f"@{key}" if kind == "alias" else key
             yield f"{model}: {name} is {_versions(by_record)} by the record; MLflow shows {_versions(by_mlflow)}"
 
 
-def _describe_missing(model: str, held: Sequence[Any], snapshot: ModelSnapshot) -> Iterator[str]:
+def _describe_missing(model: str, held: Sequence[HoldingRow], snapshot: ModelSnapshot) -> Iterator[str]:
     for version in sorted({row.version for row in held} - snapshot.versions.keys()):
         places = ", ".join(f"@{row.key}" if row.kind == "alias" else row.key for row in held if row.version == version)
         yield f"{model} version {version} has {places} by the record; MLflow has no such version"
 
 
 def _describe_created_again(
-    connection: Connection, model: str, held: Sequence[Any], snapshot: ModelSnapshot
+    connection: Connection, model: str, held: Sequence[HoldingRow], snapshot: ModelSnapshot
 ) -> Iterator[str]:
     """Compare the times of creation: numbers begin at 1 again in a model that was deleted and created again."""
     for version in sorted({row.version for row in held} & snapshot.versions.keys()):
         created = created_at(snapshot.versions[version])
         since = min(row.since for row in held if row.version == version)
-        same = (version_states.c.model == model, version_states.c.version == version)
-        noted = connection.execute(
-            select(version_states.c.version_created_at).where(*same).order_by(version_states.c.seq.desc()).limit(1)
-        ).scalar()
+        noted = recorded_creation(connection, model, version)
         if created > since + CLOCK_SKEW or (noted is not None and noted != created):
             yield (
                 f"{model} version {version} was made anew in MLflow, {created:%Y-%m-%d %H:%M:%S} UTC: the record, "

@@ -12,17 +12,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, or_, select
-
 from registrar.doctor.ledger_access import open_ledger
 from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation, snapshot_model, snapshot_models
 from registrar.http.mlflow_server import MlflowServer
 from registrar.http.probe import Silence
 from registrar.ledger.disputes import disputed
 from registrar.ledger.holders import models_held
-from registrar.ledger.open_records import ARCHIVED, Open, open_records
-from registrar.ledger.predicates import RUNNING, is_open
-from registrar.ledger.tables import holders, tasks
+from registrar.ledger.open_records import Open, open_records
+from registrar.ledger.queries.models import stages_ever_held
+from registrar.ledger.queries.queue import has_begun_task
 
 AT_ONCE = 8  # questions; MLflow answers others meanwhile
 SECONDS = 8.0  # for all models together
@@ -142,30 +140,16 @@ class _Comparison:
 def _load_records(ledger_url: str, models: Collection[str] | None = None) -> dict[str, Recorded]:
     """Return records by model, of these models or of all, without those in dispute: these are known to differ."""
     with open_ledger(ledger_url) as ledger, ledger.read() as connection:
-        unsettled, stages = set(disputed(connection)), _load_stages(connection)
+        unsettled, stages = set(disputed(connection)), stages_ever_held(connection)
         return {
             model: Recorded(
                 [one for one in open_records(connection, model, about=()) if one.kind in ("stage", "alias")],
                 stages.get(model, frozenset()),
-                _has_running_task(connection, model),
+                has_begun_task(connection, model),
             )
             for model in models_held(connection)
             if model not in unsettled and (models is None or model in models)
         }
-
-
-def _load_stages(connection: Connection) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    wanted = and_(holders.c.kind == "stage", holders.c.key != ARCHIVED)
-    for model, stage in connection.execute(select(holders.c.model, holders.c.key).where(wanted).distinct()):
-        found.setdefault(model, set()).add(stage)
-    return {model: frozenset(stages) for model, stages in found.items()}
-
-
-def _has_running_task(connection: Connection, model: str) -> bool:
-    begun = or_(tasks.c.state == RUNNING, tasks.c.attempts > 0)
-    query = select(tasks.c.seq).where(tasks.c.lane == f"model:{model}", is_open(), begun).limit(1)
-    return connection.execute(query).first() is not None
 
 
 def _describe_missing(model: str, recorded: Recorded, shown: ModelSnapshot) -> Iterator[str]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from registrar.events.types import PromotionApprove, PromotionReject
+
 # Older buttons are refused.
 LIFE = timedelta(days=30)
-PRESSES = ("promotion.approve", "promotion.reject")
+PRESSES = (PromotionApprove.type, PromotionReject.type)
 PINNED = ("promotion", "model", "version", "target")
 
 

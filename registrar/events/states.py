@@ -39,5 +39,12 @@ class DeploymentState(StrEnum):
     SUPERSEDED = "superseded"
 
 
-# An event is in the state of its tasks; where one is queued or running, it is in none of theirs.
-UNFINISHED = "unfinished"
+class EventState(StrEnum):
+    """The worst state of an event's tasks, or unfinished while one of them is open."""
+
+    UNFINISHED = "unfinished"
+    SUCCEEDED = TaskState.SUCCEEDED
+    REFUSED = TaskState.REFUSED
+    DROPPED = TaskState.DROPPED
+    FAILED = TaskState.FAILED
+    DEAD = TaskState.DEAD

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from registrar.errors import UserError
+from registrar.events.states import EventState
 from registrar.http import signing
 from registrar.http.connection_errors import connection_error_message
 from registrar.http.deadline import within_deadline
@@ -176,7 +177,7 @@ def follow(
         late = left <= 0
         try:
             event = status(url, token=token, timeout=min(TIMEOUT, max(left, _LAST_LOOK)))
-            if event["state"] != "unfinished" or late:
+            if event["state"] != EventState.UNFINISHED or late:
                 return event
             seen(event)
         except requests.RequestException as error:

@@ -4,6 +4,8 @@ SQL, not Redis: approvals are an audit trail, and the queue must be rebuildable 
 take a Connection, so that what belongs together is one commit; `engine.Ledger` opens them.
 """
 
+from sqlalchemy import Connection
+
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 
-__all__ = ["Ledger", "LedgerUnavailable"]
+__all__ = ["Connection", "Ledger", "LedgerUnavailable"]

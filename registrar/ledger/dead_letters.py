@@ -8,6 +8,15 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registrar.events.states import TaskState
+from registrar.events.types import (
+    EventReplay,
+    ModelVersionTransition,
+    PromotionApprove,
+    PromotionCancel,
+    PromotionRequest,
+    TaskDrop,
+    TaskRetry,
+)
 from registrar.ledger.act_subjects import explain_outdated_vote
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.predicates import is_failed
@@ -16,9 +25,9 @@ from registrar.ledger.tables import events, tasks
 
 STATES = (TaskState.FAILED, TaskState.DEAD)
 # What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
-ABOUT = ("worker.retry", "worker.discard_task", "worker.resend")
-_DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
-_VOTES = ("worker.vote", "worker.cancel")
+ABOUT = (TaskRetry.task, TaskDrop.task, EventReplay.task)
+_DECIDING = (PromotionRequest.task, ModelVersionTransition.task)  # a promotion that they name fails with them
+_VOTES = (PromotionApprove.task, PromotionCancel.task)
 _TASK = ("seq", "id", "name", "state", "lane", "rank", "args", "attempts", "crashes", "error")
 _OURS = ("data", "seq", "event_seq", "rank")  # of a letter, and nobody else's
 _TIMES = ("created_at", "started_at", "finished_at")

@@ -12,12 +12,12 @@ from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import DeploymentState
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
-from registrar.ledger.journal.append import append, written
+from registrar.ledger.journal.append import EntryKind, append, written
 from registrar.ledger.tables import deployments, holders
 
 IN_VAIN = (DeploymentState.FAILED, DeploymentState.TIMED_OUT)
 # A literal, as in predicates.py, so that SQLite uses the index uq_deployments_open.
-_REQUESTED: ColumnElement[str] = literal_column("'requested'")
+_REQUESTED: ColumnElement[str] = literal_column(f"'{DeploymentState.REQUESTED}'")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class DeploymentRequested:
         append(
             connection,
             cause,
-            "deployment.requested",
+            EntryKind.DEPLOYMENT_REQUESTED,
             model=self.model,
             version=self.version,
             deployment_id=self.id,
@@ -106,7 +106,7 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
     """Return the failed and timed out deployments of a version, newest first; none of an earlier incarnation of it."""
     same = and_(deployments.c.model == model, deployments.c.version == version)
-    query = select(deployments).where(same).order_by(written(deployments, "deployment.requested").desc())
+    query = select(deployments).where(same).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc())
     found = [Deployment(**row._mapping) for row in connection.execute(query)]
     return [one for one in found if one.state in IN_VAIN and one.incarnation == found[0].incarnation]
 
@@ -129,7 +129,7 @@ def last(
 ) -> Deployment | None:
     """Return the deployment of a version to a target that was written last. of: as in promotions.latest."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
-    newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
+    newest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc(), deployments.c.requested_at.desc())
     which = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(deployments).where(same).order_by(*newest)):
         found = Deployment(**row._mapping)
@@ -161,7 +161,7 @@ def of_holders(connection: Connection) -> list[HolderDeployment]:
     )
     same = and_(deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, one)
     query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same))
-    query = query.where(holders.c.until.is_(None)).order_by(written(deployments, "deployment.requested"))
+    query = query.where(holders.c.until.is_(None)).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED))
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
 
@@ -179,4 +179,4 @@ def _end(connection: Connection, which: ColumnElement[bool], state: str, cause: 
         ended = {"state": state, "ended_at": cause.at, "ended_by": cause.event_id}
         connection.execute(update(deployments).where(deployments.c.id == row.id).values(ended))
         said = {"deployment_id": row.id, "target": row.target, "state": state}
-        append(connection, cause, "deployment.ended", model=row.model, version=row.version, **said)
+        append(connection, cause, EntryKind.DEPLOYMENT_ENDED, model=row.model, version=row.version, **said)

@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from registrar.events.outcome import Cause
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import journal
 
-DISPUTED, SETTLED = "record.disputed", "record.settled"
 # The condition of the index ix_journal_disputes, so that SQLite uses it.
-_EITHER = text(f"kind IN ('{DISPUTED}', '{SETTLED}')")
+_EITHER = text(f"kind IN ('{EntryKind.DISPUTED}', '{EntryKind.SETTLED}')")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Disputed:
     def apply(self, connection: Connection, cause: Cause) -> None:
         before = dispute(connection, self.model)
         if before is None or (before.moves and not self.moves):
-            append(connection, cause, DISPUTED, model=self.model, why=self.why, moves=self.moves)
+            append(connection, cause, EntryKind.DISPUTED, model=self.model, why=self.why, moves=self.moves)
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,13 @@ class Settled:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         if dispute(connection, self.model):
-            append(connection, cause, SETTLED, model=self.model, how=self.how)
+            append(connection, cause, EntryKind.SETTLED, model=self.model, how=self.how)
 
 
 def dispute(connection: Connection, model: str) -> Dispute | None:
     """Return the open dispute of a model."""
     found = _load_last_entry(connection, model)
-    if found is None or found.kind == SETTLED:
+    if found is None or found.kind == EntryKind.SETTLED:
         return None
     said = json.loads(found.body)["said"]
     return Dispute(said["why"], found.at, said["moves"])
@@ -66,7 +65,7 @@ def dispute(connection: Connection, model: str) -> Dispute | None:
 
 def settled_at(connection: Connection, model: str) -> datetime | None:
     """Return when the last dispute of a model was settled."""
-    query = select(journal.c.at).where(_EITHER, journal.c.kind == SETTLED, journal.c.model == model)
+    query = select(journal.c.at).where(_EITHER, journal.c.kind == EntryKind.SETTLED, journal.c.model == model)
     return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).scalar()
 
 

@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registrar.errors import UserError
 from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, Outages, reason
 
-__all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
+__all__ = ["BUSY_SECONDS", "TRANSACTION_ERRORS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
+
+# Everything that a transaction may raise.
+TRANSACTION_ERRORS = (LedgerUnavailable, SQLAlchemyError)
 
 # Seconds that a writer waits for another; less than Slack's 3 s.
 BUSY_SECONDS = 2.0

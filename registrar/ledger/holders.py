@@ -10,12 +10,15 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import TaskState
+from registrar.events.types import RegistryChanged, RegistryReconcile
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
 
+# This stage holds any number of versions.
+ARCHIVED = "Archived"
 # Events that report changes in MLflow: holdings that they began were made by hand there.
-BY_HAND = ("registry.changed", "registry.reconcile")
+BY_HAND = (RegistryChanged.type, RegistryReconcile.type)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class HoldingStarted:
         }
         connection.execute(insert(holders).values(row))
         how = {"adopted": True} if self.adopted else {}
-        append(connection, cause, "held", model=self.model, version=self.version, **what, **how)
+        append(connection, cause, EntryKind.HELD, model=self.model, version=self.version, **what, **how)
 
 
 @dataclass(frozen=True)
@@ -214,4 +217,4 @@ def _close(connection: Connection, which: ColumnElement[bool], cause: Cause, bec
         ended = {"until": cause.at, "until_event_id": cause.event_id, "until_because": because}
         connection.execute(update(holders).where(holders.c.seq == row.seq).values(ended))
         said = {"kind": row.kind, "key": row.key, "because": because}
-        append(connection, cause, "released", model=row.model, version=row.version, **said)
+        append(connection, cause, EntryKind.RELEASED, model=row.model, version=row.version, **said)

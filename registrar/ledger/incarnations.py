@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, insert, select
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import incarnations
 
 NAMES = ("model", "version", "created_at", "run_id", "source", "registry")
@@ -71,7 +71,7 @@ def record_incarnation(connection: Connection, cause: Cause, model: str, version
     row = {name: getattr(seen, name) for name in NAMES} | {"event_id": cause.event_id, "at": cause.at}
     number = connection.execute(insert(incarnations).values(row).returning(incarnations.c.seq)).scalar_one()
     said = {name: row[name] for name in ("created_at", "run_id", "source", "registry")}
-    append(connection, cause, "version.seen", model=model, version=version, incarnation=number, **said)
+    append(connection, cause, EntryKind.VERSION_SEEN, model=model, version=version, incarnation=number, **said)
     return int(number)
 
 

@@ -10,14 +10,11 @@ from registrar.events.outcome import LedgerChange
 from registrar.events.states import DeploymentState, PromotionState
 from registrar.ledger import deployments, promotions
 from registrar.ledger.deployments import DeploymentEnded
-from registrar.ledger.holders import HoldingEnded
+from registrar.ledger.holders import ARCHIVED, HoldingEnded
 from registrar.ledger.incarnations import COLUMNS, Recorded
 from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.tables import holders, incarnations
 from registrar.ledger.tables import promotions as asked_for
-
-# This stage holds any number of versions.
-ARCHIVED = "Archived"
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Row, select
 
 from registrar.events.facts import FactType
 from registrar.events.states import TaskState
+from registrar.events.types import ModelVersionDescribe, PromotionRequest, TrainingRunFinished
 from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.version_state import TAG, current, states
 
 # The newest tasks of a model that are read.
 _LOOKED_AT = 200
-_TASKS = ("worker.register", "worker.describe", "worker.request")
+_TASKS = (TrainingRunFinished.task, ModelVersionDescribe.task, PromotionRequest.task)
 
 
 def own_tags(connection: Connection, model: str, version: int, created_at: datetime) -> dict[str, str]:

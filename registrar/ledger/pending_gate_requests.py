@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, select
 
 from registrar.events.states import TaskState
+from registrar.events.types import PromotionRequest
 from registrar.ledger.tables import events, tasks
 
-REQUEST, TASK = "promotion.request", "worker.request"
 # A literal, as the partial index ix_tasks_answers has it: PostgreSQL matches no parameter with that.
 _ANSWER: ColumnElement[str] = literal_column("'worker.answer_github_protection_rule'")
 
@@ -29,8 +29,12 @@ class GateRequestReceived:
 
 def unanswered(connection: Connection, *, model: str, version: int, target: str) -> list[GateRequestReceived]:
     """Return the unanswered requests for this step whose own task succeeded: only these are part of the promotion."""
-    done = exists().where(tasks.c.event_id == events.c.id, tasks.c.name == TASK, tasks.c.state == TaskState.SUCCEEDED)
-    of_model = and_(events.c.model == model, events.c.type == REQUEST, events.c.reply_to.is_not(None), done)
+    done = exists().where(
+        tasks.c.event_id == events.c.id, tasks.c.name == PromotionRequest.task, tasks.c.state == TaskState.SUCCEEDED
+    )
+    of_model = and_(
+        events.c.model == model, events.c.type == PromotionRequest.type, events.c.reply_to.is_not(None), done
+    )
     found = [
         GateRequestReceived(row.id, row.source, row.reply_to)
         for row in connection.execute(select(events).where(of_model).order_by(events.c.seq))

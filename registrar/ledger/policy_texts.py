@@ -12,10 +12,8 @@ from sqlalchemy import Connection, select
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.journal.append import append_deed
+from registrar.ledger.journal.append import EntryKind, append_deed
 from registrar.ledger.tables import journal
-
-KIND = "policy.used"
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,15 @@ class PolicyUsed:
         """Append an entry without event_id, so that the index finds all such entries; its body names the event."""
         if find(connection, self.digest) is None:
             actor = Actor(cause.actor, cause.actor_name)
-            append_deed(connection, actor, cause.at, KIND, digest=self.digest, text=self.text, event=cause.event_id)
+            append_deed(
+                connection,
+                actor,
+                cause.at,
+                EntryKind.POLICY_USED,
+                digest=self.digest,
+                text=self.text,
+                event=cause.event_id,
+            )
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,9 @@ class PolicyText:
 def find(connection: Connection, digest: str) -> PolicyText | None:
     """Return the text of a digest, or of a unique prefix; None: no match, or several."""
     named = journal.c.body.contains(f'"digest":"{digest}', autoescape=True)
-    query = select(journal.c.at, journal.c.body).where(journal.c.event_id == "", journal.c.kind == KIND, named)
+    query = select(journal.c.at, journal.c.body).where(
+        journal.c.event_id == "", journal.c.kind == EntryKind.POLICY_USED, named
+    )
     found = {one.digest: one for one in (_parse_entry(row.at, row.body) for row in connection.execute(query))}
     return next(iter(found.values())) if len(found) == 1 else None
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, literal_column, or_, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.tables import tasks
 
 # No time is set further ahead than this; one that is comes from a clock that was put back since, and counts as due.
 FURTHEST = timedelta(seconds=120)
 # Literals in the SQL: with states as parameters SQLite can't match the partial indexes, and reads the whole table.
-QUEUED: ColumnElement[str] = literal_column("'queued'")
-RUNNING: ColumnElement[str] = literal_column("'running'")
-FAILED: ColumnElement[str] = literal_column("'failed'")
-DEAD: ColumnElement[str] = literal_column("'dead'")
+QUEUED: ColumnElement[str] = literal_column(f"'{TaskState.QUEUED}'")
+RUNNING: ColumnElement[str] = literal_column(f"'{TaskState.RUNNING}'")
+FAILED: ColumnElement[str] = literal_column(f"'{TaskState.FAILED}'")
+DEAD: ColumnElement[str] = literal_column(f"'{TaskState.DEAD}'")
 
 
 def is_open(table: FromClause = tasks) -> Any:

@@ -14,7 +14,7 @@ from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import PromotionState
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
-from registrar.ledger.journal.append import append, written
+from registrar.ledger.journal.append import EntryKind, append, written
 from registrar.ledger.tables import promotions
 
 OPEN = (PromotionState.WAITING, PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
@@ -98,7 +98,7 @@ class PromotionRequested:
             "incarnation": record_incarnation(connection, cause, self.model, self.version),
         }
         connection.execute(insert(promotions).values(row))
-        journal_promotion(connection, cause, "promotion.opened", self.id, *REQUEST)
+        journal_promotion(connection, cause, EntryKind.PROMOTION_OPENED, self.id, *REQUEST)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Reevaluated:
         if before is None or not before.open or all(getattr(before, name) == change[name] for name in change):
             return
         connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
-        journal_promotion(connection, cause, "promotion.judged", self.promotion_id, *change)
+        journal_promotion(connection, cause, EntryKind.PROMOTION_REEVALUATED, self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class ReminderSent:
     def apply(self, connection: Connection, cause: Cause) -> None:
         change = {"reminded_at": cause.at, **({"escalated_at": cause.at} if self.escalated else {})}
         if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change)).rowcount:
-            journal_promotion(connection, cause, "promotion.told", self.promotion_id, *change)
+            journal_promotion(connection, cause, EntryKind.PROMOTION_REMINDED, self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class PromotionStateChanged:
         if self.broke_glass:
             decision["broke_glass"] = True
         if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(decision)).rowcount:
-            journal_promotion(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
+            journal_promotion(connection, cause, EntryKind.PROMOTION_DECIDED, self.promotion_id, *DECISION)
 
 
 def get(connection: Connection, promotion_id: str) -> Promotion | None:
@@ -169,7 +169,7 @@ def latest(
     None: about any version that had the number.
     """
     same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
-    newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
+    newest = (written(promotions, EntryKind.PROMOTION_OPENED).desc(), promotions.c.created_at.desc())
     which = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(promotions).where(same).order_by(*newest)):
         found = Promotion(**row._mapping)
@@ -201,7 +201,7 @@ def promoted_at(connection: Connection, model: str, target: str, *, most: int = 
     return [at for at in connection.execute(query).scalars() if at]
 
 
-def journal_promotion(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
+def journal_promotion(connection: Connection, cause: Cause, kind: EntryKind, promotion_id: str, *columns: str) -> None:
     """Append a journal entry with the present values of changed columns of a promotion.
 
     kind: begins with "promotion.", so that `audit verify` compares the table with it.

@@ -5,16 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
 
-from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.tables import rejections
 
 # Rows of about 400 bytes. A rejection is no audit record.
 KEPT = 100_000
 _PRUNE_EVERY = 1000
-# Why a row may not be written; a rejection is none the less refused.
-WRITE_ERRORS = (LedgerUnavailable, SQLAlchemyError)
 
 
 def record(

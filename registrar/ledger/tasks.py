@@ -20,7 +20,7 @@ from registrar.events.outcome import Cause, FollowUp, Outcome
 from registrar.events.states import TaskState
 from registrar.events.types import MODEL_LANE
 from registrar.ledger import act_subjects
-from registrar.ledger.journal.interventions_by_hand import record_changes_by_hand
+from registrar.ledger.journal.changes_by_hand import record_changes_by_hand
 from registrar.ledger.lane_priority import MOVES, Rank
 from registrar.ledger.predicates import as_of, is_open
 from registrar.ledger.tables import tasks

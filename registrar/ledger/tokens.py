@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.errors import UserError
 from registrar.events.event import Actor
-from registrar.ledger.journal.append import append_deed
+from registrar.ledger.journal.append import EntryKind, append_deed
 from registrar.ledger.tables import tokens
 from registrar.policy.access import Role
 
@@ -77,7 +77,7 @@ def create(connection: Connection, token: Token, by: Actor) -> None:
         ) from None
     told = {name: getattr(token, name) for name in ("name", "role", "person", "expires_at")}
     told["fingerprint"] = fingerprint(token.sha256)
-    append_deed(connection, by, token.created_at, "token.created", **told)
+    append_deed(connection, by, token.created_at, EntryKind.TOKEN_CREATED, **told)
 
 
 def find(connection: Connection, sha256: str) -> Token | None:
@@ -101,7 +101,7 @@ def revoke(connection: Connection, name: str, by: Actor, *, at: datetime) -> Tok
     """Revoke a token for good, with a journal entry. Raises NoSuchToken."""
     live = and_(tokens.c.name == name, tokens.c.revoked_at.is_(None))
     if connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
-        append_deed(connection, by, at, "token.revoked", name=name)
+        append_deed(connection, by, at, EntryKind.TOKEN_REVOKED, name=name)
     row = connection.execute(select(tokens).where(tokens.c.name == name)).mappings().one_or_none()
     if row is None:
         raise NoSuchToken(f"there is no token {name}; `registrar token list` shows them")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, insert, select
 from registrar.events.outcome import Cause
 from registrar.ledger import act_subjects
 from registrar.ledger.incarnations import is_about
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import events, version_states
 
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
@@ -120,7 +120,7 @@ def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key
     said = {"key": key, "value": about.value, "version_created_at": about.version_created_at}
     row = {**said, "model": about.model, "version": about.version, "event_id": cause.event_id, "at": cause.at}
     connection.execute(insert(version_states).values(row))
-    append(connection, cause, "version.state", model=about.model, version=about.version, **said, **more)
+    append(connection, cause, EntryKind.VERSION_STATE, model=about.model, version=about.version, **said, **more)
 
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:
@@ -131,6 +131,13 @@ def states(connection: Connection, model: str, *, version: int | None = None) ->
     if version is not None:
         query = query.where(version_states.c.version == version)
     return [State(**row._mapping) for row in connection.execute(query)]
+
+
+def recorded_creation(connection: Connection, model: str, version: int) -> datetime | None:
+    """Return when the registry made a version, by the newest of its states; None: not known."""
+    same = (version_states.c.model == model, version_states.c.version == version)
+    query = select(version_states.c.version_created_at).where(*same).order_by(version_states.c.seq.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 def reported_seq(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:

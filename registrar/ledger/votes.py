@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, insert, select
 
 from registrar.events.outcome import Cause
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.promotions import get
 from registrar.ledger.tables import votes
 
@@ -34,7 +34,7 @@ class VoteCast:
         about = get(connection, self.promotion_id) if self.promotion_id else None
         model, version = (about.model, about.version) if about else (None, None)
         said = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
-        append(connection, cause, "vote", model=model, version=version, **said)
+        append(connection, cause, EntryKind.VOTE, model=model, version=version, **said)
 
 
 def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:

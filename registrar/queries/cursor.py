@@ -13,26 +13,25 @@ from registrar.queries.query_service import BadQuestion
 _LONGEST = 1500
 
 
-def encode(kind: str, *place: int | str | datetime | None) -> str:
+def encode(kind: str, *position: int | str | datetime | None) -> str:
     """Return a cursor. kind: the list that it belongs to; it is valid for no other."""
-    values = [value.isoformat() if isinstance(value, datetime) else value for value in place]
+    values = [value.isoformat() if isinstance(value, datetime) else value for value in position]
     return base64.urlsafe_b64encode(json.dumps([kind, *values]).encode()).decode().rstrip("=")
 
 
 def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
     """Return the values of a cursor. Raises BadQuestion unless `encode` made it, for that kind."""
-    wrong = BadQuestion("cursor must be `next` of the page before, unchanged and of the same list")
+    error = BadQuestion("cursor must be `next` of the page before, unchanged and of the same list")
     if len(cursor) > _LONGEST or not cursor.isascii():
-        raise wrong
+        raise error
     try:
-        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        own, *values = found
-        place = [_convert(type_, value) for type_, value in zip(types, values, strict=True)]
+        kind_of_cursor, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        position = [_convert(type_, value) for type_, value in zip(types, values, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise wrong from None
-    if own != kind:
-        raise wrong
-    return place
+        raise error from None
+    if kind_of_cursor != kind:
+        raise error
+    return position
 
 
 def _convert(type_: type, value: Any) -> Any:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from registrar.ledger import approval_snapshot, dead_letters, deployments, promotions, rejections
+from registrar.ledger import Connection, dead_letters, deployments, promotions, rejections
 from registrar.ledger.disputes import Dispute, dispute, disputes
 from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
@@ -59,11 +57,13 @@ class RollbackOption:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model as the ledger knows it. found: its row. recreated_at: when MLflow's model was created again under the
-    name of a deleted one; None: it was not. promotions: the newest; deleted: ids of those about the deleted model.
+    """A model as the ledger knows it. summary: as models.get_model returns it. promotions: the newest.
+
+    recreated_at: when MLflow's model was created again under the name of a deleted one; None: it was not. deleted: by
+    the id of each promotion about the deleted model, when it was created again.
     """
 
-    found: Mapping[str, Any]
+    summary: Mapping[str, Any]
     recreated_at: datetime | None
     versions: Sequence[KnownVersion]
     held: Sequence[Holding]
@@ -79,13 +79,13 @@ class ModelRecord:
 
 def read_model(connection: Connection, policy: Policy, name: str, *, at: datetime) -> ModelRecord | None:
     """None: no event was ever about it."""
-    found = models.get_model(connection, name) if name.isprintable() else None
-    if found is None:
+    summary = models.get_model(connection, name) if name.isprintable() else None
+    if summary is None:
         return None
     recreated_at = made_anew_at(connection, [name]).get(name)
     newest = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
     return ModelRecord(
-        found,
+        summary,
         recreated_at,
         _without_deleted(known_versions(connection, name), recreated_at),
         newest_holdings(connection, name, limit=_HOLDINGS),
@@ -140,7 +140,7 @@ def read_promotion(connection: Connection, policy: Policy, promotion: Promotion,
     return {
         "view": promotion_view(policy, connection, promotion, at=at),
         "votes": promotion_record.votes_on(connection, promotion.id),
-        "shown": approval_snapshot.load_approval_snapshot(connection, promotion),
+        "shown": promotion_record.load_approval_snapshot(connection, promotion),
         "bound": bound(policy, connection, str(promotion.evidence.get("policy_digest"))),
         "became": load_results(connection, row).get(promotion.id, PromotionResult()),
         "recreated_at": of_deleted(connection, row).get(promotion.id),
@@ -148,8 +148,8 @@ def read_promotion(connection: Connection, policy: Policy, promotion: Promotion,
 
 
 def _open_among(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[Promotion]:
-    found = (promotions.get(connection, row["id"]) for row in rows if row["state"] in promotions.OPEN)
-    return [one for one in found if one and one.open]
+    open_ = (promotions.get(connection, row["id"]) for row in rows if row["state"] in promotions.OPEN)
+    return [one for one in open_ if one and one.open]
 
 
 def _without_deleted(versions: Sequence[KnownVersion], recreated_at: datetime | None) -> list[KnownVersion]:
@@ -168,15 +168,15 @@ def _rollback_options(
     connection: Connection, model: str, policy: ModelPolicy, recreated_at: datetime | None
 ) -> list[RollbackOption]:
     """List the held targets to which the policy brought other versions before."""
-    found = [_rollback_option(connection, model, policy, target, recreated_at) for target in policy.targets]
-    return [option for option in found if option and option.earlier]
+    options = [_rollback_option(connection, model, policy, target, recreated_at) for target in policy.targets]
+    return [option for option in options if option and option.earlier]
 
 
 def _rollback_option(
     connection: Connection, model: str, policy: ModelPolicy, target: Target, recreated_at: datetime | None
 ) -> RollbackOption | None:
-    place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
-    times = held_before(connection, model, *place)
+    key = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
+    times = held_before(connection, model, *key)
     times = [time for time in times if recreated_at is None or time.made_by >= recreated_at]
     if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
         return None

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.deployments import Deployment
 from registrar.ledger.heartbeats import Heartbeat, all_known
 from registrar.ledger.promotions import Promotion, still_open
@@ -42,5 +41,5 @@ def read_gauges(connection: Connection, policy: Policy, at: datetime) -> Gauges:
 
 
 def _is_impossible(connection: Connection, policy: Policy, promotion: Promotion, at: datetime) -> bool:
-    found = voting(policy, promotion, approvals(connection, promotion.id), at=at)
-    return bool(found and found.impossible)
+    open_voting = voting(policy, promotion, approvals(connection, promotion.id), at=at)
+    return bool(open_voting and open_voting.impossible)

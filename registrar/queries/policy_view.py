@@ -1,4 +1,4 @@
-"""The policy as shown to readers: without the places of secrets and channels."""
+"""The policy as shown to readers: without references to secrets, and without channels' addresses."""
 
 import hashlib
 import json
@@ -7,8 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
+from registrar.ledger import Connection
 from registrar.ledger.policy_texts import find
 from registrar.policy import Policy
 from registrar.policy.base_model import most_specific
@@ -21,18 +20,22 @@ _ELSEWHERE = {
 }
 
 
-def voting(asked: Voting) -> dict[str, Any]:
-    """Return the policy, JSON-able."""
-    lists = {name: list(value) for name, value in asdict(asked).items() if isinstance(value, tuple) and name != "rules"}
-    rules = [{**asdict(rule), "may": [asdict(voter) for voter in rule.may]} for rule in asked.rules]
-    told = {"lacks": asked.lacks, "impossible": asked.impossible, "reject_needs_reason": asked.reject_needs_reason}
-    return {**told, "rules": rules, **lists}
+def voting(open_voting: Voting) -> dict[str, Any]:
+    """Return a Voting, JSON-able."""
+    people = ("may_reject", "may_break_glass", "excluded")
+    return {
+        "lacks": open_voting.lacks,
+        "impossible": open_voting.impossible,
+        "reject_needs_reason": open_voting.reject_needs_reason,
+        "rules": [{**asdict(rule), "may": [asdict(voter) for voter in rule.may]} for rule in open_voting.rules],
+        **{name: [asdict(person) for person in getattr(open_voting, name)] for name in people},
+    }
 
 
 def policy(in_effect: Policy) -> dict[str, Any]:
     """digest: SHA-256 of the whole document, including what is not shown."""
-    told = in_effect.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE, exclude_unset=True)
-    return {"digest": digest(in_effect), "document": told}
+    document = in_effect.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE, exclude_unset=True)
+    return {"digest": digest(in_effect), "document": document}
 
 
 def digest(in_effect: Policy) -> str:
@@ -51,21 +54,21 @@ def model_policy(in_effect: Policy, model: str) -> dict[str, Any]:
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 
 
-def is_digest(given: str) -> bool:
+def is_digest(text: str) -> bool:
     """Return whether a text is a digest, or a long enough prefix of one."""
-    return bool(_DIGEST.fullmatch(given))
+    return bool(_DIGEST.fullmatch(text))
 
 
 def bound(policy: Policy, connection: Connection, digest: str) -> dict[str, Any] | None:
-    """JSON-able but for the datetime. None: nobody asked under it since texts are kept, or it fits several.
+    """Return the policy text behind a digest or a prefix of one, JSON-able except datetimes.
 
-    digest: or its beginning. text: what it is the SHA-256 of; document: the same to be read. used_at None: nothing was
-    asked for under it yet, and it is in effect.
+    None: no promotion was requested under it since texts are kept, or several digests begin so. text: its SHA-256 is
+    the digest; document: the text, parsed. used_at None: it is in effect, and no promotion was requested under it yet.
     """
     if not is_digest(digest):
         return None
-    if found := find(connection, digest):
-        return _to_json(found.digest, found.text, found.used_at, found.event_id)
+    if stored := find(connection, digest):
+        return _to_json(stored.digest, stored.text, stored.used_at, stored.event_id)
     texts = {policy.bound(model) for model in policy.models if policy.digest(model).startswith(digest)}
     if len(texts) != 1:
         return None

@@ -1,12 +1,12 @@
-"""Open promotions for people: what is asked, who may still vote, and what is missing."""
+"""Open promotions for people: the request, who may still vote, and which approvals are missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
+from registrar.events.states import PromotionState
+from registrar.ledger import Connection
 from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.votes import approvals
@@ -18,10 +18,10 @@ from registrar.queries.voting import Voting, name, voting
 class PromotionView:
     """An open promotion.
 
-    voting: None where nobody is asked, since it waits for its time, or is approved and under way.
-    stale: the policy changed since it was asked for, so the worker counts no approval of it and moves nothing by those
-    that it has (worker/promotions/evidence.py). Whether the rest of the evidence still holds, only MLflow knows.
-    dispute: why nothing of its model is moved, where that is so.
+    voting: None where nobody is asked: it waits for a time gate, or is approved and under way.
+    stale: the policy changed since the request, so the worker counts no further approval, and those that it has move
+    nothing (worker/promotions/evidence.py). Only MLflow knows whether the rest of the evidence still holds.
+    dispute: why no version of the model is moved; None: versions are moved.
     """
 
     promotion: Promotion
@@ -38,17 +38,23 @@ class PromotionView:
 
     def waits_for(self, actor_id: str) -> bool:
         """Return whether this person's approval would count."""
-        asked = self.voting and self.promotion.state == "awaiting_approval" and not (self.stale or self.dispute)
-        rules = self.voting.rules if self.voting and asked else ()
+        may_vote = (
+            self.voting
+            and self.promotion.state == PromotionState.AWAITING_APPROVAL
+            and not (self.stale or self.dispute)
+        )
+        rules = self.voting.rules if self.voting and may_vote else ()
         return any(voter.id == actor_id for rule in rules for voter in rule.may)
 
 
 def promotion_views(
     policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime
 ) -> list[PromotionView]:
-    """Return views, those that wait for people first, and of these the one that waits longest."""
-    found = [promotion_view(policy, connection, one, at=at) for one in open_]
-    return sorted(found, key=lambda each: (each.promotion.state != "awaiting_approval", each.promotion.asked_at))
+    """Return views: first those that wait for approvers, the longest wait first."""
+    views = [promotion_view(policy, connection, one, at=at) for one in open_]
+    return sorted(
+        views, key=lambda each: (each.promotion.state != PromotionState.AWAITING_APPROVAL, each.promotion.asked_at)
+    )
 
 
 def promotion_view(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> PromotionView:
@@ -65,11 +71,11 @@ def promotion_view(policy: Policy, connection: Connection, promotion: Promotion,
 
 
 def _dispute(connection: Connection, promotion: Promotion) -> Dispute | None:
-    found = dispute(connection, promotion.model) if promotion.open else None
-    return None if found is None or found.moves else found
+    open_dispute = dispute(connection, promotion.model) if promotion.open else None
+    return None if open_dispute is None or open_dispute.moves else open_dispute
 
 
 def _stale(policy: Policy, promotion: Promotion) -> bool:
     """A promotion in the state `waiting` is never stale: its gates are evaluated again when its time comes."""
-    bound = promotion.state in ("awaiting_approval", "approved")
-    return bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)
+    is_bound = promotion.state in (PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
+    return is_bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)

@@ -18,7 +18,7 @@ class Unknown(UserError):
 
 
 class Archived(Unknown):
-    """The event was archived. file: its archive file, which is not told over HTTP."""
+    """The event was archived. file: its archive file, which no HTTP answer names."""
 
     def __init__(self, message: str, *, file: str) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class QueryService(Protocol):
     is none, Unknown for an id or name that is not there, LedgerUnavailable or Unreachable.
     """
 
-    def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page: ...
+    def events(self, filter_: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def event(self, event_id: str) -> Row:
         """Return an event with its tasks and later interventions."""
 

@@ -11,21 +11,21 @@ from registrar.ledger.queries.holdings import ALL, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
 # Fields of senders, workers and gates, which are returned unchanged.
-_AS_SAID = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
+_UNCHANGED = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
 _TIMES = {"since", "until", "at", "not_before", "oldest"}
 
 
-class Answered(dict[str, Any]):
-    """A part of an answer. A missing field means that the receiver has another version."""
+class Answer(dict[str, Any]):
+    """An object of an answer. A missing field means that the receiver has another version."""
 
     def __missing__(self, name: str) -> Any:
         raise NotTaken(
-            f"the answer has no {name!r}: who gave it is no receiver of Registrar, or one of another version "
+            f"the answer has no {name!r}: it is not a receiver's, or a receiver's of another version "
             "(`registrar --version`)"
         )
 
 
-class Asked(Protocol):
+class ApiClient(Protocol):
     """registrar.http.api_client.Client."""
 
     def get(self, *path: str, **query: object) -> Any: ...
@@ -34,13 +34,13 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class RemoteQueries:
-    """Raises, beside what Reading says, NotAllowed, NotTaken and Unreachable."""
+    """Raises, beside the errors of QueryService, NotAllowed, NotTaken and Unreachable."""
 
-    client: Asked
+    client: ApiClient
 
-    def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
-        wanted = {name: _iso(value) for name, value in asdict(sought).items()}
-        return self._page("events", limit, cursor, **wanted)
+    def events(self, filter_: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
+        params = {name: _iso(value) for name, value in asdict(filter_).items()}
+        return self._page("events", limit, cursor, **params)
 
     def event(self, event_id: str) -> Row:
         return self._get_one("events", event_id)
@@ -60,8 +60,8 @@ class RemoteQueries:
         return self._get_one("models", name)
 
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
-        wanted = {name: _iso(value) for name, value in asdict(past).items()}
-        return self._page("models", limit, cursor, model, "history", **wanted)
+        params = {name: _iso(value) for name, value in asdict(past).items()}
+        return self._page("models", limit, cursor, model, "history", **params)
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
@@ -93,13 +93,13 @@ class RemoteQueries:
 
     def _page(self, name: str, limit: int, cursor: str | None, *path: str, **query: object) -> Page:
         """Get a page. Its rows are in the field named like the last part of the path."""
-        found = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
-        answered = _parse_times(found)
-        return Page(answered[path[-1] if path else name], answered["next"])
+        answer = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
+        parsed = _parse_times(answer)
+        return Page(parsed[path[-1] if path else name], parsed["next"])
 
     def _get_one(self, *path: str, **query: object) -> Row:
-        found: Row = _parse_times(self.client.get(*path, **query))
-        return found
+        answer: Row = _parse_times(self.client.get(*path, **query))
+        return answer
 
 
 def _iso(value: object) -> object:
@@ -112,7 +112,7 @@ def _parse_times(value: Any) -> Any:
         return [_parse_times(each) for each in value]
     if not isinstance(value, Mapping):
         return value
-    return Answered({name: each if name in _AS_SAID else _parse_value(name, each) for name, each in value.items()})
+    return Answer({name: each if name in _UNCHANGED else _parse_value(name, each) for name, each in value.items()})
 
 
 def _parse_value(name: str, value: Any) -> Any:

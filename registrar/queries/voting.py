@@ -1,6 +1,6 @@
-"""Who may still vote on an open promotion, and what its rules still lack, as the worker will decide.
+"""Who may still vote on an open promotion, and what its rules still lack: for pages, API, CLI and cards.
 
-The worker judges each vote anew when it comes (worker/actions/vote.py); this is for whoever looks.
+The worker decides about each vote anew when it is cast (worker/actions/vote.py), by the same rules.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,8 @@ class Voter:
 class Needed:
     """An approval rule. missing: the number of approvals that it still lacks.
 
-    may: who could still give one, themselves or as a delegate; where it lacks some, only those who bring it nearer.
+    may: people who could still approve, for themselves or as a delegate; while some are missing, only those whose
+    approval reduces that number.
     """
 
     group: str
@@ -36,7 +37,7 @@ class Needed:
 
 @dataclass(frozen=True)
 class Excluded:
-    """A person who may not approve. id None: not known before MLflow is asked."""
+    """A person who may not approve. id None: only MLflow knows who it is."""
 
     id: str | None
     why: str
@@ -44,9 +45,10 @@ class Excluded:
 
 @dataclass(frozen=True)
 class Voting:
-    """rules: all must be met, and a person counts for one. may_reject, may_break_glass: beside those of the rules.
+    """The state of the voting on one promotion.
 
-    impossible: for people: why the rules can't be met any more; "" where those who may still approve are enough.
+    rules: all must be met, and a person counts for one of them. may_reject, may_break_glass: in addition to the people
+    of the rules. impossible: a sentence why the rules can't be met any more; "": they can.
     """
 
     rules: tuple[Needed, ...]
@@ -73,8 +75,8 @@ def voting(
     excluded = tuple(_excluded(policy, promotion, approval))
     seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
     everybody = [*policy.people, *(f"source:{name}" for name in policy.sources)]
-    new = [who for who in everybody if who not in dict(agreed)]
-    helpful = [who for who in new if sum(seats.missing(who)) < sum(seats.missing())]
+    new = [person for person in everybody if person not in dict(agreed)]
+    helpful = [person for person in new if sum(seats.missing(person)) < sum(seats.missing())]
     rules = (
         Needed(
             rule.group, rule.required_approvals, count, _voters(policy, seats.for_rule(rule.group, count, new, helpful))
@@ -84,8 +86,8 @@ def voting(
     glass = [approval.break_glass.group] if approval.break_glass else []
     return Voting(
         tuple(rules),
-        _voters(policy, (who for who in everybody if policy.may_vote(who, approval.groups, at=at))),
-        _voters(policy, (who for who in everybody if policy.belongs(who, glass))),
+        _voters(policy, (person for person in everybody if policy.may_vote(person, approval.groups, at=at))),
+        _voters(policy, (person for person in everybody if policy.belongs(person, glass))),
         excluded,
         _impossible(approval, seats.missing(*helpful)),
         approval.reject_reason == "required",
@@ -108,9 +110,10 @@ class _Seats:
         return unfilled_seats(self.policy, self.approval, agreed, self.without)
 
     def for_rule(self, group: str, count: int, new: Sequence[str], helpful: Sequence[str]) -> Iterator[str]:
-        """Who could still approve for one. count: what it lacks. new: who has not approved; helpful: who fill a seat.
+        """Yield the people who could still approve for a rule. count: the number of approvals that it lacks.
 
-        Who counts for none of the rules that lack some still helps: somebody who sits for theirs is free for another.
+        new: people who have not approved; helpful: those of them who fill a seat. A helpful person who is in no group
+        of an unmet rule helps too: a person who fills a seat of theirs is free for another one.
         """
         unmet = [rule for rule, lacks in zip(self.approval.groups, self.missing(), strict=True) if lacks]
         for who in helpful if count else new:
@@ -124,8 +127,9 @@ class _Seats:
 def unfilled_seats(
     policy: Policy, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
 ) -> list[int]:
-    """How many approvals each rule still lacks. agreed: who approved, and when: a delegate's word counts for the time
-    it was given in. without: who is excluded.
+    """Return the number of approvals that each rule still lacks.
+
+    agreed: (approver, time); a delegate's approval counts by the delegations of that time. without: excluded people.
     """
     required = [rule.required_approvals for rule in approval.rules]
     seats = {who: policy.represented(who, at=when, excluded=without) for who, when in agreed}
@@ -133,12 +137,12 @@ def unfilled_seats(
 
 
 def in_words(groups: Sequence[str], missing: Sequence[int]) -> str:
-    """Say what each rule lacks: "1 more of leads"; "" where nothing is missing."""
+    """Say what the rules lack, such as "1 more of leads"; "": nothing is missing."""
     return ", ".join(f"{count} more of {group}" for group, count in zip(groups, missing, strict=True) if count)
 
 
 def _impossible(approval: Approval, missing: Sequence[int]) -> str:
-    """missing: what would still be when all had approved who may."""
+    """missing: by rule, after everybody who may still approve has done so."""
     short = in_words(approval.groups, missing)
     return f"can't be met any more: nobody is left who may give {short}" if short else ""
 

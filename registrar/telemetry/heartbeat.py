@@ -11,13 +11,10 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
-
 from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
-from registrar.ledger import Ledger, LedgerUnavailable, heartbeats
-from registrar.ledger.engine import now
+from registrar.ledger import Connection, Ledger, heartbeats
+from registrar.ledger.engine import TRANSACTION_ERRORS, now
 from registrar.ledger.heartbeats import EVERY, Heartbeat
 from registrar.ledger.tasks import LEASE_SECONDS
 from registrar.policy import Policy
@@ -70,7 +67,7 @@ class HeartbeatWriter:
                 if self._started_at is None:
                     self._replace(connection)
                 heartbeats.beat(connection, self._build_heartbeat(connection))
-        except (LedgerUnavailable, SQLAlchemyError) as error:
+        except TRANSACTION_ERRORS as error:
             log.warning("the ledger takes no heartbeat: %s", error)
 
     def more(self) -> dict[str, Any]:
@@ -140,7 +137,7 @@ class HeartbeatWriter:
         try:
             with self._ledger.write() as connection:
                 heartbeats.stopped(connection, own)
-        except (LedgerUnavailable, SQLAlchemyError) as failed:
+        except TRANSACTION_ERRORS as failed:
             log.warning("the ledger is not told that this %s stopped: %s", self._part, failed)
 
     def __enter__(self) -> Self:

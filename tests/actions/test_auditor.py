@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from registrar.cli import main
-from registrar.ledger.journal.append import entries
 from registrar.ledger.journal.export import jsonl
+from registrar.ledger.journal.stream import entries
 from tests.actions.test_history import TWO, approve
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 from tests.worker.harness import ADA, BOB, EVE, KEY, WorkerHarness

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 
 from registrar.events.facts import traits
 from registrar.ledger import dead_letters
+from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.interventions import TaskDiscarded
 from registrar.ledger.tables import journal, tasks
 from tests.worker.harness import ADA, WorkerHarness
 from worker.registry.protocol import PermanentError, RetryableError

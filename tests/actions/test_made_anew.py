@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from sqlalchemy import select
 
 from registrar.ledger.dead_letters import list_dead_letters
-from registrar.ledger.journal.append import entries
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.promotions import still_open
 from registrar.ledger.queries.holdings import history
 from registrar.ledger.queries.versions import known_versions

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from registrar.ledger.engine import now
-from registrar.ledger.journal.append import entries
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.tables import tasks
 from tests.policies import model
 from tests.worker.harness import ADA, BOB, CI, EVE, POLICY

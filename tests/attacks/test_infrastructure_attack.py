@@ -5,8 +5,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from registrar.broker.celery_app import TaskMessage
-from registrar.ledger.journal.append import GENESIS, entries, link
+from registrar.ledger.journal.append import GENESIS, link
 from registrar.ledger.journal.chain import Damaged, Head
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.journal.verify import verify
 from tests.attacks.play import entries as count
 from tests.attacks.play import live, train

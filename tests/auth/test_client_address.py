@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks.auth.client_address import MOST_HOPS, client_address, parse_networks
+from webhooks.auth.trusted_proxy import MOST_HOPS, client_address, parse_networks
 
 NETWORKS = parse_networks(["10.0.0.0/8", "192.0.2.1/32", "fd00::/64"])
 PROXY, OTHER = "10.0.0.7", "203.0.113.9"

@@ -77,7 +77,7 @@ def test_a_key_that_is_none(make: Make, key: str):
 )
 def test_what_takes_more_than_the_role(make: Make, principal: Principal, type_: str, data: dict[str, Any]):
     site = make()
-    with pytest.raises(NotPermitted, match=f"is signed in as {principal.role}, and {type_} takes"):
+    with pytest.raises(NotPermitted, match=f"is signed in as {principal.role}, and {type_} needs"):
         site.commands.submit(principal, type_, data)
     assert rows(site, events) == []
 
@@ -88,7 +88,7 @@ def test_who_may_approve_may_ask_to_go_back(make: Make):
 
 @pytest.mark.parametrize("type_", ["training_run.finished", "deployment.succeeded", "registry.query", "model.review"])
 def test_a_fact_is_told_by_its_sender_alone(make: Make, type_: str):
-    with pytest.raises(InvalidEvent, match="is told by a sender"):
+    with pytest.raises(InvalidEvent, match="is no command"):
         make().commands.submit(BOB, type_, {"model": "taxi", "run_id": "r1"})
 
 

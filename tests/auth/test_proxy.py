@@ -75,7 +75,7 @@ def test_who_approves_something_is_an_approver_here_too(make: Make):
 def test_who_is_nobodys_account_is_told_what_to_add(make: Make):
     answer = asked(make(policy=PROXIED + ACCESS), "eve@example.com")
     assert (answer.status_code, answer.json["code"]) == (403, "not_permitted")
-    assert "add `accounts: {web: eve@example.com}` to one of people" in answer.json["detail"]
+    assert "add `accounts: {web: eve@example.com}` to one of `people`" in answer.json["detail"]
 
 
 def test_a_person_without_a_role_is_told_so(make: Make):

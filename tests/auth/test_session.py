@@ -294,7 +294,7 @@ def test_what_was_signed_out_of_stays_so_where_a_receivers_clock_is_behind(
     key = web.site.settings.secret_key
     kept_alive = str(signer(key, "session").dumps(signer(key, "session").loads(cookie)))
     another = web.site.app.extensions["access"]
-    another.sessions._over._known.clear()
+    another.sessions._ended._entries.clear()
     assert by_cookie(web.site, kept_alive) is None
 
 

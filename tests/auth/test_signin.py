@@ -15,7 +15,7 @@ from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from tests.auth.conftest import ACCESS, SIGNED_IN, Make, Start, Web
 from webhooks.app import create_app
-from webhooks.auth import POLL_HEADER, sessions, signin
+from webhooks.auth import POLL_HEADER, oidc_state, sessions, signin
 from webhooks.auth.signing_keys import signer
 from webhooks.ingress.errors import TooMany
 
@@ -89,7 +89,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 def test_what_fails_is_a_page_for_people_with_a_way_to_begin_again(web: Web):
     answer = web.browser().get(f"{web.url}/signin/callback?state=x&code=y", headers=BROWSER, timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
-    assert "this browser did not begin here" in answer.text
+    assert "this browser did not begin the sign-in" in answer.text
     assert '<a class="button main" href="/signin?next=%2F">Sign in again</a>' in answer.text
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
@@ -98,7 +98,7 @@ def test_who_is_nobody_of_registrar_yml_may_sign_in_as_somebody_else(web: Web):
     web.provider.claims["email"] = "<b>eve@example.com"
     answer = web.browser().get(f"{web.url}/signin", headers=BROWSER, timeout=30)
     assert (answer.status_code, "<b>eve" in answer.text) == (403, False)
-    assert "registrar.yml lets them do nothing" in answer.text
+    assert "account in registrar.yml: add" in answer.text
     assert "Sign in as somebody else</a>" in answer.text
 
 
@@ -178,7 +178,7 @@ def test_a_page_is_refused_in_a_sentence_while_the_ledger_can_not_say_whose_sess
     def away(*_: Any) -> None:
         raise LedgerUnavailable("does not answer")
 
-    monkeypatch.setattr(sessions.Sessions, "_is_over", away)
+    monkeypatch.setattr(sessions.Sessions, "_is_ended", away)
     answer = browser.get(f"{web.url}/", headers=BROWSER, timeout=30)
     assert (answer.status_code, "Not available at the moment" in answer.text) == (503, True)
 
@@ -385,7 +385,7 @@ def test_a_receiver_whose_clock_is_a_little_behind_believes_what_another_signed(
 def test_a_beginning_ends_too(web: Web, monkeypatch: pytest.MonkeyPatch):
     browser = web.browser()
     back = web.sent_back(browser)
-    monkeypatch.setattr(signin, "LASTS", timedelta(seconds=-1))
+    monkeypatch.setattr(oidc_state, "LASTS", timedelta(seconds=-1))
     assert failed(browser.get(back, timeout=30))
 
 
@@ -492,7 +492,7 @@ def test_a_claim_that_may_be_chosen_reaches_nobodys_email(start: Start, claim: s
     web.provider.claims |= {claim: "ada@example.com", "email": "eve@example.com"}
     browser, end = web.signed_in()
     assert (end.status_code, "registrar-session" in browser.cookies) == (403, False)
-    assert "is nobody's account there: add `accounts: {web: ada@example.com}`" in end.json()["detail"]
+    assert "is nobody's account in registrar.yml: add `accounts: {web: ada@example.com}`" in end.json()["detail"]
 
 
 def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):

@@ -54,6 +54,7 @@ sources:
     rate_limit: 999999/second
     may: [{events: [registry.query], models: ["*"]}]
 """
+CI_ACTOR = Actor("source:ci", "ci")
 _POLL = 0.01  # seconds
 _PATIENCE = 120.0  # seconds in which nothing at all is done
 
@@ -115,10 +116,10 @@ class Installation:
                 break
         raise LoadError(f"{event_id} is {task.state}: {task.error}")
 
-    def queue(self, type_: str, each: Sequence[Mapping[str, Any]]) -> Callable[[], bool]:
-        """Accept events, but ring for none yet: what is returned rings for all of them."""
+    def queue(self, type_: str, each: Sequence[Mapping[str, Any]], *, by: Actor = CI_ACTOR) -> Callable[[], bool]:
+        """Accept events, but publish no task yet: the returned function publishes all of them."""
         at = now()
-        meant = [Event(parse(type_, dict(data)), Actor("source:ci", "ci"), at) for data in each]
+        meant = [Event(parse(type_, dict(data)), by, at) for data in each]
         arrivals = [Arrival(Delivery("ci", uuid.uuid4().hex, "0" * 64), [event], at) for event in meant]
         with self.ledger.write() as connection:
             receipts = accept_all(connection, arrivals)
@@ -152,12 +153,17 @@ class Installation:
 
 
 @contextmanager
-def installation(mlflow: str, *, cluster: str | None = None, parts: Sequence[str] = PARTS) -> Iterator[Installation]:
-    """mlflow: an MLflow server's address. cluster: a PostgreSQL cluster for the ledger, else it is on SQLite."""
+def installation(
+    mlflow: str, *, cluster: str | None = None, parts: Sequence[str] = PARTS, config: str = CONFIG
+) -> Iterator[Installation]:
+    """mlflow: an MLflow server's address. cluster: a PostgreSQL cluster for the ledger, else it is on SQLite.
+
+    config: a registrar.yml with the sources ci and slack.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
         secrets = {"ci": new_webhook_secret(), "slack": uuid.uuid4().hex}
-        (folder / "registrar.yml").write_text(CONFIG)
+        (folder / "registrar.yml").write_text(config)
         (folder / "ci.whsec").write_text(secrets["ci"])
         (folder / "slack.secret").write_text(secrets["slack"])
         url = stack.enter_context(database(cluster)) if cluster else None

@@ -33,7 +33,7 @@ MORE = {
     "send": ("training_run.finished", "model=taxi", "run_id=0123abcd"),
     "dead retry": (VALUES["task_id"],),
     "reconcile": ("taxi",),
-    "archive": ("--older-than", "30d"),
+    "compact": ("--older-than", "30d"),
 }
 
 

@@ -65,7 +65,7 @@ def approve(record: Ledger, version: int, at: datetime, *, who: str = "Ada", mod
     """Somebody's approval put a version in Production. Returns the event's id."""
     event = Event(parse("promotion.approve", {"model": model, "version": version}), Actor(who.lower(), who), at)
     with record.write() as connection:
-        receipt = accept(connection, Delivery("slack", f"{version}", "a" * 64), [event], at=at)
+        receipt = accept(connection, Delivery("slack", f"{model}-{version}", "a" * 64), [event], at=at)
         task = tasks.claim(connection, receipt.task_messages[0].task_id, at=at)
         assert task
         held = (

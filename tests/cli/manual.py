@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands themselves: python -m tests.cli.manual > docs/cli.md"""
+"""Writes docs/reference/cli.md from the commands themselves: python -m tests.cli.manual > docs/reference/cli.md"""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""docs/cli.md is what the commands say; each shows how it is called, and prints JSON where it prints at all."""
+"""docs/reference/cli.md is what the commands say; each shows how it is called, and prints JSON where it prints."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from registrar.cli import main
 from tests.cli.manual import BOTH, manual
 
-DOC = Path(__file__).parents[2] / "docs" / "cli.md"
+DOC = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 LONG = {"up", "demo"}  # they run until Ctrl-C, and show what they do
 SAYS_A_FILE = {"audit export", "completion", "schema"}  # what they print has a form of its own
 HERE = {
     "migrate": (),
-    "archive": ("--older-than", "90d"),
+    "compact": ("--older-than", "90d"),
     "doctor": (),
     "address": ("mlflow",),
     "plan": ("m", "1", "--to", "production"),
@@ -44,7 +44,7 @@ EACH = pytest.mark.parametrize("name", ALL)
 
 
 def test_the_manual_is_what_the_commands_say():
-    assert DOC.read_text(encoding="utf-8") == manual(), "python -m tests.cli.manual > docs/cli.md"
+    assert DOC.read_text(encoding="utf-8") == manual(), "python -m tests.cli.manual > docs/reference/cli.md"
 
 
 @EACH

@@ -33,7 +33,7 @@ COMMANDS = [
     ["queue", "list"],
     ["audit", "verify"],
     ["audit", "export", "--format", "jsonl"],
-    ["archive", "--older-than", "90d", "--plan"],
+    ["compact", "--older-than", "90d", "--plan"],
     ["token", "list"],
     ["doctor"],
 ]

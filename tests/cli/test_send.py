@@ -303,7 +303,7 @@ def test_a_source_of_another_installation_by_its_kind(tmp_path: Path, receiver: 
     ("arguments", "says"),
     [
         ((), "say which event to send"),
-        ((*RUN, "--source", "chat"), "says nothing in our words"),
+        ((*RUN, "--source", "chat"), "can't send our events"),
         (("--fixture", "-", *RUN), "not both"),
         (("--fixture", "-", "--source", "nobody"), "no source 'nobody'"),
         (("--fixture", "-", "--header", "X"), "is not NAME:VALUE"),

@@ -16,7 +16,7 @@ from registrar.cli import main
 from registrar.events.outcome import Cause, LedgerChange
 from registrar.ledger.disputes import Disputed, Settled
 from registrar.ledger.holders import HoldingEnded
-from registrar.ledger.journal.append import entries
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import events
 from tests.actions.versions import live, trained

@@ -1,4 +1,4 @@
-"""`registrar archive`: what goes, what stays, and that nothing is lost on the way."""
+"""`registrar compact`: what goes, what stays, and that nothing is lost on the way."""
 
 import gzip
 import json
@@ -8,18 +8,19 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from registrar.compaction import archive_file, run, writer
-from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, from_json
-from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
-from registrar.compaction.lock import AlreadyArchiving, exclusive_run
-from registrar.ledger import dead_letters, tables
+from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
+from registrar.ledger import archives, dead_letters, tables
+from registrar.ledger.archive_rows import from_json
+from registrar.ledger.archives import AlreadyArchiving, exclusive_run
 from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.deployments import DeploymentRequested
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.interventions import TaskDiscarded
+from registrar.ledger.queries.archivable import ASKED, FAILED, HISTORY, OPEN
+from registrar.ledger.queries.find import archive_location
 from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
 
@@ -126,7 +127,7 @@ def test_what_the_journal_tells_of_stays(past):
     past.archive()
     assert past.there() == {dropping}
     with past.ledger.read() as connection:
-        found = archive_file.read_event(connection, failed, place(connection, failed))
+        found = archive_file.read_event(connection, failed, archive_location(connection, failed))
     assert (found["state"], [deed["event_id"] for deed in found["tasks"][0]["settled"]]) == ("dropped", [dropping])
 
 
@@ -156,7 +157,7 @@ def test_an_archived_event_is_told_as_it_was(past):
     past.archive()
     with past.ledger.read() as connection:
         assert event_status.event(connection, id_) is None
-        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, archive_location(connection, id_)) == before
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_an_archived_event_is_told_as_it_was(past):
         (writer, "digest", 1),
         (writer, "_delete", 1),
         (writer, "_delete", 2),
-        (writer, "_update_archive", 2),
+        (archives, "finish_archive", 1),
     ],
     ids=["before the file", "after the file", "before deleting", "half deleted", "all deleted"],
 )
@@ -244,7 +245,7 @@ def test_an_event_in_an_older_file_is_told_by_the_present_names(past):
     past.archive()
     as_before_schema_0016(past)
     with past.ledger.read() as connection:
-        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, archive_location(connection, id_)) == before
 
 
 def test_nothing_more_is_deleted_by_a_file_that_was_changed(past, monkeypatch):
@@ -282,7 +283,7 @@ def test_what_is_not_as_in_the_file_stays(past, monkeypatch):
     assert (written.rows, written.left) == (2, 1)
     assert past.there() == {one}
     with past.ledger.read() as connection:
-        assert (place(connection, one), bool(place(connection, other))) == (None, True)
+        assert (archive_location(connection, one), bool(archive_location(connection, other))) == (None, True)
 
 
 def test_a_file_holds_a_bounded_number(past):

@@ -65,7 +65,7 @@ def test_the_overview_says_what_waits_for_whom(lived: Lived):
     assert "2 more of <strong>leads</strong>" in text
     assert "Ada Approver, Bob" in text
     assert "waits for you" in text
-    assert "1 piece of work could not be done" in text.replace("</a>", "")
+    assert "1 task failed for good" in text.replace("</a>", "")
     assert "taxi version 3 was held back from Staging: rmse 8.1 is not &lt; 7" in text
     assert "none is running" in text  # neither worker nor beat ever said a word
 
@@ -89,7 +89,7 @@ def test_a_promotion_shows_what_it_is_bound_to_and_who_may_vote(lived: Lived):
     for said in ("rmse 6.5 is &lt; 7", "did not count", "ci may not approve it"):
         assert said in text
     assert "May still approve: Ada Approver, Bob" in text
-    assert "Against version 1, which held @champion" in text
+    assert "Compared with version 1, which held @champion" in text
     assert 'href="https://mlflow.example/base/#/runs/r1"' in text
 
 
@@ -182,7 +182,7 @@ def test_what_was_asked_under_another_policy_is_not_offered_for_approval(lived: 
     text = anew.get(page).text
     assert f'action="{page}/approve"' not in text
     assert f'action="{page}/cancel"' in text
-    assert "The policy for taxi changed since this was asked for" in text
+    assert "The policy for taxi has changed since the request" in text
     assert "registrar send promotion.request model=taxi version=2 target=Production" in text
     for other in ("/", "/promotions"):
         text = anew.get(other).text

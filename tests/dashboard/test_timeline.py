@@ -22,7 +22,7 @@ def held(kind: str, key: str, version: int, since: int, until: int | None = None
 def rows(*found: Holding) -> list[str]:
     """What is said aloud of each row."""
     said = timeline(found, NOON + timedelta(hours=9)).split('aria-label="')[1].split('"')[0]
-    return said.removeprefix("Who held what when. ").split(". The table")[0].split("; ")
+    return said.removeprefix("Which version held what when. ").split(". The table")[0].split("; ")
 
 
 def test_what_always_went_together_is_one_row():

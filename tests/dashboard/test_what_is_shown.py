@@ -72,7 +72,7 @@ def test_what_is_asked_of_a_model_in_dispute_is_not_offered_as_if_it_would_be_do
     at = asked(disputed, 2)
     told = page(disputed, at)
     assert "taxi is in dispute" in told
-    assert "nothing of it is moved until an operator says which of the two counts" in told
+    assert "no version is moved until an operator decides which of the two is right" in told
     assert f'action="{at}/approve"' not in html(disputed, at)
     assert "Roll back" not in page(disputed, "/models/taxi")
 

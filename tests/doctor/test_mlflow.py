@@ -13,6 +13,7 @@ from registrar.doctor.target_differences import differences
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
+from registrar.http import probe
 from registrar.http.mlflow_server import MlflowServer
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import accept
@@ -246,8 +247,12 @@ def test_a_dispute_is_said_at_once_and_only_once(site: SiteOf, server: Pages, le
     assert len(found) == (1 if there else 2)
 
 
-def test_fifty_models_are_asked_for_by_two_questions(server: Pages, ledger: Ledger, ledger_url: str):
-    """However many versions they have."""
+def test_fifty_models_are_asked_for_by_two_questions(
+    server: Pages, ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """However many versions they have. Limits of time are long here: past one it asks by model."""
+    monkeypatch.setattr(probe, "PATIENCE", 60.0)
+    monkeypatch.setattr(target_differences, "SECONDS", 60.0)
     models = []
     for number in range(1, 51):
         approve(ledger, number, NOON, model=(name := f"taxi-{number}"))

@@ -11,7 +11,7 @@ from registrar.ledger import Ledger, tokens
 from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
 from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal import rebuild
-from registrar.ledger.journal.append import CARRIED_OVER
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent
@@ -195,7 +195,7 @@ def test_an_event_that_was_archived_is_known_by_what_remains_of_it(taxi):
 def test_what_old_entries_did_not_say_is_named_with_the_entry_from_which_it_is_proven(empty):  # noqa: F811
     town = scene(migrated(empty))
     last = town.entries()[-1].seq
-    assert {row.kind for row in town.entries()} == {CARRIED_OVER}
+    assert {row.kind for row in town.entries()} == {EntryKind.CARRIED_OVER}
     town.write(PromotionRequested("taxi", 4, "Production", EVIDENCE, id="prm_4"))
     with town.ledger.read() as connection:
         told = verify(connection).sentences()

@@ -26,9 +26,9 @@ from registrar.ledger.deliveries import Arrival, accept_all
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.journal import append, stream
 from registrar.ledger.queries import (
-    archived_events,
     event_search,
     event_status,
+    find,
     holdings,
     metrics,
     models,
@@ -76,7 +76,7 @@ WORK = {
     "next of a lane": lambda c: task_dispatch.next_messages(c, {"model:model-1", "notify:x"}, at=NOON),
     "first in line": lambda c: queue.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: event_status.event(c, of(c, tables.events)),
-    "archived": lambda c: archived_events.place(c, "evt_1"),
+    "archived": lambda c: find.archive_location(c, "evt_1"),
     "history": lambda c: holdings.history(c, "model-1", limit=51),
     "history further down": lambda c: holdings.history(c, "model-1", before=2000, limit=51),
     "history of a stage on a day": lambda c: holdings.history(
@@ -268,7 +268,7 @@ def test_a_page_of_a_long_journal_costs_what_one_of_a_short_one_does(ledger):
             connection.execute(insert(tables.journal), rows)
             for name, asked in _of_journal(count).items():
                 found[name, count] = _steps(
-                    connection, lambda asked=asked: list(append.entries(connection, limit=100, **asked))
+                    connection, lambda asked=asked: list(stream.entries(connection, limit=100, **asked))
                 )
     for name in _of_journal(0):
         assert found[name, 4000] < found[name, 800] * 1.5, name

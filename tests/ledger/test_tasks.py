@@ -3,15 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import FollowUp, Outcome
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, task_dispatch, tasks
 from registrar.ledger.deliveries import DeliveryConflict, accept
 from registrar.ledger.event_rows import Delivery
+from registrar.ledger.lane_priority import Rank
 from registrar.ledger.queries.queue import first_in_line
+from registrar.ledger.tables import tasks as table
 from worker.retry import LONGEST_PAUSE
 
 pytestmark = pytest.mark.both_ledgers
@@ -218,3 +221,193 @@ def test_who_stands_behind_a_running_one_is_rung_as_that_may_have_looked_already
     claim(ledger, first)
     with ledger.read() as connection:
         assert first_in_line(connection, [second.task_id]) == {second.task_id}
+
+
+def row(ledger: Ledger, task_id: str):
+    with ledger.read() as connection:
+        return connection.execute(select(table).where(table.c.id == task_id)).one()
+
+
+def moved(version: int = 1) -> Event:
+    data = parse("model_version.transition", {"model": "taxi", "version": version, "stage": "Archived"})
+    return Event(data, Actor("ada", "Ada"), NOON, reply_to="sealed")
+
+
+def test_a_claimed_task_comes_with_its_event(ledger):
+    [task_message], [(event_id, _)] = (answer := post(ledger, moved())).task_messages, answer.events
+    task = claim(ledger, task_message, at=seconds(1))
+    assert (task.id, task.name, task.lane, task.args) == (task_message.task_id, "worker.transition", "model:taxi", {})
+    assert (task.attempts, task.crashes, task.doubts, task.started_at) == (1, 0, 0, seconds(1))
+    assert (task.event_id, task.event_type, task.accepted_at) == (event_id, "model_version.transition", NOON)
+    assert (task.actor, task.actor_name, task.source, task.reply_to) == ("ada", "Ada", "ci", "sealed")
+    assert (task.data["stage"], task.event_seq, task.original_seq) == ("Archived", 1, 1)
+    assert (task.first, task.of_model, len(task.lease)) == (True, True, 32)
+    cause = task.cause(seconds(2), DONE)
+    assert (cause.event_id, cause.actor, cause.actor_name, cause.at) == (event_id, "ada", "Ada", seconds(2))
+    held = row(ledger, task.id)
+    assert (held.state, held.lease, held.lease_until) == ("running", task.lease, seconds(1 + tasks.LEASE_SECONDS))
+
+
+def test_how_a_task_ended_stays_with_it(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    outcome = Outcome("no such run", facts=(Fact("model_version.held_back", "held back", "taxi", 1),))
+    with ledger.write() as connection:
+        tasks.finish(connection, task, "failed", outcome, error="404", at=seconds(5))
+    ended = row(ledger, task.id)
+    assert (ended.state, ended.error, ended.finished_at) == ("failed", "404", seconds(5))
+    assert (ended.lease, ended.lease_until) == (None, None)
+    assert (ended.outcome["summary"], ended.outcome["facts"][0]["text"]) == ("no such run", "held back")
+
+
+def test_what_a_retry_is_for_stays_with_the_task_until_it_is_claimed(ledger):
+    [task_message] = post(ledger).task_messages
+    for doubts, doubted in ((0, False), (1, True), (2, True)):
+        task = claim(ledger, task_message, at=seconds(100 * doubts))
+        with ledger.write() as connection:
+            tasks.retry(connection, task, delay=60, error="busy", at=seconds(100 * doubts), doubted=doubted)
+        back = row(ledger, task.id)
+        assert (back.state, back.error, back.doubts, back.lease, back.lease_until) == (
+            "queued",
+            "busy",
+            doubts,
+            None,
+            None,
+        )
+        assert back.not_before == back.dispatch_at == seconds(100 * doubts + 60)
+    with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
+        tasks.retry(connection, task, delay=60, error="busy", at=seconds(500))
+
+
+def test_a_task_that_waits_lets_the_next_of_its_lane_overtake_nothing(ledger):
+    [first, _] = [post(ledger, id=id).task_messages[0] for id in "12"]
+    task = claim(ledger, first)
+    with ledger.write() as connection:
+        assert tasks.retry(connection, task, delay=60, error="busy", at=NOON) == []
+
+
+def test_what_a_task_is_bound_to_is_read_with_it_and_no_late_worker_changes_it(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        tasks.bind_version(connection, task, "2026-11-22T11:00:00+00:00")
+    with ledger.read() as connection:
+        bound = tasks.get(connection, task.id)
+    assert bound.args == {tasks.MEANT: "2026-11-22T11:00:00+00:00"}
+    assert bound.first
+    finish(ledger, task)
+    with pytest.raises(tasks.LeaseLost, match=task.id), ledger.write() as connection:
+        tasks.bind_version(connection, task, "2026-11-22T12:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("event", "writes", "rank"),
+    [(moved(), True, Rank.HALF_DONE), (moved(), False, Rank.ORDINARY), (finished(), True, Rank.ORDINARY)],
+)
+def test_only_a_move_that_writes_to_the_registry_is_to_be_finished_before_others(ledger, event, writes, rank):
+    [task_message] = post(ledger, event).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        tasks.renew(connection, task, at=seconds(3), writes=writes)
+    held = row(ledger, task.id)
+    assert (held.rank, held.lease_until) == (rank, seconds(3 + tasks.LEASE_SECONDS))
+
+
+@pytest.mark.parametrize(("finishes", "rank"), [(True, Rank.HALF_DONE), (False, Rank.ORDINARY)])
+def test_a_follow_up_is_its_events_and_is_published_at_once(ledger, finishes, rank):
+    [task_message], [(event_id, _)] = (answer := post(ledger)).task_messages, answer.events
+    follow_up = FollowUp("worker.request", {"version": 3}, finishes=finishes)
+    [next_one] = finish(ledger, claim(ledger, task_message), Outcome("", follow_ups=(follow_up,)), at=seconds(7))
+    queued = row(ledger, next_one.task_id)
+    assert (queued.event_id, queued.event_seq, queued.lane) == (event_id, 1, "model:taxi")
+    assert (queued.name, queued.args, queued.rank) == ("worker.request", {"version": 3}, rank)
+    assert (queued.state, queued.not_before, queued.created_at) == ("queued", seconds(7), seconds(7))
+    assert queued.dispatch_at == seconds(7 + task_dispatch.REDELIVER_AFTER)
+
+
+def test_what_is_discovered_is_written_at_once_and_the_task_goes_on(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    found = Outcome("", follow_ups=(FollowUp("worker.notify", lane="notify:x"), FollowUp("worker.request")))
+    with ledger.write() as connection:
+        published = tasks.record_discovery(connection, task, found, at=seconds(4))
+    assert [each.name for each in published] == ["worker.notify"]
+    held = row(ledger, task.id)
+    assert (held.state, held.lease_until) == ("running", seconds(4 + tasks.LEASE_SECONDS))
+    assert [each.name for each in finish(ledger, task, at=seconds(5))] == ["worker.request"]
+    with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
+        tasks.record_discovery(connection, task, found, at=seconds(6))
+
+
+def test_a_task_that_is_put_back_at_once_is_due_at_once(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        tasks.release(connection, task, at=seconds(3))
+    back = row(ledger, task.id)
+    assert (back.state, back.not_before, back.lease, back.lease_until) == ("queued", seconds(3), None, None)
+    assert back.dispatch_at == seconds(3 + task_dispatch.REDELIVER_AFTER)
+
+
+def test_ids_sort_by_the_time_they_were_made_at(monkeypatch):
+    made = []
+    for milliseconds in (1, 1_700_000_000_000, 1_700_000_000_001):
+        monkeypatch.setattr(tasks.time, "time_ns", lambda now=milliseconds: now * 1_000_000 + 999_999)
+        made.append(tasks.new_id())
+    assert made == sorted(made)
+    assert all(len(id) == len("tsk_") + 12 + 20 for id in made)
+    assert made[0].startswith("tsk_000000000001")
+
+
+def test_what_is_queued_or_running_is_unfinished(ledger):
+    messages = [post(ledger, finished(model), id=model).task_messages[0] for model in "abc"]
+    claim(ledger, messages[0])
+    finish(ledger, claim(ledger, messages[1]))
+    with ledger.read() as connection:
+        assert tasks.unfinished(connection) == 2
+
+
+def test_a_sweep_may_take_a_message_for_lost_sooner(ledger):
+    [task_message] = post(ledger).task_messages
+    for at, lost in ((3, []), (5, [task_message])):
+        with ledger.write() as connection:
+            assert task_dispatch.sweep(connection, at=seconds(at), lost_after=5) == lost
+
+
+def test_a_sweep_after_an_outage_takes_no_task_from_its_worker(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        assert task_dispatch.sweep(connection, at=seconds(60), reap=False) == []
+    finish(ledger, task, at=seconds(61))
+
+
+def test_a_sweep_publishes_so_many_and_the_next_one_the_rest(ledger, monkeypatch):
+    monkeypatch.setattr(task_dispatch, "MOST_REDELIVERED", 2)
+    messages = [post(ledger, finished(model), id=model).task_messages[0] for model in "abc"]
+    assert sweep(ledger, seconds(11)) == messages[:2]
+    assert sweep(ledger, seconds(12)) == messages[2:]
+
+
+def test_of_the_waiting_messages_no_more_are_counted_than_there_may_be_rows(ledger, monkeypatch):
+    monkeypatch.setattr(task_dispatch, "MOST_REDELIVERED", 1)
+    monkeypatch.setattr(task_dispatch, "MOST_WAITING", 1)
+    messages = [post(ledger, finished(model), id=model).task_messages[0] for model in "abcd"]
+    assert sweep(ledger, seconds(11), waiting=1) == messages[:1]
+
+
+def test_the_next_message_is_that_of_the_first_task_of_these_names(ledger):
+    first, move, last = (
+        post(ledger, event, id=str(id)).task_messages[0]
+        for id, event in enumerate((finished("a"), moved(), finished("b")))
+    )
+
+    def next_of(*names: str) -> list[TaskMessage]:
+        with ledger.write() as connection:
+            return task_dispatch.next_message(connection, names, at=NOON)
+
+    assert next_of("worker.transition") == [move]
+    assert next_of("worker.register", "worker.transition") == [first]
+    assert next_of("worker.rollback") == []
+    claim(ledger, first)
+    assert next_of("worker.register") == [last]

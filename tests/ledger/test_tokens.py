@@ -8,7 +8,7 @@ import pytest
 from registrar.config.key_generation import TOKEN, new_token
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, tokens
-from registrar.ledger.journal.append import entries
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.tokens import NameTaken, NoSuchToken, Token
 from registrar.ledger.used_nonces import is_spent, spend

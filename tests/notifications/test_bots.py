@@ -210,7 +210,7 @@ def dripping(piece: bytes, *, every: float) -> Iterator[str]:
 
 
 def test_an_answer_that_drips_holds_no_worker(session, monkeypatch):
-    monkeypatch.setattr(posting, "SECONDS", 0.3)
+    monkeypatch.setattr(posting, "BODY_SECONDS", 0.3)
     with dripping(b" ", every=0.05) as url:
         began = time.monotonic()
         assert posting.ask(session, "POST", url, {}, {}) == {}

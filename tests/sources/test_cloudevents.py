@@ -103,7 +103,7 @@ def test_a_signed_events_identity_can_not_be_changed_by_a_header():
         ({"data": None}, "data must be a JSON object"),
         ({"data": []}, "data must be a JSON object"),
         ({"data": {}}, "is missing"),
-        ({"data_base64": "e30="}, "data_base64 is not taken"),
+        ({"data_base64": "e30="}, "data_base64 is not accepted"),
         ({"datacontenttype": "text/xml"}, "datacontenttype application/json"),
     ],
 )
@@ -200,7 +200,7 @@ def test_what_is_no_cloudevent_at_all_is_told_which_content_types_are():
 
 def test_of_ours_in_binary_mode_the_content_type_is_the_datas():
     for content_type in ("text/plain", "application/avro"):
-        with pytest.raises(InvalidEvent, match="must be a JSON object, its datacontenttype"):
+        with pytest.raises(InvalidEvent, match="must be a JSON object, with the datacontenttype"):
             BEARER.normalise(Request(HEADERS, b'{"model": "taxi", "run_id": "r1"}', content_type, NOW))
 
 

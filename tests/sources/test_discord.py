@@ -224,7 +224,7 @@ def test_discords_webhook_events_are_ignored_by_name():
 
 @pytest.mark.parametrize("type_", [True, False, 5, 6, "1", None, [2], 2.5])
 def test_other_interactions_are_refused(type_: object):
-    with pytest.raises(InvalidEvent, match="not an interaction that is taken"):
+    with pytest.raises(InvalidEvent, match="not a known interaction"):
         normalise(COMMAND, type=type_)
 
 
@@ -242,13 +242,13 @@ def test_what_it_can_not_be_sure_of_is_refused(field: str, value: object):
 
 
 def test_a_press_is_told_as_a_refusal_that_discord_shows_and_a_ping_is_not():
-    said = PRESS.sender.phrase(PRESS.request, InvalidEvent("no <@1> & *x*"))
+    said = PRESS.sender.refusal_body(PRESS.request, InvalidEvent("no <@1> & *x*"))
     assert said is not None
     assert said["data"]["content"] == "Not done: no <\u200b@\u200b1\\> & \\*x\\*"
     assert said["data"]["flags"] == 64
     ping = read(FIXTURES / "discord" / "ping__endpoint_is_saved.http")
-    assert ping.sender.phrase(ping.request, InvalidEvent("x")) is None
-    assert PRESS.sender.phrase(replace(PRESS.request, body=b"{"), InvalidEvent("x")) is None
+    assert ping.sender.refusal_body(ping.request, InvalidEvent("x")) is None
+    assert PRESS.sender.refusal_body(replace(PRESS.request, body=b"{"), InvalidEvent("x")) is None
 
 
 @pytest.mark.parametrize("name", ["nyc taxi", "nyc \u201ctaxi\u201d", 'nyc "taxi"', "nyc\u200b taxi", "\u00abnyc taxi"])

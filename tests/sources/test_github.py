@@ -128,9 +128,9 @@ def test_an_events_name_is_shown_on_one_bounded_line(name: str):
 def test_a_report_that_can_not_be_used_is_answered_with_a_200_and_a_wrong_word_of_ours_is_not():
     """Nobody at GitHub can mend a branch that names no run; who composes a dispatch can."""
     wrong = InvalidEvent("it names no run")
-    assert TRAINED.sender.phrase(TRAINED.request, wrong) == {"events": [], "refused": "it names no run"}
-    assert TRAINED.sender.phrase(TRAINED.request, NotPermitted("no grant")) is None
-    assert TRAINED.sender.phrase(captured("repository_dispatch__our_event").request, wrong) is None
+    assert TRAINED.sender.refusal_body(TRAINED.request, wrong) == {"events": [], "refused": "it names no run"}
+    assert TRAINED.sender.refusal_body(TRAINED.request, NotPermitted("no grant")) is None
+    assert TRAINED.sender.refusal_body(captured("repository_dispatch__our_event").request, wrong) is None
 
 
 @pytest.mark.parametrize("conclusion", ["neutral", "skipped", "stale", "action_required", "cancelled", None])
@@ -186,7 +186,7 @@ def test_only_a_whole_sha_gets_into_a_search(sha: str | None):
 
 def test_a_success_that_names_no_run_is_refused():
     retrained = captured("workflow_run__run_id_in_the_title")
-    with pytest.raises(InvalidEvent, match=r"names no MLflow run as options\.training says"):
+    with pytest.raises(InvalidEvent, match=r"has no MLflow run where options\.training looks"):
         changed(retrained, lambda p: p["workflow_run"].update(display_title="Retrain"))
 
 

@@ -182,7 +182,7 @@ def test_hooks_of_groups_and_of_the_whole_gitlab_have_a_name_in_place_of_a_kind(
 def test_a_body_that_says_not_what_it_is_is_refused_and_told_with_a_200():
     with pytest.raises(InvalidEvent, match="no object_kind") as caught:
         changed(TRAINED, lambda p: p.pop("object_kind"))
-    said = TRAINED.sender.phrase(TRAINED.request, caught.value)
+    said = TRAINED.sender.refusal_body(TRAINED.request, caught.value)
     assert said == {"events": [], "refused": caught.value.detail}
 
 
@@ -245,7 +245,7 @@ def test_a_commits_first_line_ends_where_anybody_ends_one(end: str):
 
 
 def test_a_success_without_a_run_is_refused():
-    with pytest.raises(InvalidEvent, match="names no MLflow run"):
+    with pytest.raises(InvalidEvent, match="has no MLflow run"):
         changed(JOB, lambda p: p["commit"].update(message="retrain"))
 
 
@@ -254,7 +254,7 @@ def test_a_pipeline_does_not_end_what_is_a_jobs_to_end():
     [_, of_jobs] = context.policy.sources["gitlab"].options["training"]
     only_jobs = gitlab.Options.model_validate({"projects": [42], "training": [of_jobs]})
     parsed = gitlab.normalise(TRAINED.request, replace(context, options=only_jobs))
-    assert "are about jobs" in ignored(parsed)
+    assert "are for jobs" in ignored(parsed)
 
 
 def test_a_project_is_known_by_its_number_alone():

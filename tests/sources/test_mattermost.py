@@ -184,7 +184,7 @@ def test_what_is_shown_calls_nobody():
 
 @pytest.mark.parametrize(("request_", "place"), [(COMMAND.request, "text"), (PRESS.request, "ephemeral_text")])
 def test_a_refusal_is_told_where_mattermost_shows_it(request_: Request, place: str):
-    said = PRESS.sender.phrase(request_, InvalidEvent("no *such* thing"))
+    said = PRESS.sender.refusal_body(request_, InvalidEvent("no *such* thing"))
     assert said is not None
     assert said[place] == "Not done: no \\*such\\* thing"
 

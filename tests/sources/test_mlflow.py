@@ -113,7 +113,7 @@ def test_a_change_of_a_model_that_has_no_name_here_is_answered_with_a_200():
     """MLflow takes such names, and nobody there reads why we don't."""
     with pytest.raises(InvalidEvent) as caught:
         normalise("registered_model", "created", {"name": "taxi\u202e"})
-    assert ALIAS.sender.phrase(ALIAS.request, caught.value) == {"events": [], "refused": caught.value.detail}
+    assert ALIAS.sender.refusal_body(ALIAS.request, caught.value) == {"events": [], "refused": caught.value.detail}
 
 
 @pytest.mark.parametrize(

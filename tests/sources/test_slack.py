@@ -43,7 +43,7 @@ def test_a_button_of_another_installation_is_refused():
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_sealed_text_of_another_use_is_no_button(name: str):
-    with pytest.raises(InvalidEvent, match=f"says nothing about.*{name}"):
+    with pytest.raises(InvalidEvent, match=f"has no .*{name}"):
         press(encryptor().encrypt({key: value for key, value in SAID.items() if key != name}, audience=AUDIENCE))
 
 
@@ -65,7 +65,7 @@ def test_the_value_of_another_button_is_refused():
 
 def test_two_buttons_are_not_pressed_at_once():
     action = {"action_id": "registrar.approve", "value": encryptor().encrypt(SAID, audience=AUDIENCE)}
-    with pytest.raises(InvalidEvent, match="one button"):
+    with pytest.raises(InvalidEvent, match="several actions"):
         press("", actions=[action, action])
 
 

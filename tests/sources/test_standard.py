@@ -49,7 +49,7 @@ def test_what_is_not_meant_for_registrar_is_ignored_by_its_type(content: dict[st
 def test_a_type_that_is_like_one_of_ours_is_ignored_with_the_one_that_may_be_meant():
     parsed = normalise({"type": "training_run.done", "data": {"model": "taxi", "run_id": "r1"}})
     assert parsed.answer
-    said = "the type 'training_run.done' is none of Registrar's; is training_run.finished meant?"
+    said = "the type 'training_run.done' is none of Registrar's; did you mean training_run.finished?"
     assert parsed.answer.body["ignored"] == said
 
 

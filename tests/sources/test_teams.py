@@ -141,10 +141,10 @@ def test_a_question_is_refused_with_where_to_ask_it():
 def test_a_refusal_is_a_message_that_teams_shows():
     with pytest.raises(InvalidEvent) as error:
         normalised(text="<at>Registrar</at> aprove <b>nyc-taxi-regressor</b> 3")
-    said = APPROVE.sender.phrase(APPROVE.request, error.value)
+    said = APPROVE.sender.refusal_body(APPROVE.request, error.value)
     assert said is not None
     assert said["type"] == "message"
-    assert said["text"].startswith("Not done: aprove is nothing I know")
+    assert said["text"].startswith("Not done: aprove is no command")
 
 
 def test_a_short_key_is_refused_at_start():

@@ -45,7 +45,7 @@ def test_a_delivery_that_was_archived_is_known_and_its_status_url_says_so(receiv
     assert (again.status_code, again.json["events"]) == (200, sent)
     answer = receiver.client.get(sent[0]["status_url"])
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
-    assert f"registrar archive show {sent[0]['id']}" in answer.json["detail"]
+    assert f"registrar compact show {sent[0]['id']}" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("id", ["tsk_0", "%00", "%ff"])

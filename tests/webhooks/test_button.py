@@ -21,7 +21,7 @@ SAID = making.content("approve", nonce="tsk_1.approve", until=NOW + timedelta(da
 
 def pressed(said: dict, *, days: int = 30, after: timedelta = timedelta(), by: str = "U1") -> buttons.Press:
     context = replace(SLACK.context, options=buttons.Options(button_days=days))
-    return buttons.pressed(said, by=by, request=replace(REQUEST, received_at=NOW + after), context=context)
+    return buttons.press_of(said, by=by, request=replace(REQUEST, received_at=NOW + after), context=context)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,7 +31,7 @@ def test_every_chat_with_buttons_lets_them_age(kind):
 
 def test_a_button_counts_until_it_says_and_not_a_second_longer():
     pressed(SAID, after=timedelta(days=1))
-    with pytest.raises(StaleTimestamp, match=r"counted until 2018-07-13 18:36 UTC; use the slash command"):
+    with pytest.raises(StaleTimestamp, match=r"expired at 2018-07-13 18:36 UTC; use the slash command"):
         pressed(SAID, after=timedelta(days=1, seconds=1))
 
 
@@ -54,7 +54,7 @@ def test_each_person_has_one_press_of_each_button():
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_button_that_lacks_something_is_refused(name):
-    with pytest.raises(InvalidEvent, match=f"says nothing about {name}"):
+    with pytest.raises(InvalidEvent, match=f"has no {name}"):
         pressed({key: value for key, value in SAID.items() if key != name})
 
 

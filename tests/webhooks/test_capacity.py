@@ -140,7 +140,7 @@ def test_it_can_be_seen(bounded):
     assert 'registrar_unfinished_tasks{source="ci"} 10.0' in text
     assert 'registrar_unfinished_tasks{source="other"} 0.0' in text
     work = receiver.client.get("/readyz?exclude=broker").json["checks"]["work"]
-    assert work == {"status": "warn", "detail": "10 tasks are not done yet, 10 may wait"}
+    assert work == {"status": "warn", "detail": "10 tasks are not done yet; at most 10 may wait"}
     done(receiver)
     assert 'registrar_unfinished_tasks{source="ci"} 0.0' in receiver.client.get("/metrics", **LOCAL).text
 

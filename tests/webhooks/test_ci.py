@@ -30,8 +30,8 @@ SHA = "5275a45b7e99c7fd7265b790392c10a74101a67a"
 TITLE = {"model": "a", "run": {"by": "title", "pattern": "train a ([0-9a-f]+)"}}
 
 
-def ended(*, well: bool = True, title: str = "") -> Ended:
-    return Ended(well, SHA, "workflow Train ended", None, {"title": title, "name": "", "branch": "main"})
+def ended(*, succeeded: bool = True, title: str = "") -> Ended:
+    return Ended(succeeded, SHA, "workflow Train ended", None, {"title": title, "name": "", "branch": "main"})
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_whatever_is_taken_ends_soon(pattern: str):
     except ValidationError:
         return
     began = time.perf_counter()
-    data([rule], ended(well=False, title="a" * MAX_TEXT))
+    data([rule], ended(succeeded=False, title="a" * MAX_TEXT))
     assert time.perf_counter() - began < 1
 
 
 def test_the_worst_pattern_on_the_longest_text_ends_soon():
     rule = Training.model_validate({"model": "m", "run": {"by": "title", "pattern": "[ab]*[ab]*[ab]*(!)"}})
     began = time.perf_counter()
-    data([rule], ended(well=False, title="a" * MAX_TEXT))
+    data([rule], ended(succeeded=False, title="a" * MAX_TEXT))
     assert time.perf_counter() - began < 1
 
 
@@ -109,8 +109,8 @@ def test_of_two_models_of_one_workflow_the_one_that_the_title_names_is_meant():
         Training.model_validate({"model": "b", "run": {"by": "title", "pattern": "train b ([0-9a-f]+)"}}),
     ]
     assert [found.registered_model for found in data(rules, ended(title="train b c0ffee"))] == ["b"]
-    assert [found.registered_model for found in data(rules, ended(title="train b c0ffee", well=False))] == ["b"]
-    both = data(rules, ended(well=False))
+    assert [found.registered_model for found in data(rules, ended(title="train b c0ffee", succeeded=False))] == ["b"]
+    both = data(rules, ended(succeeded=False))
     assert [(found.registered_model, isinstance(found, TrainingRunFailed)) for found in both] == [
         ("a", True),
         ("b", True),
@@ -119,7 +119,7 @@ def test_of_two_models_of_one_workflow_the_one_that_the_title_names_is_meant():
 
 def test_a_title_longer_than_the_bound_names_no_run():
     rule = Training.model_validate({"model": "m", "run": {"by": "title", "pattern": "(a+)"}})
-    [found] = data([rule], ended(well=False, title="a" * (MAX_TEXT + 1)))
+    [found] = data([rule], ended(succeeded=False, title="a" * (MAX_TEXT + 1)))
     assert isinstance(found, TrainingRunFailed)
     assert found.run_id is None
 
@@ -271,7 +271,7 @@ def test_a_report_of_githubs_that_can_not_be_used_is_a_200_too_and_in_the_record
     answer = dispatch(receiver, event="workflow_run", action="completed", workflow={}, workflow_run=run)
     assert answer.status_code == 200
     assert answer.json
-    assert "names no MLflow run as options.training says it would" in answer.json["refused"]
+    assert "has no MLflow run where options.training looks for it" in answer.json["refused"]
     assert receiver.rejections() == [("ci", 422, "invalid_event")]
 
 

@@ -93,8 +93,10 @@ def test_a_secret_that_is_sent_along_is_taken_whole_and_once(how: dict[str, str]
     made = form(**how)
     configurable.check(made, [secret])
     assert configurable.verify(made, arriving(headers), context("x" * 20, secret)).secret_index == 1
-    assert configurable.sign(made, Outgoing({}, BODY), secret=secret).headers.keys() == headers.keys()
     [(name, value)] = headers.items()
+    assert configurable.sign(made, Outgoing({}, BODY), secret=secret).headers == {
+        name: value.replace("bearer", "Bearer")
+    }
     hostile = [
         "",
         value[:-1],
@@ -104,6 +106,8 @@ def test_a_secret_that_is_sent_along_is_taken_whole_and_once(how: dict[str, str]
         secret,
         "Bearer",
         "Bearer ",
+        value.replace(TOKEN, "\t" + TOKEN),
+        value.replace(TOKEN, "X" + TOKEN),
         "\udcff",
     ]
     for changed in [*hostile, "Negotiate " + secret, "Bearer \u00e9", value.swapcase()]:
@@ -112,6 +116,24 @@ def test_a_secret_that_is_sent_along_is_taken_whole_and_once(how: dict[str, str]
                 configurable.verify(made, arriving({name: changed}), context(secret))
     with pytest.raises(BadSignature):
         configurable.verify(made, arriving({}), context(secret))
+
+
+def test_blanks_before_a_token_are_no_part_of_it():
+    arrived = arriving({"authorization": f"Bearer   {TOKEN}"})
+    assert configurable.verify(form(how="bearer"), arrived, context(TOKEN)).secret_index == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "secret", "says"),
+    [
+        ({"how": "bearer"}, "short", "16 to 400 ASCII characters"),
+        ({"how": "token", "header": "x"}, "x" * 401, "16 to 400 ASCII characters"),
+        ({"how": "basic"}, "no-colon-in-all-of-this", "user:password.* 16 characters"),
+    ],
+)
+def test_a_weak_secrets_refusal_says_what_is_needed(how: dict[str, str], secret: str, says: str):
+    with pytest.raises(WeakSecret, match=says):
+        configurable.check(form(**how), [secret])
 
 
 @pytest.mark.parametrize(
@@ -147,13 +169,13 @@ def test_a_weak_secret_is_refused(how: dict[str, str], secret: str):
         ({"how": "hmac", "header": "x", "signed": "nothing"}, "needs {body} once"),
         ({"how": "hmac", "header": "x", "signed": "{body}{body}"}, "needs {body} once"),
         ({"how": "hmac", "header": "x", "signed": "{body}{path}"}, "needs {body} once"),
-        ({"how": "hmac", "header": "x", "signed": "{body!r}"}, "stand alone"),
+        ({"how": "hmac", "header": "x", "signed": "{body!r}"}, "must be alone"),
         ({"how": "hmac", "header": "x", "signed": "{body"}, "not closed"),
         ({"how": "hmac", "header": "x", "signed": "{timestamp}.{body}"}, "go together"),
         ({"how": "hmac", "header": "x", "timestamp_header": "t"}, "counts only if it is signed"),
         ({"how": "hmac", "header": "x", "id_header": "t"}, "an id counts only if it is signed"),
         ({"how": "hmac", "header": "x", "signed": "{timestamp}{body}", "packed": "{signature}"}, "packed needs"),
-        ({"how": "hmac", "header": "x", "separator": ",", "prefix": "v1,"}, "holds the separator"),
+        ({"how": "hmac", "header": "x", "separator": ",", "prefix": "v1,"}, "must not contain the separator"),
         ({"how": "bearer", "header": "x"}, "Extra inputs"),
     ],
 )

@@ -18,7 +18,8 @@ from tests.cli.conftest import data, record, run  # noqa: F401 (fixtures)
 from tests.sources.captured import captures, read, sender
 from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
-from webhooks.signatures.diagnosis.diagnose import diagnose
+from webhooks.signatures.configurable import Hmac
+from webhooks.signatures.diagnosis.diagnose import diagnose, usual_causes
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.source_signing import scheme_of
 
@@ -108,6 +109,8 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("newline", {"body": BODY + b"\n", "signed_body": BODY}, "a line break was added to its end"),
     ("newline lost", {"signed_body": BODY + b"\n"}, "a line break at its end that it does not send"),
     ("CRLF", {"body": b'{\r\n"a": 1\r\n}', "signed_body": b'{\n"a": 1\n}'}, "its line breaks became CRLF"),
+    ("LF", {"body": b'{\n"a": 1\n}', "signed_body": b'{\r\n"a": 1\r\n}'}, "its CRLF line breaks became LF"),
+    ("wrapped", {"body": b'{"a":\n 1}', "signed_body": b'{"a": 1}'}, "line breaks were added"),
     ("empty", {"signed_body": b""}, "signs an empty body"),
     ("SHA-1", {"digest": "sha1"}, "the sender uses HMAC-SHA1; here it is HMAC-SHA256"),
     ("SHA-512", {"digest": "sha512"}, "the sender uses HMAC-SHA512"),
@@ -134,11 +137,18 @@ def test_a_key_that_was_decoded_though_it_is_text_is_named(kind: str):
 @pytest.mark.parametrize(
     ("kind", "key", "says"),
     [
-        ("standard", SECRETS["standard"].encode(), "signs with the secret's text as it stands; here the key is what"),
-        ("standard", SECRETS["standard"][6:].encode(), "signs with the text behind whsec_"),
-        ("teams", SECRETS["teams"].encode(), "as it stands; here the key is the secret decoded from base64"),
+        ("standard", SECRETS["standard"].encode(), "signs with the secret's text as it is; here the key is what"),
+        ("standard", SECRETS["standard"][6:].encode(), "signs with the text after whsec_"),
+        ("teams", SECRETS["teams"].encode(), "as it is; here the key is the secret decoded from base64"),
         ("slack", (SECRETS["slack"] + " ").encode(), "ends in a blank"),
+        ("slack", (SECRETS["slack"] + "\r\n").encode(), "ends in a line break"),
         ("slack", f'"{SECRETS["slack"]}"'.encode(), "has quotes around it"),
+        ("slack", f"'{SECRETS['slack']}'".encode(), "has quotes around it"),
+        (
+            "slack",
+            base64.b64decode(SECRETS["slack"]),
+            "decodes the secret as base64 first; here the key is the secret's",
+        ),
     ],
 )
 def test_a_secret_in_another_form_is_named(kind: str, key: bytes, says: str):
@@ -156,6 +166,43 @@ def test_a_secret_in_another_form_is_named(kind: str, key: bytes, says: str):
 )
 def test_another_scheme_or_unit_of_time_is_named(kind: str, changed: dict[str, Any], says: str):
     assert says in told(Signs(kind, **changed))
+
+
+@pytest.mark.parametrize("template", ["v0:{timestamp}:{body}", "{timestamp}{body}"])
+def test_another_products_scheme_is_named(template: str):
+    assert f"the sender signs {template}; here {{id}}" in told(Signs("standard", template=template))
+
+
+@pytest.mark.parametrize("kind", ["standard", "slack"])
+def test_milliseconds_that_are_sent_where_seconds_are_signed_are_named(kind: str):
+    seconds = str(int(NOW.timestamp()))
+    said = told(Signs(kind, timestamp=seconds + "123", signed_timestamp=seconds))
+    assert "signs seconds and sends milliseconds" in said
+
+
+def test_a_body_that_no_encoding_has_is_diagnosed_too():
+    assert "another secret" in told(Signs("slack", body=b'{"a": "\\ud800"}', key=b"another key altogether"))
+
+
+@pytest.mark.parametrize("end", [b" ", b"X"])
+def test_a_line_break_that_was_added_is_told_from_what_stands_before_it(end: bytes):
+    said = told(Signs("github", body=b"model=taxi" + end + b"\r\n", signed_body=b"model=taxi" + end))
+    assert "a line break was added to its end" in said
+
+
+def test_a_secret_that_is_hexadecimal_and_no_base64_is_tried_as_what_it_is():
+    secret = "ab" * 17
+    signer = replace(who("slack"), context=replace(who("slack").context, secrets=(secret,)))
+    said = "\n".join(diagnose(signer, Signs("slack", key=bytes.fromhex(secret)).request()))
+    assert "decodes the secret as hexadecimal first" in said
+
+
+def test_three_mistakes_at_once_are_no_longer_usual():
+    key = SECRETS["standard"].encode()
+    two = told(Signs("standard", key=key, template="{body}"))
+    assert "as it stands" in two
+    assert "the sender signs {body}" in two
+    assert "none of the usual mistakes" in told(Signs("standard", key=key, template="{body}", digest="sha1"))
 
 
 def test_two_mistakes_are_both_named():
@@ -177,7 +224,46 @@ def in_capitals(raw: bytes) -> str:
 def test_the_right_signature_in_another_form_is_named(kind: str, encode: Callable[[bytes], str]):
     right = bytes.hex if scheme(kind).encoding == "hex" else in_base64
     said = told(Signs(kind, encode=encode))
-    assert said == "the signature is good" if encode is right else "right, but not in its form: it should be" in said
+    assert said == "the signature is good" if encode is right else "right, but in the wrong form: it should be" in said
+
+
+def in_urlsafe_base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_signature_in_the_base64_of_urls_is_told_by_its_bytes(kind: str):
+    bodies = (f'{{"n":{n}}}'.encode() for n in range(1000))
+    tried = (Signs(kind, body=body, encode=in_urlsafe_base64) for body in bodies)
+    header = scheme(kind).signature_header
+    signs = next(signs for signs in tried if {"-", "_"} <= set(signs.request().headers[header]))
+    assert "right, but not in its form" in told(signs)
+
+
+def test_a_signature_in_quotes_is_told_by_its_bytes():
+    said = told(Signs("github", prefix='"sha256=', encode=lambda raw: raw.hex() + '"'))
+    assert "right, but not in its form" in said
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"digest": "sha256"}, "it should be 64 hexadecimal digits"),
+        ({"digest": "sha384"}, "it should be 96 hexadecimal digits"),
+        ({"digest": "sha512", "prefix": "v1="}, "it should be 'v1=' and 128 hexadecimal digits"),
+        ({"encoding": "base64"}, "it should be base64"),
+    ],
+)
+def test_the_form_of_a_configured_signature_is_said(how: dict[str, Any], says: str):
+    found, _ = sender("generic.bitbucket")
+    options = found.context.options.model_copy(
+        update={"verify": Hmac.model_validate({"how": "hmac", "header": "x-signature", **how})}
+    )
+    [sentence] = diagnose(
+        replace(found, context=replace(found.context, options=options)),
+        Request({"x-signature": "x"}, BODY, "application/json", NOW),
+    )
+    assert sentence.endswith(says + (" in lower case" if "hexadecimal" in says else ""))
 
 
 def test_a_missing_prefix_is_named():
@@ -188,7 +274,7 @@ def test_a_header_that_is_missing_is_named_and_so_is_whose_scheme_it_is_instead(
     request = Signs("github").request()
     said = "\n".join(diagnose(who("slack"), request))
     assert "the header x-slack-signature is missing" in said
-    assert "signed as a github source's: is `kind: slack` right?" in said
+    assert "signed like a github source's: is `kind: slack` right?" in said
 
 
 def test_a_header_that_came_twice_is_named():
@@ -204,11 +290,17 @@ def test_a_clock_that_is_off_is_named(hours: int, says: str):
     assert says in said
 
 
+@pytest.mark.parametrize(("seconds", "good"), [(300, True), (-300, True), (301, False), (-301, False)])
+def test_a_clock_may_be_off_by_the_tolerance_and_no_more(seconds: int, good: bool):
+    request = replace(Signs("standard").request(), received_at=NOW + timedelta(seconds=seconds))
+    assert (diagnose(who("standard"), request) == ["the signature is good"]) is good
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_usual_mistake_is_said_to_be_another_secret(kind: str):
-    assert "most likely the sender has another secret" in told(
-        Signs(kind, key=b"something else entirely, of any length")
-    )
+    said = told(Signs(kind, key=b"something else entirely, of any length"))
+    assert "most likely the sender has another secret" in said
+    assert f"(sources.{who(kind).context.name}.secrets)" in said
 
 
 @pytest.mark.parametrize("value", ["", "nonsense", "v1,", "\u0661\udcff", "=" * 50, "a" * 10_000, "v0=zz"])
@@ -234,7 +326,7 @@ def test_on_the_command_line_a_captured_request_is_looked_at(data, run, tmp_path
     result = run("doctor", "--source", "ci", "--request", str(tmp_path / "failed.http"))
     assert result.exit_code == 0, result.output
     assert "ci: kind standard; its secret is in the right form" in result.output
-    assert "signs with the secret's text as it stands" in result.output
+    assert "signs with the secret's text as it is" in result.output
     assert secret not in result.output
 
 
@@ -250,6 +342,11 @@ def test_without_a_request_it_says_what_was_refused_and_how_to_find_out_more(run
     assert "not ci's" not in result.output
     assert "does not answer" in result.output
     assert "registrar doctor --source ci --request FILE.http" in result.output
+
+
+def test_the_most_frequent_refusal_comes_first_and_one_without_a_usual_cause_is_left_out():
+    said = usual_causes({"stale_timestamp": 1, "no_such_code": 9, "bad_signature": 3, "too_large": 2})
+    assert [line.partition(":")[0] for line in said] == ["3 x bad_signature", "2 x too_large", "1 x stale_timestamp"]
 
 
 def test_a_source_that_is_not_there_is_said(run, record):  # noqa: F811

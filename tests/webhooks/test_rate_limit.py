@@ -19,7 +19,8 @@ from tests.webhooks.conftest import NOBODY, REGISTRAR_YML, Receiver, environ, fi
 from webhooks.app import create_app
 from webhooks.ingress import error_handlers, rate_limit, rejection_log
 from webhooks.ingress.errors import BadSignature, TooMany
-from webhooks.ingress.rate_limit import PREFIX, RateLimiter, address_key
+from webhooks.ingress.rate_limit import RateLimiter, address_key
+from webhooks.ingress.rate_windows import PREFIX
 from webhooks.ingress.rejection_log import RejectionLog
 
 pytestmark = pytest.mark.usefixtures("within_one_minute")
@@ -178,14 +179,14 @@ def test_a_key_at_its_limit_has_room_again_when_its_window_has_gone_by(broker: B
 
 def test_a_flood_at_one_key_asks_redis_seldom(broker: Broker, monkeypatch):
     limits, asked = RateLimiter(broker.url), []
-    charge = rate_limit._charge
-    monkeypatch.setattr(rate_limit, "_charge", lambda *about: asked.append(about) or charge(*about))
+    charge = rate_limit.charge
+    monkeypatch.setattr(rate_limit, "charge", lambda *about: asked.append(about) or charge(*about))
     ends = time.monotonic() + 1.5
     passed = 0
     while time.monotonic() < ends:
         passed += passing(limits, 100, "50/day")
     assert passed == 50
-    assert len(asked) <= 2 + 1.5 / rate_limit.LOOK_AGAIN
+    assert len(asked) <= 2 + 1.5 / rate_limit.RECHECK_EVERY
 
 
 @pytest.mark.parametrize("trouble", ["dead", "hanging", "slow"])
@@ -194,8 +195,8 @@ def test_nobody_waits_for_redis_whatever_is_wrong_with_it(broker: Broker, troubl
     if trouble == "hanging":
         broker.process.send_signal(signal.SIGSTOP)
     if trouble == "slow":
-        charge = rate_limit._charge
-        monkeypatch.setattr(rate_limit, "_charge", lambda *about: time.sleep(0.4) or charge(*about))
+        charge = rate_limit.charge
+        monkeypatch.setattr(rate_limit, "charge", lambda *about: time.sleep(0.4) or charge(*about))
     slowest = 0.0
     for number in range(150):
         began = time.monotonic()
@@ -212,7 +213,7 @@ def test_while_redis_hangs_a_receiver_counts_for_itself_and_asks_it_seldom(broke
     monkeypatch.setattr(limits, "_report", lambda *of: asked.append(time.monotonic()) or report(*of))
     broker.process.send_signal(signal.SIGSTOP)
     passing(limits, 1, "9/day")
-    until(lambda: limits._silent)
+    until(lambda: limits._is_local)
     assert passing(limits, 20, "9/day") == 8  # what was admitted before counts
     time.sleep(1)
     assert passing(limits, 20, "9/day") == 0
@@ -224,9 +225,9 @@ def test_when_redis_is_back_receivers_count_together_again(broker: Broker, monke
     one, other = RateLimiter(broker.url), RateLimiter(broker.url)
     broker.process.send_signal(signal.SIGSTOP)
     passing(one, 1, "6/day")
-    until(lambda: one._silent)
+    until(lambda: one._is_local)
     broker.process.send_signal(signal.SIGCONT)
-    until(lambda: passing(one, 1, "1000/day", "other") == 1 and not one._silent)
+    until(lambda: passing(one, 1, "1000/day", "other") == 1 and not one._is_local)
     assert passing(one, 6, "6/day") == 6
     until(lambda: passing(other, 1, "6/day") == 0)
 
@@ -260,11 +261,11 @@ def test_whatever_redis_says_instead_of_an_answer_ends_no_counting(broker: Broke
     monkeypatch.setattr(rate_limit, "PAUSE", 0.1)
     limits = RateLimiter(broker.url)
     with monkeypatch.context() as odd:
-        odd.setattr(rate_limit, "_charge", lambda *_: int("abc"))
+        odd.setattr(rate_limit, "charge", lambda *_: int("abc"))
         passing(limits, 1, "5/minute")
-        until(lambda: limits._silent)
+        until(lambda: limits._is_local)
         assert passing(limits, 20, "5/minute") == 4
-    until(lambda: passing(limits, 1, "9999/minute", "z") == 1 and not limits._silent)
+    until(lambda: passing(limits, 1, "9999/minute", "z") == 1 and not limits._is_local)
 
 
 def test_threads_that_count_at_once_pass_no_more_than_the_limit(broker: Broker):
@@ -288,7 +289,7 @@ def test_redis_wiped_or_read_only_ends_nothing(broker: Broker, monkeypatch):
     time.sleep(4 * rate_limit.REPORT_EVERY)
     passing(limits, 10, "9999/minute")
     time.sleep(4 * rate_limit.REPORT_EVERY)
-    assert limits._silent is False
+    assert limits._is_local is False
     assert broker.client.keys("*")
 
 

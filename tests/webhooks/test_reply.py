@@ -13,7 +13,7 @@ def encryptor(url: str, *listed: str) -> dict[str, str]:
     config = context.config.model_copy(update={"reply_to": list(listed)})
     context = type(context)(context.name, config, context.policy, context.encryptor, context.secrets)
     return context.encryptor.decrypt(
-        reply_address.encryptor(url, kind="slack", hosts={"hooks.slack.com"}, context=context), audience=REPLY
+        reply_address.encrypt(url, kind="slack", hosts={"hooks.slack.com"}, context=context), audience=REPLY
     )
 
 

@@ -62,7 +62,7 @@ def test_our_event_said_as_the_sender_would_is_our_event_again(kind: str):
 
 
 def test_a_kind_without_words_for_our_events_says_so():
-    with pytest.raises(CannotSend, match="a slack source says nothing in our words"):
+    with pytest.raises(CannotSend, match="a slack source can't send our events"):
         source_signing.composed(sender("slack")[0], EVENT)
 
 
@@ -86,7 +86,7 @@ def test_a_private_key_signs_v1a():
 
 def test_a_secret_that_the_source_does_not_have_is_said_before_anything_is_sent():
     who, _ = sender("github")
-    with pytest.raises(CannotSend, match=r"github would not take it: .* one of sources\.github\.secrets") as caught:
+    with pytest.raises(CannotSend, match=r"github would refuse it: .* one of sources\.github\.secrets") as caught:
         source_signing.signed(who, source_signing.composed(who, EVENT), secret="something else entirely", id="msg_1")
     assert "entirely" not in str(caught.value)
 
@@ -103,13 +103,28 @@ def test_a_file_is_read_with_its_headers_and_exact_body(newline: bytes):
         b"POST /webhooks/x HTTP/1.1",
         b"Host: x",
         b"Content-Length: 9",
+        b"Transfer-Encoding: chunked",
+        b"Connection: close",
+        b"Expect: 100-continue",
+        b"no header",
         b"X-GitHub-Event: push",
+        b"X-Link: https://x.test:1/",
         b"",
-        b"{ \r\n\r\n}\n",
+        b"{ \r\n\r\n}\n\n}\n",
     ]
     found = source_signing.captured(newline.join(lines), whole=True, headers={"X-More": "y"})
-    assert dict(found.headers) == {"x-github-event": "push", "x-more": "y"}
-    assert found.body == b"{ \r\n\r\n}\n"
+    assert dict(found.headers) == {"x-github-event": "push", "x-link": "https://x.test:1/", "x-more": "y"}
+    assert found.body == b"{ \r\n\r\n}\n\n}\n"
+
+
+def test_a_request_line_with_a_whole_address_is_no_header():
+    found = source_signing.captured(b"POST http://x.test/y HTTP/1.1\nX-Event: z\n\n{}", whole=True, headers={})
+    assert dict(found.headers) == {"x-event": "z"}
+
+
+def test_a_file_may_begin_with_its_blank_line():
+    found = source_signing.captured(b"\n\n{}", whole=True, headers={"X-Event": "z"})
+    assert (dict(found.headers), found.body) == ({"x-event": "z"}, b"{}")
 
 
 def test_a_body_alone_gets_the_headers_that_are_given():
@@ -124,11 +139,18 @@ def test_a_file_without_a_blank_line_is_no_request():
 
 def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
     secret = json.loads((Path(__file__).parents[1] / "fixtures/slack/_sender.json").read_text())["secrets"][0]
-    who = source_signing.stranger("slack", "chat", secret)
+    who = source_signing.foreign_source("slack", "chat", secret)
     outgoing = Outgoing({"content-type": "application/x-www-form-urlencoded"}, b"command=%2Fregistry&text=help")
     assert "x-slack-signature" in source_signing.signed(who, outgoing, secret=None, id="x").headers
     assert source_signing.scheme_of(who) is SLACK
     assert source_signing.scheme_of(sender("standard")[0]) is STANDARD_WEBHOOKS
+
+
+@pytest.mark.parametrize("kind", ["standard", "mlflow", "teams"])
+def test_a_kind_without_options_needs_no_more(kind: str):
+    secret = sender(kind)[0].context.secrets[0]
+    who = source_signing.stranger(kind, "there", secret)
+    assert (who.context.name, who.context.config.kind, who.context.secrets) == ("there", kind, (secret,))
 
 
 @pytest.mark.parametrize(
@@ -141,9 +163,43 @@ def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
 )
 def test_a_stranger_that_can_not_be_known_is_said(kind: str, secret: str, says: str):
     with pytest.raises(CannotSend, match=says):
-        source_signing.stranger(kind, "there", secret)
+        source_signing.foreign_source(kind, "there", secret)
 
 
 def test_a_source_that_registrar_yml_does_not_have(settings):
     with pytest.raises(CannotSend, match="no source 'nobody'"):
         source_signing.opened("nobody", Policy(version=1), settings)
+
+
+SOURCES = {
+    "ci": {"kind": "standard", "secrets": ["env:CI_SECRET"]},
+    "bots": {"kind": "slack", "secrets": ["env:NOT_SET"]},
+    "weak": {"kind": "slack", "secrets": ["env:WEAK_SECRET"]},
+}
+POLICY = Policy.model_validate({"version": 1, "sources": SOURCES})
+
+
+def test_a_source_that_is_not_there_is_answered_with_those_that_are(settings):
+    with pytest.raises(CannotSend, match="no source 'nobody', only ci, bots, weak"):
+        source_signing.opened("nobody", POLICY, settings)
+
+
+def test_a_source_is_opened_with_its_secret(settings):
+    assert source_signing.opened("ci", POLICY, settings).context.secrets == (settings.secret("env:CI_SECRET"),)
+
+
+def test_a_secret_that_can_not_be_read_is_said(settings):
+    with pytest.raises(CannotSend, match="NOT_SET"):
+        source_signing.opened("bots", POLICY, settings)
+
+
+def test_a_key_of_the_installation_that_is_none_is_said(settings):
+    with pytest.raises(CannotSend, match="REGISTRAR_SECRET_KEY is not a key"):
+        source_signing.opened("ci", POLICY, replace(settings, secret_key="no key"))
+
+
+def test_each_source_that_can_not_be_opened_is_named_with_its_reason(settings):
+    found = source_signing.cannot_open(POLICY, settings)
+    assert {place: why for place, why in found if "NOT_SET" in str(why)}.keys() == {("sources", "bots", "secrets")}
+    assert {place[1] for place, _ in found} == {"bots", "weak"}
+    assert [place[1] for place, _ in source_signing.cannot_open(POLICY, settings, but=["weak"])] == ["bots"]

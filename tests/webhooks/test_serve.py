@@ -527,7 +527,7 @@ class Sender:
 
 def reloaded(server: Server) -> int:
     """How many times a worker has read registrar.yml again."""
-    return server.log.read_text().count("registrar.yml was read again")
+    return server.log.read_text().count("registrar.yml was reloaded")
 
 
 def test_a_reload_under_constant_load_loses_no_request(tmp_path: Path):

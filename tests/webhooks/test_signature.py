@@ -10,9 +10,9 @@ from slack_sdk.signature import Clock, SignatureVerifier
 from standardwebhooks import Webhook
 
 from registrar.http import signing
-from webhooks.ingress.errors import BadSignature
-from webhooks.signatures.schemes import SLACK, STANDARD_WEBHOOKS, Scheme
-from webhooks.signatures.verifier import WeakSecret, check_secret, verify
+from webhooks.ingress.errors import BadSignature, StaleTimestamp
+from webhooks.signatures.schemes import DISCORD, SLACK, STANDARD_WEBHOOKS, Scheme
+from webhooks.signatures.verifier import WeakSecret, check_secret, sign, verify
 
 # standard-webhooks' own test, and Slack's "Verifying requests from Slack"
 STANDARD_SECRET, STANDARD_ID, STANDARD_AT = (
@@ -127,6 +127,25 @@ def test_a_signature_in_another_form_does_not_verify(header: str):
         standard(header)
 
 
+@pytest.mark.parametrize(("count", "taken"), [(8, True), (9, False)])
+def test_a_header_holds_eight_signatures_at_most(count: int, taken: bool):
+    header = " ".join([*(f"v1,AAA{digit}" for digit in range(1, count)), STANDARD_MADE])
+    if taken:
+        assert standard(header).delivery_id == STANDARD_ID
+    else:
+        with pytest.raises(BadSignature):
+            standard(header)
+
+
+@pytest.mark.parametrize(("late", "says"), [(301, "301 seconds ago, and 300"), (-301, "301 seconds in the future")])
+def test_a_time_may_be_off_by_the_tolerance_and_no_more(late: int, says: str):
+    headers = {"X-Slack-Signature": SLACK_MADE, "X-Slack-Request-Timestamp": str(SLACK_AT)}
+    check(SLACK, headers, SLACK_BODY, SLACK_SECRET, at=moment(SLACK_AT + late - (1 if late > 0 else -1)))
+    with pytest.raises(StaleTimestamp) as caught:
+        check(SLACK, headers, SLACK_BODY, SLACK_SECRET, at=moment(SLACK_AT + late))
+    assert says in caught.value.detail
+
+
 @pytest.mark.parametrize("id", ["evt:1/2", "YWJj+/8=", "{6f1c2a5e-3f5b}", "a~b|c", "x" * 256])
 def test_an_id_may_be_of_any_visible_characters_but_dots_and_commas(id: str):
     made = signing.standard_webhooks(STANDARD_SECRET, id=id, timestamp=moment(STANDARD_AT), body=STANDARD_BODY)
@@ -162,9 +181,23 @@ def test_either_of_two_live_secrets_verifies_and_the_index_says_which():
         (STANDARD_WEBHOOKS, "whsec_" + base64.b64encode(b"k" * 23).decode(), "at least 24"),
         (STANDARD_WEBHOOKS, base64.b64encode(b"k" * 32).decode(), "starts with whsec_"),
         (STANDARD_WEBHOOKS, "whsec_not base64!", "not base64"),
-        (SLACK, "k" * 15, "at least 16"),
+        (STANDARD_WEBHOOKS, STANDARD_SECRET[:20] + "!" + STANDARD_SECRET[20:], "not base64"),
+        (SLACK, "k" * 15, "has 15 bytes; at least 16"),
+        (DISCORD, "k" * 64, "not hexadecimal"),
+        (DISCORD, "ab" * 31, "has 32 bytes"),
     ],
 )
 def test_a_weak_secret_is_refused_with_its_reason(scheme: Scheme, secret: str, why: str):
     with pytest.raises(WeakSecret, match=why):
         check_secret(scheme, secret)
+
+
+def test_a_secret_of_the_least_length_is_taken():
+    check_secret(SLACK, "k" * 16)
+    check_secret(STANDARD_WEBHOOKS, "whsec_" + base64.b64encode(b"k" * 24).decode())
+
+
+def test_a_private_key_that_is_too_short_can_not_sign():
+    short = "whsk_" + base64.b64encode(b"k" * 31).decode()
+    with pytest.raises(WeakSecret, match="private key has 32 bytes"):
+        sign(STANDARD_WEBHOOKS, short, body=b"", id="msg", now=moment(STANDARD_AT))

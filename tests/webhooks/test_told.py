@@ -80,7 +80,7 @@ def test_too_much_work_that_waits(limited, letters, ask):
     with receiver.ledger.write() as connection:  # another delivery, that is not the first one again
         connection.execute(text("UPDATE events SET delivery_id = 'another'"))
     said = told(ask(receiver), letters)
-    assert said == f"Registrar can't take this now: too much other work waits to be done. {AGAIN}"
+    assert said == f"Registrar can't take this now: too many tasks wait to be done. {AGAIN}"
     assert len(receiver.events()) == 1
     assert [(status, code) for _, status, code in receiver.rejections()] == [(503, "too_much_waiting")]
 
@@ -140,5 +140,5 @@ def test_a_letter_is_posted_once_and_no_redirect_is_followed(chat):
 
 def test_a_chat_that_is_not_there_is_no_error(caplog):
     send(ChatReply("http://127.0.0.1:1/actions/secret", {"text": "now"}))
-    assert "127.0.0.1 can't be told what is to be said to a person: ConnectionRefusedError" in caplog.text
+    assert "127.0.0.1 could not be reached with the message to a person: ConnectionRefusedError" in caplog.text
     assert "secret" not in caplog.text

@@ -12,7 +12,7 @@ from tests.ledger.chain import EVIDENCE, scene
 from tests.webhooks.conftest import Receiver, finished
 from webhooks.api import responses
 from webhooks.auth import Principal
-from webhooks.openapi import schemas
+from webhooks.openapi import event_schemas
 from webhooks.openapi.document import document
 from webhooks.openapi.schemas import Shape
 
@@ -237,7 +237,7 @@ def test_an_answer_that_breaks_its_schema_is_sent_and_logged_without_its_values(
     monkeypatch.undo()
     with receiver.client.application.test_request_context("/v1/rejections"):
         body = {"rejections": [{"seq": "a secret"}], "next": None}
-        assert responses.respond(schemas.Rejections, body) is body
+        assert responses.respond(event_schemas.Rejections, body) is body
     [line] = [record.getMessage() for record in caplog.records]
-    assert line.startswith("the answer to /v1/rejections is no Rejections: rejections.0.at (missing)")
+    assert line.startswith("the answer to /v1/rejections does not fit Rejections: rejections.0.at (missing)")
     assert "a secret" not in line

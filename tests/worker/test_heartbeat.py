@@ -77,9 +77,9 @@ def not_taken(found: dict[str, Heartbeat]) -> bool:
 
 def test_a_worker_that_lives_and_consumes_nothing_is_told_from_one_that_works(ledger, broker, run):
     worker, beat = run("run"), run("beat")
-    latest = wait(ledger, lambda found: len(found) == 2 and all(one.last_dispatched_at for one in found.values()))
-    assert latest["worker"].instance.endswith(f":{worker.pid}")
-    assert latest["beat"].instance.endswith(f":{beat.pid}")
+    beats = wait(ledger, lambda found: len(found) == 2 and all(one.last_dispatched_at for one in found.values()))
+    assert beats["worker"].instance.endswith(f":{worker.pid}")
+    assert beats["beat"].instance.endswith(f":{beat.pid}")
 
     worker.send_signal(signal.SIGUSR2)
     stalled = wait(ledger, not_taken)["worker"]

@@ -1,6 +1,6 @@
 """The HTTP API: reads (queries.py) and commands (commands.py) under /v1, and the probes of balancers and Prometheus.
 
-Answers come from registrar.queries, as they do for the command line; responses.py checks them against their schemas.
+Answers come from registrar.queries, as for the command line; responses.py checks them against their schemas.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def blueprint(
 
 def _add_probes(api: Blueprint, health: Health, metrics: Metrics, access: Authenticator) -> None:
     @api.get("/metrics")
-    def counted() -> Response:
+    def exposition() -> Response:
         access.require(request, "viewer")
         return Response(metrics.text(), content_type=CONTENT_TYPE)
 

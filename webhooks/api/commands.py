@@ -1,4 +1,4 @@
-"""The commands of /v1. Each becomes an event, by webhooks/ingress/command_submission.py, as a form on a page does.
+"""The commands of /v1. Each becomes an event, like the forms of pages (webhooks/ingress/command_submission.py).
 
 A request that is sent again with the same `Idempotency-Key` is done once: 200 with the first one's ids.
 """
@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, request
-from werkzeug.exceptions import ClientDisconnected
 
 from registrar.queries.query_service import QueryService, Row, pick
 from webhooks.api.responses import respond
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.ingress import strict_json
+from webhooks.ingress.body_reader import too_large
 from webhooks.ingress.command_submission import Accepted, CommandSubmission
-from webhooks.ingress.errors import Incomplete, InvalidEvent, TooLarge, UnsupportedMediaType
+from webhooks.ingress.errors import InvalidEvent, UnsupportedMediaType
+from webhooks.ingress.flask_routes import read_body
 from webhooks.openapi.schemas import Receipt
 
 LARGEST = 65_536  # bytes
@@ -30,15 +31,15 @@ def add(api: Blueprint, service: QueryService, commands: CommandSubmission, acce
 
     @api.post("/v1/commands")
     def command() -> JsonAnswer:
-        """Take any command of the vocabulary, as {"type", "data"}."""
-        principal = access.require(request, "viewer")  # the command itself says which role it takes
+        """Accept any command of the vocabulary, as {"type", "data"}."""
+        principal = access.require(request, "viewer")  # the command decides which role it needs
         body = _parse_body()
         if set(body) != {"type", "data"} or not isinstance(body["type"], str) or not isinstance(body["data"], dict):
-            raise InvalidEvent('send {"type": "promotion.approve", "data": {...}}: both, and nothing else')
+            raise InvalidEvent('send {"type": "promotion.approve", "data": {...}}: both fields, and no others')
         return submit(principal, body["type"], body["data"])
 
     def route(path: str, type_: str, fields_of: Callable[[str], Fields], role: Role) -> None:
-        """fields_of: the event's fields that the id or name in the path stands for."""
+        """Add the route of a command. fields_of: returns the event's fields for the id or name in the path."""
 
         def act(which: str) -> JsonAnswer:
             principal = access.require(request, role)
@@ -48,7 +49,7 @@ def add(api: Blueprint, service: QueryService, commands: CommandSubmission, acce
 
     for verb in ("approve", "reject", "cancel"):
         route(f"/v1/promotions/<which>/{verb}", f"promotion.{verb}", partial(_promotion, service), "approver")
-    for verb in ("rollback", "prune"):  # to approvers too, where they may approve the target
+    for verb in ("rollback", "prune"):  # approvers of the target may, too
         route(f"/v1/models/<which>/{verb}", f"model.{verb}", lambda name: {"model": name}, "viewer")
     for verb in ("retry", "drop"):
         route(f"/v1/dead/<which>/{verb}", f"task.{verb}", partial(_task, service), "operator")
@@ -56,8 +57,8 @@ def add(api: Blueprint, service: QueryService, commands: CommandSubmission, acce
 
 
 def _promotion(service: QueryService, promotion_id: str) -> Fields:
-    found = service.promotion(promotion_id)
-    return {**pick(found, "model", "version", "target"), "promotion": found["id"]}
+    promotion = service.promotion(promotion_id)
+    return {**pick(promotion, "model", "version", "target"), "promotion": promotion["id"]}
 
 
 def _task(service: QueryService, task_id: str) -> Fields:
@@ -72,23 +73,18 @@ def _model_field(row: Row) -> Fields:
     return {"model": row["model"]} if row["model"] else {}
 
 
-def _merge(body: Fields, by_path: Fields) -> Fields:
-    """Add the fields that the path stands for. Raises InvalidEvent where the body has one of them too."""
-    if twice := sorted(set(body) & set(by_path)):
-        raise InvalidEvent(f"{twice[0]} is said by the address; leave it out of the body")
-    return {**body, **by_path}
+def _merge(body: Fields, of_path: Fields) -> Fields:
+    """Add the path's fields. Raises InvalidEvent if the body has one of them, too."""
+    if twice := sorted(set(body) & set(of_path)):
+        raise InvalidEvent(f"{twice[0]} is in the address already; leave it out of the body")
+    return {**body, **of_path}
 
 
 def _parse_body() -> Fields:
-    """Read a JSON object; an empty body is an empty one. Raises Rejected."""
+    """Read a JSON object; an empty body counts as {}. Raises Rejected."""
     if (request.content_length or 0) > LARGEST:
-        raise TooLarge(f"the body is larger than {LARGEST} bytes")
-    try:
-        body = request.stream.read(LARGEST + 1)
-    except (ClientDisconnected, OSError):
-        raise Incomplete("the body ended before its announced end; send it again") from None
-    if len(body) > LARGEST:
-        raise TooLarge(f"the body is larger than {LARGEST} bytes")
+        raise too_large(LARGEST)
+    body = read_body(limit=LARGEST)
     if not body:
         return {}
     if request.mimetype != "application/json":

@@ -1,10 +1,10 @@
-"""Streams the journal, line by line. Each export holds a thread until it ends, so only a few run at once."""
+"""Streams the journal, line by line. Each export takes a thread until it ends, so only a few run at once."""
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from flask import Response
 
@@ -12,13 +12,17 @@ from registrar.ledger.journal.export import LINES, Entries
 from webhooks.auth import Principal
 from webhooks.ingress.errors import TooMany
 
+# Exports at once.
 AT_ONCE = 6
-MOST_OF_ONE = 2  # exports of one person, so that nobody takes all places
-AGAIN = 30  # seconds in Retry-After
-# Bytes sent at once: each piece costs a change of thread.
-PIECE = 65_536
+# Exports of one person, so that nobody takes all of them.
+MOST_PER_PERSON = 2
+# Seconds in Retry-After.
+RETRY_AFTER = 30
+# Bytes sent at once: each chunk costs a change of thread.
+CHUNK = 65_536
 CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 Form = Literal["jsonl", "csv"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
 class Exports:
@@ -38,14 +42,14 @@ class Exports:
 
     def _begin(self, reader_id: str) -> None:
         with self._lock:
-            if self._under_way[reader_id] >= MOST_OF_ONE:
-                why = f"{MOST_OF_ONE} exports of yours are under way already"
+            if self._under_way[reader_id] >= MOST_PER_PERSON:
+                why = f"{MOST_PER_PERSON} exports of yours are already running"
             elif self._under_way.total() >= AT_ONCE:
-                why = f"{AT_ONCE} exports are under way already"
+                why = f"{AT_ONCE} exports are already running"
             else:
                 self._under_way[reader_id] += 1
                 return
-        raise TooMany(f"{why}; ask again in {AGAIN} s", retry_after=AGAIN)
+        raise TooMany(f"{why}; try again in {RETRY_AFTER} s", retry_after=RETRY_AFTER)
 
     def _end(self, reader_id: str) -> None:
         with self._lock:
@@ -54,14 +58,14 @@ class Exports:
 
 
 class _Lines:
-    """Runs `ended` once when the response ends: WSGI calls close() even if the client left before the first line."""
+    """Calls `ended` once, at the response's end: WSGI calls close() even if the client left before the first line."""
 
     def __init__(self, lines: Iterator[str], ended: Callable[[], None]) -> None:
-        self._pieces = _pieces(lines)
+        self._chunks = _chunks(lines)
         self._ended: Callable[[], None] | None = ended
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
+        return self._chunks
 
     def close(self) -> None:
         ended, self._ended = self._ended, None
@@ -69,11 +73,11 @@ class _Lines:
             ended()
 
 
-def _pieces(lines: Iterator[str]) -> Iterator[bytes]:
-    piece = bytearray()
+def _chunks(lines: Iterator[str]) -> Iterator[bytes]:
+    chunk = bytearray()
     for line in lines:
-        piece += line.encode()
-        if len(piece) >= PIECE:
-            yield bytes(piece)
-            piece.clear()
-    yield bytes(piece)
+        chunk += line.encode()
+        if len(chunk) >= CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk)

@@ -1,5 +1,5 @@
-"""The reads of /v1, a function per resource. Each answer has a schema (webhooks/openapi), and all but the journal's an
-ETag.
+"""The reads of /v1, a function per resource. Each answer has a schema (webhooks/openapi), and an ETag but for the
+journal's.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from webhooks.api.journal_export import CONTENT_TYPES, Exports
 from webhooks.api.query_params import PAGE, cursor, limit
 from webhooks.api.responses import respond, respond_page
 from webhooks.auth import Authenticator
-from webhooks.openapi import record_schemas, schemas
+from webhooks.openapi import event_schemas, model_schemas, promotion_schemas
 
 Json = dict[str, Any]
 
@@ -48,18 +48,16 @@ def _add_events(api: Blueprint, service: QueryService, access: Authenticator) ->
             since=query_params.time("since"),
             until=query_params.time("until"),
         )
-        return respond_page(schemas.Events, "events", service.events(filter_, limit=limit(), cursor=cursor()))
+        return respond_page(event_schemas.Events, "events", service.events(filter_, limit=limit(), cursor=cursor()))
 
     @api.get("/v1/events/<event_id>")
     def event(event_id: str) -> Json:
-        """Show a viewer the whole event, and anybody else with its id only how far it is: senders and MLflow's tags
-        have the id.
-        """
-        found = service.event(event_id)
+        """Return the whole event to viewers, and to others only its progress: senders and MLflow's tags have the id."""
+        whole = service.event(event_id)
         principal = access.principal(request)
         if principal and principal.may("viewer"):
-            return respond(schemas.Event, found)
-        return respond(schemas.EventProgress, for_strangers(found))
+            return respond(event_schemas.Event, whole)
+        return respond(event_schemas.EventProgress, for_strangers(whole))
 
 
 def _add_queue(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -67,8 +65,8 @@ def _add_queue(api: Blueprint, service: QueryService, access: Authenticator) -> 
     def queue() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE, "model")
-        found = service.queue(model=request.args.get("model"), limit=limit(), cursor=cursor())
-        return respond_page(schemas.Queue, "queue", found)
+        page = service.queue(model=request.args.get("model"), limit=limit(), cursor=cursor())
+        return respond_page(event_schemas.Queue, "queue", page)
 
 
 def _add_dead_letters(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -77,22 +75,22 @@ def _add_dead_letters(api: Blueprint, service: QueryService, access: Authenticat
         access.require(request, "viewer")
         query_params.only(*PAGE, "state", "model")
         state, model = query_params.one_of("state", dead_letters.STATES), request.args.get("model")
-        found = service.dead(state=state, model=model, limit=limit(), cursor=cursor())
-        return respond_page(schemas.Dead, "dead", found)
+        page = service.dead(state=state, model=model, limit=limit(), cursor=cursor())
+        return respond_page(event_schemas.Dead, "dead", page)
 
     @api.get("/v1/dead/<task_id>")
     def dead_one(task_id: str) -> Json:
         access.require(request, "viewer")
-        return respond(schemas.Story, service.dead_one(task_id))
+        return respond(event_schemas.Story, service.dead_one(task_id))
 
 
 def _add_rejections(api: Blueprint, service: QueryService, access: Authenticator) -> None:
     @api.get("/v1/rejections")
-    def refused() -> Json:
+    def rejections() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE, "source")
-        found = service.rejections(source=request.args.get("source"), limit=limit(), cursor=cursor())
-        return respond_page(schemas.Rejections, "rejections", found)
+        page = service.rejections(source=request.args.get("source"), limit=limit(), cursor=cursor())
+        return respond_page(event_schemas.Rejections, "rejections", page)
 
 
 def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -102,13 +100,13 @@ def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator
         query_params.only(*PAGE, "state", "model")
         states = (promotion_record.OPEN, *promotion_record.STATES)
         state, model = query_params.one_of("state", states), request.args.get("model")
-        found = service.promotions(state=state, model=model, limit=limit(), cursor=cursor())
-        return respond_page(record_schemas.Promotions, "promotions", found)
+        page = service.promotions(state=state, model=model, limit=limit(), cursor=cursor())
+        return respond_page(promotion_schemas.Promotions, "promotions", page)
 
     @api.get("/v1/promotions/<promotion_id>")
     def promotion(promotion_id: str) -> Json:
         access.require(request, "viewer")
-        return respond(record_schemas.WholePromotion, service.promotion(promotion_id))
+        return respond(promotion_schemas.WholePromotion, service.promotion(promotion_id))
 
 
 def _add_models(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -116,22 +114,22 @@ def _add_models(api: Blueprint, service: QueryService, access: Authenticator) ->
     def models() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE)
-        return respond_page(record_schemas.Models, "models", service.models(limit=limit(), cursor=cursor()))
+        return respond_page(model_schemas.Models, "models", service.models(limit=limit(), cursor=cursor()))
 
     @api.get("/v1/models/<name>")
     def model(name: str) -> Json:
         access.require(request, "viewer")
-        return respond(record_schemas.Model, service.model(name))
+        return respond(model_schemas.Model, service.model(name))
 
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE, *HistoryFilter.__dataclass_fields__)
-        past = HistoryFilter(
+        filter_ = HistoryFilter(
             request.args.get("target"), query_params.time("at"), query_params.time("since"), query_params.time("until")
         )
-        found = service.history(name, past, limit=limit(), cursor=cursor())
-        return respond_page(schemas.History, "history", found, model=name)
+        page = service.history(name, filter_, limit=limit(), cursor=cursor())
+        return respond_page(model_schemas.History, "history", page, model=name)
 
 
 def _add_state(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -139,16 +137,16 @@ def _add_state(api: Blueprint, service: QueryService, access: Authenticator) -> 
     def overview() -> Json:
         access.require(request, "viewer")
         query_params.only()
-        return respond(record_schemas.Overview, service.overview())
+        return respond(model_schemas.Overview, service.overview())
 
     @api.get("/v1/policy")
     def policy() -> Json:
-        """Show registrar.yml as this receiver has it in effect, without the names of its secrets."""
+        """Return registrar.yml as in effect in this receiver, without the names of its secrets."""
         access.require(request, "viewer")
         query_params.only("model", "digest")
         if "digest" in request.args:
-            return respond(record_schemas.PolicyInEffect, service.policy_text(request.args["digest"]))
-        return respond(record_schemas.PolicyInEffect, service.policy(model=request.args.get("model")))
+            return respond(model_schemas.PolicyInEffect, service.policy_text(request.args["digest"]))
+        return respond(model_schemas.PolicyInEffect, service.policy(model=request.args.get("model")))
 
 
 def _add_journal(api: Blueprint, service: QueryService, access: Authenticator) -> None:
@@ -158,11 +156,11 @@ def _add_journal(api: Blueprint, service: QueryService, access: Authenticator) -
     def audit() -> Response:
         """Stream JSON lines, as `registrar audit export --format jsonl` writes them.
 
-        after: the number (seq) of the last entry that a client has, to go on after a connection broke.
+        after: the number (seq) of the client's last entry, to continue after a broken connection.
         """
         reader = access.require(request, "viewer")
         query_params.only("model", "since", "until", "after")
-        found = service.audit(
+        entries = service.audit(
             model=request.args.get("model"),
             since=query_params.time("since"),
             until=query_params.time("until"),
@@ -170,4 +168,4 @@ def _add_journal(api: Blueprint, service: QueryService, access: Authenticator) -
         )
         if request.method == "HEAD":
             return Response(content_type=CONTENT_TYPES["jsonl"])
-        return exports.answer(found, "jsonl", reader)
+        return exports.answer(entries, "jsonl", reader)

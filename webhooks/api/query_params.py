@@ -1,4 +1,4 @@
-"""Parse the query parameters of /v1. Each function raises InvalidQuery for a value that it does not take."""
+"""Parses the query parameters of /v1. Each function raises InvalidQuery for an invalid value."""
 
 import re
 from collections.abc import Collection
@@ -12,16 +12,16 @@ from webhooks.ingress.errors import InvalidQuery
 from webhooks.ingress.validation import clean
 
 PAGE = ("limit", "cursor")
-One = TypeVar("One", bound=str)
+Value = TypeVar("Value", bound=str)
 
 
 def only(*names: str) -> None:
-    """Refuse every parameter but these, and one that is given twice: a misspelt filter would filter nothing."""
+    """Refuse unknown and repeated parameters: a misspelt filter would filter nothing."""
     if unknown := sorted(set(request.args) - set(names)):
-        known = ", ".join(names) or "nothing"
-        raise InvalidQuery(f"{clean(unknown[0])!r} can't be asked for here; what can: {known}")
+        known = ", ".join(names) or "none"
+        raise InvalidQuery(f"{clean(unknown[0])!r} is no parameter of this address; its parameters: {known}")
     if twice := [name for name in request.args if len(request.args.getlist(name)) > 1]:
-        raise InvalidQuery(f"{twice[0]} is given twice")
+        raise InvalidQuery(f"{twice[0]} is given twice; give it once")
 
 
 def limit() -> int:
@@ -35,12 +35,12 @@ def cursor() -> str | None:
     return request.args.get("cursor")
 
 
-def one_of(name: str, known: Collection[One]) -> One | None:
+def one_of(name: str, values: Collection[Value]) -> Value | None:
     text = request.args.get(name)
-    found = next((each for each in known if each == text), None)
-    if text is not None and found is None:
-        raise InvalidQuery(f"{name} must be one of {', '.join(known)}")
-    return found
+    value = next((value for value in values if value == text), None)
+    if text is not None and value is None:
+        raise InvalidQuery(f"{name} must be one of {', '.join(values)}")
+    return value
 
 
 def number(name: str) -> int:

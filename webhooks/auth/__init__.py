@@ -1,7 +1,7 @@
 """Authenticates requests for pages and the API, and checks their role and CSRF token.
 
-A person or program is known by a bearer token, a trusted proxy's header, an OpenID Connect session, or by sitting at
-this machine.
+A person or program signs in by a bearer token, a trusted proxy's header, an OpenID Connect session, or by using this
+machine itself.
 """
 
 import re
@@ -18,25 +18,25 @@ from webhooks.auth.bearer_tokens import BearerTokens
 from webhooks.auth.csrf import CsrfProtection
 from webhooks.auth.identity import Principal, principal_of
 from webhooks.auth.loopback import Loopback, local_principal, looks_local
-from webhooks.auth.proxy_header import Proxy
 from webhooks.auth.sessions import Session, Sessions
 from webhooks.auth.signing_keys import signer
+from webhooks.auth.trusted_proxy import Proxy
 from webhooks.ingress.errors import NotPermitted, NotSignedIn
 from webhooks.ingress.rate_limit import Limits
 
 __all__ = ["Authenticator", "Principal", "Role"]
 
 SIGN_IN = "/signin"
-# Sent by the polls of an open page (pages.js), which do not keep a session from becoming idle.
+# Sent with the polls of an open page (pages.js), which don't keep a session from becoming idle.
 POLL_HEADER = "X-Registrar-Poll"
 # One of our tokens anywhere in the header, but not as a part of another system's longer token.
 _OURS = re.compile(r"(?<![A-Za-z0-9._~+/-])rgt_", re.IGNORECASE)
 _BEARER = re.compile(r"\s*bearer", re.IGNORECASE)
-# Shown to requests that may come from this machine or from a proxy on it.
+# For requests that come from this machine, or from a proxy on it.
 _WHY_NOT_LOCAL = (
-    ". Being on the receiver's machine signs nobody in while REGISTRAR_PUBLIC_URL is another host's name, since a "
-    "proxy here makes everybody look local: give programs a token (registrar's own commands take it as "
-    "REGISTRAR_TOKEN or --token-file), or, where no proxy stands in front, set REGISTRAR_PUBLIC_URL to http://127.0.0.1:PORT"
+    ". Requests from the receiver's own machine are not signed in while REGISTRAR_PUBLIC_URL is another host's name, "
+    "since behind a proxy on it every request looks local: give programs a token (registrar's own commands take it as "
+    "REGISTRAR_TOKEN or --token-file), or, without a proxy, set REGISTRAR_PUBLIC_URL to http://127.0.0.1:PORT"
 )
 _READS = frozenset({"GET", "HEAD"})
 
@@ -54,22 +54,22 @@ class Authenticator:
         self._bearers = BearerTokens(ledger, policy, rate)
 
     def principal(self, request: flask.Request) -> Principal | None:
-        """Return who asks; None for an unknown client. Raises TooMany, LedgerUnavailable."""
+        """Return the client; None for an unknown one. Raises TooMany, LedgerUnavailable."""
         try:
-            return self._known(request)
+            return self._authenticate(request)
         except (NotSignedIn, NotPermitted):
             return None
 
     def require(self, request: flask.Request, role: Role) -> Principal:
-        """Return who asks, if they have the role. Checks the CSRF token of a request that changes something.
+        """Return the client if it has the role. Checks the CSRF token of a request that changes something.
 
         Raises NotSignedIn, NotPermitted, TooMany, LedgerUnavailable, CrossSite.
         """
-        principal = self._known(request)
+        principal = self._authenticate(request)
         if not principal.may(role):
             raise NotPermitted(
-                f"{principal.actor.name} is signed in as {principal.role}, and this takes {role} "
-                "(access in registrar.yml, or another token)"
+                f"{principal.actor.name} is signed in as {principal.role}, and this needs {role}: "
+                "change `access` in registrar.yml, or use another token"
             )
         if request.method not in _READS:
             self.check_csrf(request, principal)
@@ -93,11 +93,11 @@ class Authenticator:
         return self._forms.session_token(session.id) if session else None
 
     def sign_out(self, request: flask.Request, response: flask.Response) -> Session | None:
-        """End the session, if there is one, also one that registrar.yml has suspended.
+        """End the session, if there is one: also one that registrar.yml has suspended.
 
         Raises CrossSite, LedgerUnavailable.
         """
-        if session := self.sessions.shown(request):
+        if session := self.sessions.from_cookie(request):
             self._forms.check_session(request, session.id)
             self.sessions.end(session, request, response)
         return session
@@ -114,9 +114,9 @@ class Authenticator:
             self.sessions.renew(session, flask.request, response)
         return response
 
-    def _known(self, request: flask.Request) -> Principal:
-        """Identify the client. One that shows a token of ours is its bearer or is refused, and never falls back to
-        another identity. A trusted proxy may send a token of its own beside the header with the account.
+    def _authenticate(self, request: flask.Request) -> Principal:
+        """Identify the client. A request with a token of ours is its bearer's or refused, never another identity's. A
+        trusted proxy may send a token of its own beside the header with the account.
         """
         authorization = request.headers.get("Authorization", "")
         if _OURS.search(authorization):
@@ -135,8 +135,8 @@ class Authenticator:
         raise NotSignedIn(self._how_to_sign_in(request))
 
     def _how_to_sign_in(self, request: flask.Request) -> str:
-        how = f"sign in at {SIGN_IN}, or send" if self.policy.access.oidc else "say who you are:"
-        token = f"{how} Authorization: Bearer TOKEN, of `registrar token create`"
-        if self._loopback.believed:
-            return f"{token}; or ask http://127.0.0.1 on the receiver's machine, without a proxy"
+        how = f"sign in at {SIGN_IN}, or send" if self.policy.access.oidc else "not signed in: send"
+        token = f"{how} Authorization: Bearer TOKEN (`registrar token create` makes one)"
+        if self._loopback.enabled:
+            return f"{token}; or use http://127.0.0.1 on the receiver's machine, without a proxy"
         return f"{token}{_WHY_NOT_LOCAL}" if looks_local(request) else token

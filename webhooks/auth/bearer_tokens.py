@@ -19,7 +19,8 @@ from webhooks.caches import TtlCache
 from webhooks.ingress.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key
 
-WRONG = "30/minute"  # unknown tokens per address
+# Unknown tokens per address.
+WRONG = "30/minute"
 _HEADER = re.compile(rf"(?i:bearer) ({TOKEN.pattern})[ \t]*")
 
 
@@ -28,7 +29,7 @@ class WrongToken(NotSignedIn):
 
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
-    def __init__(self, detail: str = "the token is none of ours; `registrar token list` shows which there are") -> None:
+    def __init__(self, detail: str = "unknown token; `registrar token list` shows those that exist") -> None:
         super().__init__(detail)
 
 
@@ -37,7 +38,7 @@ class BearerTokens:
 
     def __init__(self, ledger: Ledger, policy: Policy, rate: Limits) -> None:
         self._ledger, self._policy, self._rate = ledger, policy, rate
-        self._seen: TtlCache[Token] = TtlCache()
+        self._tokens: TtlCache[Token] = TtlCache()
         self._digests: TtlCache[frozenset[str]] = TtlCache()
 
     def principal(self, authorization: str, remote: str | None) -> Principal:
@@ -49,21 +50,21 @@ class BearerTokens:
         at = now()
         if (state := token.state(at)) != "live":
             raise WrongToken(f"the token {token.name} is {state}; `registrar token create` makes another")
-        self._note(token, at)
+        self._record_use(token, at)
         return self._bearer(token, at)
 
     def _token(self, authorization: str, remote: str | None) -> Token | None:
-        shown = _HEADER.fullmatch(authorization)
-        if shown is None:
+        match = _HEADER.fullmatch(authorization)
+        if match is None:
             return None
-        sha256 = token_store.digest(shown[1])
-        token = self._seen.get(sha256, lambda: self._load_token(sha256, remote))
+        sha256 = token_store.digest(match[1])
+        token = self._tokens.get(sha256, lambda: self._load_token(sha256, remote))
         return token if token and hmac.compare_digest(token.sha256, sha256) else None
 
     def _load_token(self, sha256: str, remote: str | None) -> Token | None:
         """Read a token by its digest.
 
-        Raises TooMany for an address with too many wrong ones, unless this one exists.
+        Raises TooMany for an address with too many wrong tokens, unless this token exists.
         """
         try:
             self._rate.check(WRONG, "token", address_key(remote))
@@ -78,16 +79,16 @@ class BearerTokens:
         with self._ledger.read() as connection:
             return token_store.digests(connection)
 
-    def _note(self, token: Token, at: datetime) -> None:
+    def _record_use(self, token: Token, at: datetime) -> None:
         """Record the time of use, at most every USED_EVERY.
 
-        A ledger that can't be written does not fail the request.
+        If the ledger can't be written, the request still succeeds.
         """
         if token.used_at and at - token.used_at < token_store.USED_EVERY:
             return
         with suppress(LedgerUnavailable), self._ledger.write() as connection:
             token_store.used(connection, token, at=at)
-        self._seen.replace(token.sha256, replace(token, used_at=at))
+        self._tokens.replace(token.sha256, replace(token, used_at=at))
 
     def _bearer(self, token: Token, at: datetime) -> Principal:
         if token.person is None:
@@ -95,8 +96,8 @@ class BearerTokens:
         role = self._policy.role(token.person, at=at)
         if role is None:
             raise WrongToken(
-                f"the token {token.name} acts as {token.person}, who may not use pages and API any more "
-                "(access in registrar.yml)"
+                f"the token {token.name} acts as {token.person}, who has no role any more: add them to "
+                "`access` in registrar.yml"
             )
         actor = Actor(token.person, self._policy.people[token.person].name)
         return Principal(actor, lesser(token.role, role), "token", via=token.name)

@@ -1,4 +1,4 @@
-"""Maps an account that a proxy or provider vouches for to a person of registrar.yml, or to a guest who may read."""
+"""Maps an authenticated account of a proxy or provider to a person of registrar.yml, or to a guest, who may read."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,10 +17,11 @@ By = Literal["loopback", "session", "proxy", "token"]
 
 @dataclass(frozen=True)
 class Principal:
-    """actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for requests from this machine
-    where no local operator is named; `web:ACCOUNT` for a guest: signed in, may look, and is no person of ours.
+    """An authenticated client.
 
-    via: what more there is to say of how: the token's name. session: of a session, what its forms are bound to.
+    actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for requests from this machine, if no
+    local operator is set; `web:ACCOUNT` for a guest, who is signed in but no person of registrar.yml.
+    via: the token's name. session: its id, to which its forms are bound.
     """
 
     actor: Actor
@@ -30,17 +31,18 @@ class Principal:
     session: str | None = field(default=None, repr=False)
 
     def may(self, role: Role) -> bool:
-        """Return whether the role suffices; each role includes the lesser ones."""
+        """Return whether the principal has the role; each role includes the lesser ones."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
-LONGEST = 250  # characters of an account
+# Characters of an account.
+LONGEST = 250
 
 
 @dataclass(frozen=True)
 class Identity:
-    """account: what they are called where they signed in. kinds: of people's accounts that it may be one of. name: for
-    people to read; None: nobody said. subject: what an OpenID provider knows them by for good.
+    """An account where somebody signed in. kinds: of accounts in registrar.yml that it may be. name: the display name,
+    if known. subject: the OpenID provider's permanent id.
     """
 
     account: str
@@ -50,7 +52,7 @@ class Identity:
 
 
 def is_account(text: str) -> bool:
-    """Return whether a text can be one account. A comma means that the header was sent twice, once by an attacker."""
+    """Return whether a text can be one account. A comma: the header was sent twice, once by an attacker."""
     return 0 < len(text) <= LONGEST and text.isprintable() and "," not in text
 
 
@@ -62,10 +64,10 @@ def principal_of(policy: Policy, identity: Identity, by: By, *, at: datetime, se
     if policy.access.all_may_look:
         name = clean((identity.name or "").strip() or identity.account, length=LONGEST)
         return Principal(Actor(f"web:{identity.account}", name), "viewer", by, session=session)
-    who = clean(identity.account, length=LONGEST)
-    known = (
-        f"who is {person} there, has no role: add them to `access`"
-        if person
-        else (f"is nobody's account there: add `accounts: {{web: {who}}}` to one of people, and them to `access`")
+    account = clean(identity.account, length=LONGEST)
+    if person:
+        raise NotPermitted(f"{account} ({person} in registrar.yml) is signed in, but has no role: add them to `access`")
+    raise NotPermitted(
+        f"{account} is signed in, but is nobody's account in registrar.yml: add `accounts: {{web: {account}}}` to one "
+        "of `people`, and that person to `access`"
     )
-    raise NotPermitted(f"{who} is signed in, and registrar.yml lets them do nothing: {who} {known}")

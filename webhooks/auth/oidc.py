@@ -31,20 +31,21 @@ from webhooks.ingress.validation import clean
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-TIMEOUT = 5  # seconds for a whole answer
+# Seconds for a whole answer.
+TIMEOUT = 5
 # Requests to the provider under way. Anybody can begin a sign-in, and each has one of the threads that pages have
 # (webhooks/flask_threads.py, THREADS) while it waits.
 AT_ONCE = 16
-KNOWN_FOR = 3600.0  # seconds that the provider's metadata and keys are believed
+KEPT_FOR = 3600.0  # seconds that the provider's metadata and keys are kept
 LEEWAY = 60  # seconds between two clocks
 LONGEST_NAME = 100  # characters: browsers drop a cookie of more than 4,096 bytes
 LONGEST_SUBJECT = 255  # https://openid.net/specs/openid-connect-core-1_0.html#IDToken
-# With a key pair of the provider's alone: a secret that we share with it, or none, proves nothing.
+# Only algorithms with a key pair: a secret that we share with the provider, or no key at all, proves nothing.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _REGISTRY = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-_KINDS = ("RSA", "EC", "OKP")  # of keys that come in pairs
-# What joserfc and cryptography say of a key or a token that can't be: while they read it, or when they use it.
-_NOT_BY_THIS_KEY = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
+_KEY_PAIRS = ("RSA", "EC", "OKP")
+# What joserfc and cryptography raise for an invalid key or token, while they read it or when they use it.
+_KEY_ERRORS = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -54,120 +55,120 @@ class Provider:
     def __init__(self, config: Oidc, client_secret: str) -> None:
         self._config, self._secret = config, client_secret
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Any]] = {}
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._cached: dict[str, tuple[float, Any]] = {}
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
 
-    def address(self, beginning: OidcState, redirect_uri: str) -> str:
+    def address(self, begun: OidcState, redirect_uri: str) -> str:
         """Return the address to send the browser to. Raises Unavailable."""
         with self._client(redirect_uri) as client:
             url, _ = client.create_authorization_url(
                 self._metadata()["authorization_endpoint"],
-                state=beginning.state,
-                nonce=beginning.nonce,
-                code_verifier=beginning.verifier,
+                state=begun.state,
+                nonce=begun.nonce,
+                code_verifier=begun.verifier,
             )
         return str(url)
 
-    def identity(self, beginning: OidcState, redirect_uri: str, code: str) -> Identity:
+    def identity(self, begun: OidcState, redirect_uri: str, code: str) -> Identity:
         """Exchange the code for an identity. Raises SignInFailed, Unavailable."""
-        token = self._token(beginning, redirect_uri, code)
-        claims = self._claims(beginning, token)
+        token = self._token(begun, redirect_uri, code)
+        claims = self._claims(begun, token)
         account = claims.get(self._config.claim)
         if self._config.claim == "email" and claims.get("email_verified") is not True:
-            raise SignInFailed("the provider does not say that the email is verified, so it may be anybody's")
+            raise SignInFailed("the provider does not say that the email is verified; it may be anybody's")
         if not isinstance(account, str) or not is_account(account):
             raise SignInFailed(f"the provider's ID token has no {self._config.claim} (access.oidc.claim)")
         name = claims.get("name")
-        shown = clean(name, length=LONGEST_NAME) if isinstance(name, str) else None
-        return Identity(account, self._config.account_kinds, shown, _subject(claims))
+        name = clean(name, length=LONGEST_NAME) if isinstance(name, str) else None
+        return Identity(account, self._config.account_kinds, name, _subject(claims))
 
     def issued_by(self, issuer: str | None) -> bool:
         """Return whether the answer's `iss`, if any, is this provider's: https://www.rfc-editor.org/rfc/rfc9207"""
         return issuer is None or issuer == self._config.issuer
 
-    def _token(self, beginning: OidcState, redirect_uri: str, code: str) -> dict[str, Any]:
+    def _token(self, begun: OidcState, redirect_uri: str, code: str) -> dict[str, Any]:
         endpoint = self._metadata()["token_endpoint"]
         try:
             with self._client(redirect_uri) as client:
-                sent = {"code": code, "code_verifier": beginning.verifier}  # secrets, so redirects are not followed
-                return dict(self._request(lambda: client.fetch_token(endpoint, **sent, allow_redirects=False)))
+                fields = {"code": code, "code_verifier": begun.verifier}  # secrets, so redirects are not followed
+                return dict(self._request(lambda: client.fetch_token(endpoint, **fields, allow_redirects=False)))
         except (OAuthError, ValueError, requests.RequestException) as error:
             raise self._failure("gave no token for the code", error) from None
 
-    def _claims(self, beginning: OidcState, token: dict[str, Any]) -> CodeIDToken:
+    def _claims(self, begun: OidcState, token: dict[str, Any]) -> CodeIDToken:
         """Verify the ID token: signature, issuer, audience, time and nonce. Raises SignInFailed, Unavailable."""
         config = self._config
-        given = {"nonce": beginning.nonce, "client_id": config.client_id, "access_token": token.get("access_token")}
+        params = {"nonce": begun.nonce, "client_id": config.client_id, "access_token": token.get("access_token")}
         options: Any = {
             "iss": {"essential": True, "value": config.issuer},
             "aud": {"essential": True, "value": config.client_id},
         }
         try:
-            read = self._decoded(str(token.get("id_token", "")))
-            claims = CodeIDToken(read.claims, read.header, options, given)
+            decoded = self._decoded(str(token.get("id_token", "")))
+            claims = CodeIDToken(decoded.claims, decoded.header, options, params)
             claims.validate(leeway=LEEWAY)
         except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise self._failure("gave an ID token that proves nothing", error) from None
+            raise self._failure("gave an invalid ID token", error) from None
         return claims
 
     def _decoded(self, id_token: str) -> jwt.Token:
         """Decode with any of the provider's keys; reload them once. Raises SignInFailed, Unavailable."""
         for reload in (False, True):  # it may have new keys
             for key in self._keys(reload=reload):
-                with suppress(*_NOT_BY_THIS_KEY):
+                with suppress(*_KEY_ERRORS):
                     return jwt.decode(id_token, key, registry=_REGISTRY)
         raise self._failure("gave an ID token that none of its keys has signed")
 
     def _metadata(self) -> dict[str, Any]:
-        found = self._get(f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration")
-        if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(name), str) for name in _NEEDED):
-            raise self._failure("does not say that it is the issuer of registrar.yml, or not where its parts are")
-        if self._config.issuer.startswith("https:") and any(urlsplit(found[n]).scheme != "https" for n in _NEEDED):
-            raise self._failure("names parts of itself that are not reached by https")
-        return found
+        issuer = self._config.issuer
+        metadata = self._get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        if metadata.get("issuer") != issuer or not all(isinstance(metadata.get(name), str) for name in _NEEDED):
+            raise self._failure("has metadata of another issuer than registrar.yml's, or without its endpoints")
+        if issuer.startswith("https:") and any(urlsplit(metadata[name]).scheme != "https" for name in _NEEDED):
+            raise self._failure("has endpoints that are not https")
+        return metadata
 
     def _keys(self, *, reload: bool) -> Iterator[Key]:
         """Yield the signing keys that joserfc supports; the others are ignored.
 
         https://www.rfc-editor.org/rfc/rfc7517#section-5
         """
-        found = self._get(self._metadata()["jwks_uri"], reload=reload).get("keys")
-        for one in found if isinstance(found, list) else []:
-            if isinstance(one, dict) and one.get("kty") in _KINDS and one.get("use") != "enc":
-                with suppress(*_NOT_BY_THIS_KEY):
-                    yield JWKRegistry.import_key(one)
+        keys = self._get(self._metadata()["jwks_uri"], reload=reload).get("keys")
+        for key in keys if isinstance(keys, list) else []:
+            if isinstance(key, dict) and key.get("kty") in _KEY_PAIRS and key.get("use") != "enc":
+                with suppress(*_KEY_ERRORS):
+                    yield JWKRegistry.import_key(key)
 
     def _get(self, url: str, *, reload: bool = False) -> dict[str, Any]:
         with self._lock:
-            until, known = self._known.get(url, (0.0, None))
-        if known is not None and time.monotonic() < until and not reload:
-            return dict(known)
+            until, cached = self._cached.get(url, (0.0, None))
+        if cached is not None and time.monotonic() < until and not reload:
+            return dict(cached)
         try:
-            answer = self._request(lambda: requests.get(url, timeout=TIMEOUT, allow_redirects=False))
-            answer.raise_for_status()
-            found = dict(answer.json())
+            response = self._request(lambda: requests.get(url, timeout=TIMEOUT, allow_redirects=False))
+            response.raise_for_status()
+            content = dict(response.json())
         except (requests.RequestException, ValueError, TypeError) as error:
             raise self._failure("does not answer", error) from None
         with self._lock:
-            self._known[url] = (time.monotonic() + KNOWN_FOR, found)
-        return found
+            self._cached[url] = (time.monotonic() + KEPT_FOR, content)
+        return content
 
-    def _request(self, ask: Callable[[], T]) -> T:
-        """Return a whole answer within TIMEOUT. A slower one goes on in its thread, and counts in AT_ONCE until it
-        ends.
+    def _request(self, send: Callable[[], T]) -> T:
+        """Return a whole answer within TIMEOUT. A slower request goes on in its thread, and counts in AT_ONCE.
 
-        Raises requests.RequestException, or what `ask` does.
+        Raises requests.RequestException, or what `send` raises.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise requests.Timeout(f"{AT_ONCE} requests wait for it")
 
-        def ask_and_release() -> T:
+        def send_and_release() -> T:
             try:
-                return ask()
+                return send()
             finally:
-                self._places.release()
+                self._slots.release()
 
-        return within_deadline(TIMEOUT, ask_and_release)
+        return within_deadline(TIMEOUT, send_and_release)
 
     def _client(self, redirect_uri: str) -> OAuth2Session:
         return OAuth2Session(
@@ -191,5 +192,5 @@ def _subject(claims: CodeIDToken) -> str:
     """Raises SignInFailed."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
-        raise SignInFailed("the provider's ID token names nobody in `sub`; begin again at /signin")
+        raise SignInFailed("the provider's ID token has no valid `sub`; begin again at /signin")
     return subject

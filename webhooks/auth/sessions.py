@@ -1,7 +1,7 @@
 """Sessions of people who signed in: a signed cookie with an account and an end.
 
-The cookie grants nothing: the role is read from registrar.yml with each request. A session ends where registrar.yml
-gives its account to another person, or names another provider.
+The cookie grants nothing: the role is read from registrar.yml with each request. A session ends when registrar.yml
+gives its account to another person, or has another provider.
 """
 
 import hashlib
@@ -20,19 +20,21 @@ from registrar.policy import Policy
 from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity
 from webhooks.auth.loopback import Loopback
-from webhooks.auth.signing_keys import AHEAD, newest, opened, signer
+from webhooks.auth.signing_keys import AHEAD, load_signed, newest, signer
 from webhooks.caches import TtlCache
 
 IDLE = timedelta(hours=1)  # without a request
 ABSOLUTE = timedelta(hours=12)  # since the sign-in
 RENEWED = timedelta(minutes=1)  # at least between two cookies
-_UNREADABLE = (BadData, ValueError, KeyError, TypeError, OverflowError, OSError)  # the last two: a time that is none
+_UNREADABLE = (BadData, ValueError, KeyError, TypeError, OverflowError, OSError)  # the last two: an impossible time
 
 
 @dataclass(frozen=True)
 class Session:
-    """person: whose account it was at the sign-in; None: nobody's, a guest. provider: which one signed them in, as
-    `_provider` tells it. id: 128 random bits. seen: when its cookie was made.
+    """A browser's session.
+
+    person: the account's owner at the sign-in; None: a guest. provider: digest of the one that signed them in.
+    id: 128 random bits. seen: when its cookie was made.
     """
 
     identity: Identity
@@ -49,27 +51,27 @@ class Sessions:
     def __init__(self, secret_key: str, policy: Policy, ledger: Ledger, loopback: Loopback) -> None:
         self._signer, self._newest = signer(secret_key, "session"), signer(newest(secret_key), "session")
         self._policy, self._ledger, self._loopback = policy, ledger, loopback
-        self._over: TtlCache[bool] = TtlCache()
+        self._ended: TtlCache[bool] = TtlCache()
 
     def begin(self, identity: Identity, request: flask.Request, response: flask.Response) -> None:
         """Start a session; end the one that this browser has. Raises LedgerUnavailable."""
-        if former := self.shown(request):
+        if former := self.from_cookie(request):
             self._spend(former)
         at, person, provider = now(), self._person(identity), _provider(self._policy.access.oidc)
         self._put(Session(identity, person, provider, secrets.token_hex(16), at, at), request, response)
 
     def find(self, request: flask.Request) -> Session | None:
         """Return the request's session, if it is valid. Raises LedgerUnavailable."""
-        session = self.shown(request)
-        return session if session and self._is_current(session) and not self._is_over(session) else None
+        session = self.from_cookie(request)
+        return session if session and self._is_current(session) and not self._is_ended(session) else None
 
-    def shown(self, request: flask.Request) -> Session | None:
-        """Return the session of a cookie that is ours and not too old, also one that registrar.yml has suspended: it is
-        valid again when registrar.yml is changed back, unless it was signed out of meanwhile.
+    def from_cookie(self, request: flask.Request) -> Session | None:
+        """Return the session of a cookie that is ours and not too old: also one that registrar.yml has suspended, which
+        is valid again when registrar.yml is changed back, unless it was ended meanwhile.
         """
         at = now()
         try:
-            session = self._read(*opened(self._signer, self._cookie(request), lasts=IDLE, at=at))
+            session = self._read(*load_signed(self._signer, self._cookie(request), lasts=IDLE, at=at))
         except _UNREADABLE:
             return None
         return session if -AHEAD <= at - session.began < ABSOLUTE else None
@@ -88,7 +90,7 @@ class Sessions:
         response.delete_cookie(self.cookie_name(request), **self.cookie_attributes(request))
 
     def cookie_name(self, request: flask.Request, what: str = "session") -> str:
-        """Return the cookie's name. The prefix __Host- lets only this host set it, and only over TLS.
+        """Return the cookie's name. With the prefix __Host-, only this host can set it, and only over TLS.
 
         https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
         """
@@ -103,10 +105,10 @@ class Sessions:
         return request.cookies.get(self.cookie_name(request), "")
 
     def _is_current(self, session: Session) -> bool:
-        """Return whether provider and person are still those of registrar.yml."""
+        """Return whether registrar.yml still has this provider and person."""
         oidc = self._policy.access.oidc
-        is_theirs = session.person == self._person(session.identity)
-        return oidc is not None and session.provider == _provider(oidc) and is_theirs
+        is_same_person = session.person == self._person(session.identity)
+        return oidc is not None and session.provider == _provider(oidc) and is_same_person
 
     def _person(self, identity: Identity) -> str | None:
         return self._policy.signed_in(identity.account, kinds=identity.kinds)
@@ -118,8 +120,8 @@ class Sessions:
             return False
         return True
 
-    def _is_over(self, session: Session) -> bool:
-        return bool(self._over.get(session.id, lambda: self._read_is_spent(session)))
+    def _is_ended(self, session: Session) -> bool:
+        return bool(self._ended.get(session.id, lambda: self._read_is_spent(session)))
 
     def _read_is_spent(self, session: Session) -> bool:
         with self._ledger.read() as connection:
@@ -130,29 +132,31 @@ class Sessions:
         at = now()
         with self._ledger.write() as connection:
             used_nonces.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
-        self._over.replace(session.id, True)
+        self._ended.replace(session.id, True)
 
     def _put(self, session: Session, request: flask.Request, response: flask.Response) -> None:
-        who = session.identity
-        said = {
-            "account": who.account,
-            "name": who.name,
-            "sub": who.subject,
+        identity = session.identity
+        content = {
+            "account": identity.account,
+            "name": identity.name,
+            "sub": identity.subject,
             "person": session.person,
             "provider": session.provider,
             "id": session.id,
             "began": int(session.began.timestamp()),
         }
-        text = str(self._signer.dumps(said))
+        text = str(self._signer.dumps(content))
         response.set_cookie(self.cookie_name(request), text, max_age=ABSOLUTE, **self.cookie_attributes(request))
 
-    def _read(self, said: Any, seen: datetime) -> Session:
+    def _read(self, content: Any, seen: datetime) -> Session:
         """Raises one of _UNREADABLE."""
         oidc = self._policy.access.oidc
         kinds = oidc.account_kinds if oidc else frozenset[str]()
-        identity = Identity(str(said["account"]), kinds, _text_or_none(said["name"]), _text_or_none(said["sub"]))
-        person, provider = _text_or_none(said["person"]), _text_or_none(said["provider"])
-        return Session(identity, person, provider, str(said["id"]), datetime.fromtimestamp(said["began"], UTC), seen)
+        name, subject = _text_or_none(content["name"]), _text_or_none(content["sub"])
+        identity = Identity(str(content["account"]), kinds, name, subject)
+        person, provider = _text_or_none(content["person"]), _text_or_none(content["provider"])
+        began = datetime.fromtimestamp(content["began"], UTC)
+        return Session(identity, person, provider, str(content["id"]), began, seen)
 
 
 def _provider(oidc: Oidc | None) -> str | None:

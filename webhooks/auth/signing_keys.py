@@ -6,7 +6,8 @@ from typing import Any
 
 from itsdangerous import SignatureExpired, URLSafeTimedSerializer
 
-AHEAD = timedelta(seconds=60)  # between the clocks of two receivers, or of one whose clock was set back
+# Allowed difference of two receivers' clocks, or of one clock that was set back.
+AHEAD = timedelta(seconds=60)
 
 
 def signer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
@@ -24,13 +25,13 @@ def newest(secret_key: str) -> str:
     return secret_key.partition(",")[0].strip()
 
 
-def opened(signer: URLSafeTimedSerializer, text: str, *, lasts: timedelta, at: datetime) -> tuple[Any, datetime]:
+def load_signed(signer: URLSafeTimedSerializer, text: str, *, lasts: timedelta, at: datetime) -> tuple[Any, datetime]:
     """Return the signed value and the time of signing. Raises BadSignature for a foreign or an old signature.
 
     itsdangerous' own check of age refuses a signature that is a second ahead of this clock.
     """
-    said, stamped = signer.loads(text, return_timestamp=True)
-    signed_at = stamped.astimezone(UTC)
+    value, timestamp = signer.loads(text, return_timestamp=True)
+    signed_at = timestamp.astimezone(UTC)
     if not -AHEAD <= at - signed_at <= lasts:
-        raise SignatureExpired(f"signed at {signed_at:%Y-%m-%d %H:%M:%S}", payload=said, date_signed=signed_at)
-    return said, signed_at
+        raise SignatureExpired(f"signed at {signed_at:%Y-%m-%d %H:%M:%S}", payload=value, date_signed=signed_at)
+    return value, signed_at

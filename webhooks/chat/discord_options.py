@@ -6,40 +6,50 @@ https://docs.discord.com/developers/interactions/application-commands#applicatio
 from collections.abc import Mapping
 from typing import Any
 
-from webhooks.chat.parser import typed
+from webhooks.chat.parser import normalize
 from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.validation import clean
 
 _SUBCOMMAND, _CHAT_INPUT = 1, 1
-_ORDER = ("text", "model", "experiment", "task", "version", "stage", "filter", "reason")  # of the usages in chat.py
+_ORDER = (
+    "text",
+    "model",
+    "experiment",
+    "task",
+    "version",
+    "stage",
+    "filter",
+    "reason",
+)  # as in the usages of commands.py
 _WITHOUT_STAGE = ("prune", "retry")
-_NAMES = ("model", "experiment")  # which may hold spaces, and no quotation marks in a chat
+_NAMES = ("model", "experiment")  # may have spaces; quotation marks are removed
 
 
 def words(command: Mapping[str, Any]) -> str:
     """Return the words of an interaction's `data`. Raises InvalidEvent."""
     if command.get("type") != _CHAT_INPUT:
-        raise InvalidEvent("not a slash command: commands of users' and messages' menus are not taken")
-    given = _options(command)
-    for name, option in given.items():
+        raise InvalidEvent("not a slash command; commands of the menus of users and messages are not supported")
+    options = _options(command)
+    for name, option in options.items():
         if option.get("type") == _SUBCOMMAND:
             return f"{name} {_text(_options(option), staged=name not in _WITHOUT_STAGE)}"
-    return _text(given, staged=True)
+    return _text(options, staged=True)
 
 
-def _options(of: Mapping[str, Any]) -> dict[str, Any]:
-    listed = of.get("options", [])
-    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+def _options(command: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a command or subcommand by name. Raises InvalidEvent."""
+    options = command.get("options", [])
+    if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
         raise InvalidEvent("the command's options are not a list of objects")
-    return {str(each.get("name")): each for each in listed}
+    return {str(option.get("name")): option for option in options}
 
 
 def _text(options: Mapping[str, Any], *, staged: bool) -> str:
-    """Order the options as the grammar does. staged: a stage stands before the reason."""
+    """Return the options as words, in the order of the usages. staged: a stage goes before the reason."""
     values = {name: str(option.get("value", "")) for name, option in options.items()}
     if unknown := [name for name in values if name not in _ORDER]:
-        raise InvalidEvent(f"{clean(unknown[0])} is no option that is known; they are {', '.join(_ORDER)}")
-    if staged and "reason" in values:  # whose first word would be read as the stage that is missing
+        raise InvalidEvent(f"{clean(unknown[0])} is no known option; the options are {', '.join(_ORDER)}")
+    if staged and "reason" in values:  # else its first word would count as the stage
         values.setdefault("stage", "Production")
-    quoted = {name: f'"{typed(values[name]).replace(chr(34), "")}"' for name in _NAMES if name in values}
+    quoted = {name: f'"{normalize(values[name]).replace(chr(34), "")}"' for name in _NAMES if name in values}
     return " ".join((values | quoted)[name] for name in _ORDER if name in values)

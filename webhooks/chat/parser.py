@@ -1,4 +1,4 @@
-"""Parses a command typed in any chat system, and words the immediate answer.
+"""Parses a command typed in any chat system, and makes the immediate answer.
 
 The worker posts the outcome later, to the reply address of the message.
 """
@@ -12,53 +12,53 @@ from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.validation import clean
 
 LATER = "The result will appear here."
-ELSEWHERE = "Its result is told in the channels that registrar.yml routes it to."
+ELSEWHERE = "The result goes to the channels that registrar.yml routes it to."
 
 
 @dataclass(frozen=True)
-class Understood:
-    """A parsed command. data None: nothing is to be done, and the text is the whole answer."""
+class ParsedCommand:
+    """A parsed command. data: of its event; None: there is nothing to do, and the text is the whole answer."""
 
     data: Data | None
     text: str
 
 
-def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
-    """Parse the text behind `command`. later: where the result appears. Raises InvalidEvent with the usage."""
-    first, rest = first_word(typed(text))
+def parse(text: str, *, command: str = "/registry", later: str = LATER) -> ParsedCommand:
+    """Parse the text after `command`. later: says where the result appears. Raises InvalidEvent with the usage."""
+    first, rest = first_word(normalize(text))
     if first is None or first.lower() == "help":
-        return Understood(None, _help(command))
-    known = COMMANDS.get(first.lower())
-    if known is None:
-        raise InvalidEvent(f"{clean(first)} is nothing I know; {command} help lists what is")
-    return _understood(known, rest.strip(), command, later)
+        return ParsedCommand(None, _help(command))
+    subcommand = COMMANDS.get(first.lower())
+    if subcommand is None:
+        raise InvalidEvent(f"{clean(first)} is no command; {command} help lists the commands")
+    return _parse(subcommand, rest.strip(), command, later)
 
 
-def typed(text: str) -> str:
+def normalize(text: str) -> str:
     """Normalise typed text: straight quotes, no invisible marks."""
-    return text.translate(_TYPED)
+    return text.translate(_NORMALIZED)
 
 
-def _understood(known: Command, rest: str, command: str, later: str) -> Understood:
+def _parse(subcommand: Command, rest: str, command: str, later: str) -> ParsedCommand:
     try:
-        data = validation.data(known.type, known.read(rest))
+        data = validation.data(subcommand.type, subcommand.read(rest))
     except InvalidEvent as error:
-        wrong = [_complaint(**each) for each in error.errors] or [error.detail]
-        raise InvalidEvent(f"{'; '.join(wrong)}. Use: {command} {known.usage}", errors=error.errors) from None
-    return Understood(data, _taken(known, data, later))
+        messages = [_message(**each) for each in error.errors] or [error.detail]
+        raise InvalidEvent(f"{'; '.join(messages)}. Use: {command} {subcommand.usage}", errors=error.errors) from None
+    return ParsedCommand(data, _answer(subcommand, data, later))
 
 
-def pressed(data: Data, *, later: str = LATER) -> str:
+def press_answer(data: Data, *, later: str = LATER) -> str:
     """Return the answer to a press of Approve or Reject."""
-    return _taken(COMMANDS[data.type.removeprefix("promotion.")], data, later)
+    return _answer(COMMANDS[data.type.removeprefix("promotion.")], data, later)
 
 
-def _taken(known: Command, data: Data, later: str) -> str:
-    return f"{known.accepted.format_map(data.model_dump())} {later}"
+def _answer(subcommand: Command, data: Data, later: str) -> str:
+    return f"{subcommand.accepted.format_map(data.model_dump())} {later}"
 
 
-def _complaint(field: str, message: str) -> str:
-    """Word an error by the usage's names; an error of the whole data is its message only."""
+def _message(field: str, message: str) -> str:
+    """Return an error with the field's name in the usage; an error of the whole data has no name."""
     if field == "data":
         return message.removeprefix("is wrong: ")
     name = field.removeprefix("data.")
@@ -66,12 +66,12 @@ def _complaint(field: str, message: str) -> str:
 
 
 def _help(command: str) -> str:
-    lines = [f"{command} {known.usage}: {known.what}" for known in COMMANDS.values()]
+    lines = [f"{command} {each.usage}: {each.description}" for each in COMMANDS.values()]
     return "\n".join([*lines, 'A name with spaces goes in quotes: "nyc taxi".'])
 
 
-# Keyboards turn straight quotes into these, and copied text may contain invisible marks.
-_TYPED = str.maketrans(
+# Keyboards turn straight quotes into these; copied text may have invisible marks.
+_NORMALIZED = str.maketrans(
     {
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),
         **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),

@@ -1,6 +1,6 @@
-"""Checks and encrypts the reply address that a chat system sends with a message: only its own hosts are allowed.
+"""Checks and encrypts the reply address of a chat message: only the chat system's own hosts are allowed.
 
-Without the check a signed request could make the worker post anywhere (server-side request forgery).
+Without the check, a signed request could make the worker post anywhere (server-side request forgery).
 """
 
 from collections.abc import Collection
@@ -11,15 +11,15 @@ from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.source_types import Context
 
 
-def encryptor(url: str, *, kind: str, hosts: Collection[str], context: Context, **more: str) -> str:
-    """The sealed address. hosts: the kind's own; the source's reply_to in registrar.yml goes before them. more: is
-    kept with it.
+def encrypt(url: str, *, kind: str, hosts: Collection[str], context: Context, **more: str) -> str:
+    """Return the encrypted address, with `more` fields.
 
-    Raises InvalidEvent for any other host. http is taken for listed loopback addresses only.
+    hosts: the kind's own; the source's reply_to in registrar.yml overrides them. Raises InvalidEvent for any other
+    host. http is allowed only for listed loopback addresses.
     """
     if not allowed(url, context.config.reply_to or hosts):
         raise InvalidEvent(
-            "the address for the answer is not one of this chat system's; "
+            "the reply address is not one of this chat system's; "
             f"to allow its host, list it in sources.{context.name}.reply_to of registrar.yml"
         )
     return context.encryptor.encrypt({"kind": kind, "url": url, **more}, audience=REPLY)

@@ -1,4 +1,4 @@
-"""A finished build, as a preset of the kind `generic` reads it, and the check whether it trained a model."""
+"""A finished build, as the presets of the kind `generic` read it, and the check whether it trains a model."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from registrar.text.sanitize import absent
 from webhooks.ci.payload import COMMIT, Ignored, at, link
 from webhooks.ingress.validation import clean
 
-_PROPOSED = re.compile(r"(?:pull|merge)[-_ ]?request", re.IGNORECASE)
+_PULL_REQUEST_CAUSE = re.compile(r"(?:pull|merge)[-_ ]?request", re.IGNORECASE)
 _PULL_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:/.*)?")
 
 
@@ -18,14 +18,14 @@ _PULL_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:
 class Build:
     """A finished build, workflow run or job, as its CI system reports it.
 
-    branch: its name, refs/tags/NAME for a tag, "" where none is said. names: what options.workflows may call it.
-    commit, run_id, at: as they were sent, "" where they were not. said: how it ended, in one sentence.
+    branch: its name, refs/tags/NAME for a tag, "" if not known. names: those that options.workflows may use for it.
+    commit, run_id, at: as sent, "" if absent. succeeded: whether it did; else it failed. summary: one sentence.
     """
 
-    well: bool
+    succeeded: bool
     branch: str
     names: tuple[str, ...]
-    said: str
+    summary: str
     commit: str = ""
     run_id: str = ""
     url: str = ""
@@ -33,25 +33,25 @@ class Build:
 
     @property
     def type(self) -> str:
-        return "training_run.finished" if self.well else "training_run.failed"
+        return "training_run.finished" if self.succeeded else "training_run.failed"
 
     @property
     def data(self) -> dict[str, str]:
-        """Return the event's data, as far as the build has it.
+        """Return the event's data, as far as known.
 
         A commit that is no SHA (Buildkite's HEAD) is left out.
         """
-        shown = link(self.url)
-        said = {"commit": self.commit if COMMIT.fullmatch(self.commit) else "", "run_id": self.run_id}
-        if not self.well:
-            said["reason"] = f"{self.said}: {shown}" if shown else self.said
-        return {name: text for name, text in said.items() if not absent(text)}
+        url = link(self.url)
+        data = {"commit": self.commit if COMMIT.fullmatch(self.commit) else "", "run_id": self.run_id}
+        if not self.succeeded:
+            data["reason"] = f"{self.summary}: {url}" if url else self.summary
+        return {name: text for name, text in data.items() if not absent(text)}
 
 
 def check(build: Build, *, branches: list[str], workflows: list[str], what: str) -> None:
-    """Check that a build is one that trains. what: such as "workflow", for people. Raises Ignored with the difference.
+    """Check that a build is one that trains. Raises Ignored with the difference.
 
-    As for github and gitlab: names or globs. A build that names no branch is of "*" alone.
+    branches, workflows: names or globs; a build without a branch matches only *. what: such as "workflow", for people.
     """
     if not matches(branches, build.branch):
         raise Ignored(f"branch {clean(build.branch)!r} is none of options.branches" if build.branch else _NO_BRANCH)
@@ -60,20 +60,20 @@ def check(build: Build, *, branches: list[str], workflows: list[str], what: str)
         raise Ignored(f"{what} {clean(names[0])!r} is none of options.workflows")
 
 
-_NO_BRANCH = "it names no branch; options.branches takes that where it is ['*']"
+_NO_BRANCH = "it names no branch; set options.branches to ['*'] to accept that"
 
 
-def well(outcomes: Mapping[str, bool], status: str, *, what: str) -> bool:
-    """Return whether it succeeded. Raises Ignored for a build that has not ended, or neither succeeded nor failed."""
+def succeeded(outcomes: Mapping[str, bool], status: str, *, what: str) -> bool:
+    """Return whether a build succeeded. Raises Ignored for one that neither succeeded nor failed."""
     if status not in outcomes:
         raise Ignored(f"a {what} that is {clean(status) or 'in no state'}")
     return outcomes[status]
 
 
-def of_ref(ref: str) -> str:
+def branch_of(ref: str) -> str:
     """Return the branch of a full ref such as refs/heads/main; a tag's ref stays. Raises Ignored for pull requests."""
-    if found := _PULL_REQUEST.fullmatch(ref):
-        raise pull_request(found[1])
+    if match := _PULL_REQUEST.fullmatch(ref):
+        raise pull_request(match[1])
     return ref.removeprefix("refs/heads/")
 
 
@@ -84,12 +84,12 @@ def tag(name: str) -> str:
 
 def pull_request(number: object = None) -> Ignored:
     which = "a pull request" if absent(number) else f"pull request {clean(str(number))}"
-    return Ignored(f"a build of {which}: what is proposed is not merged yet")
+    return Ignored(f"a build of {which}, which is not merged yet")
 
 
-def proposed(*causes: str) -> bool:
-    """Return whether one of these triggers of a build is about a pull or merge request."""
-    return any(_PROPOSED.search(cause) for cause in causes)
+def is_of_pull_request(*causes: str) -> bool:
+    """Return whether one of these triggers of a build is a pull or merge request."""
+    return any(_PULL_REQUEST_CAUSE.search(cause) for cause in causes)
 
 
 def fork() -> Ignored:

@@ -1,4 +1,4 @@
-"""Rules that find the model, version and stage that a deployment is about."""
+"""Rules that find the model, version and stage of a deployment."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class VersionPattern(Pattern):
 
 
 class Deployment(Strict):
-    """environments: the stage that each stands for, by name or glob. model, version: where the payload has none."""
+    """environments: the stage of each, by name or glob. model, version: used if the payload has none."""
 
     environments: Annotated[dict[Glob, Stage], Field(min_length=1)]
     model: ModelName | None = None
@@ -31,8 +31,8 @@ class Deployment(Strict):
 
 
 @dataclass(frozen=True)
-class Named:
-    """The subject of a deployment; model and version as they were sent, not validated yet."""
+class Subject:
+    """The subject of a deployment. model, version: as sent, not validated yet."""
 
     model: Any
     version: Any
@@ -44,10 +44,10 @@ class Named:
         return {"model": self.model, "version": self.version}
 
 
-def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) -> Named:
+def subject(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) -> Subject:
     """Find model and version by the first rule that yields both. payload: the deployment's own.
 
-    fields: title, name, branch, environment. Raises Ignored: most deployments are about no model.
+    fields: title, name, branch, environment. Raises Ignored: most deployments have nothing to do with a model.
     """
     environment = fields["environment"]
     fitting = [(rule, pattern) for rule in rules if (pattern := most_specific(list(rule.environments), environment))]
@@ -56,10 +56,10 @@ def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) 
     for rule, pattern in fitting:
         model, version = _field(payload, "model") or rule.model, _version(payload) or _version_by_pattern(rule, fields)
         if model is not None and version is not None:
-            return Named(model, version, rule.environments[pattern], environment)
+            return Subject(model, version, rule.environments[pattern], environment)
     raise Ignored(
         f"the deployment to {clean(environment)!r} names no model and version: put both into its payload, "
-        "or say in options.deployments where they stand"
+        "or say in options.deployments where they are"
     )
 
 
@@ -70,11 +70,11 @@ def _field(payload: Any, name: str) -> Any:
 def _version(payload: Any) -> Any:
     """Return the payload's version.
 
-    Without a model beside it only a number counts: most deployments are about no model.
+    Without a model beside it only a number counts, since most deployments have nothing to do with a model.
     """
-    said = _field(payload, "version")
-    meant = _field(payload, "model") is not None or (isinstance(said, str | int) and _NUMBER.fullmatch(str(said)))
-    return said if meant else None
+    version = _field(payload, "version")
+    is_number = isinstance(version, str | int) and _NUMBER.fullmatch(str(version))
+    return version if is_number or _field(payload, "model") is not None else None
 
 
 def _version_by_pattern(rule: Deployment, fields: dict[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-r"""Regular expressions of registrar.yml with bounded run time on texts that others choose.
+r"""Regular expressions of registrar.yml with bounded run time on senders' texts.
 
 Python's engine backtracks: (a+)+ takes practically for ever on thirty letters. So only bounded patterns are allowed: no
 alternatives, no repeated group, at most three repeats of unknown length, and texts of at most 250 characters. The worst
@@ -27,11 +27,11 @@ _TOKEN = re.compile(
 )
 
 
-def _safe(pattern: str) -> str:
+def _bounded(pattern: str) -> str:
     """Return the pattern if it is bounded. Raises ValueError."""
     kinds = _kinds(pattern)
     if kinds.count("group") != 1:
-        raise ValueError("needs exactly one group: the part in parentheses is what is looked for")
+        raise ValueError("needs exactly one group: the part in parentheses is the result")
     if {("close", "repeat"), ("close", "exactly")} & set(pairwise(kinds)):
         raise ValueError("the group must not be repeated")
     if kinds.count("repeat") > _MAX_REPEATS:
@@ -44,18 +44,18 @@ def _safe(pattern: str) -> str:
 
 
 def _kinds(pattern: str) -> list[str]:
-    kinds, place = [], 0
-    while place < len(pattern):
-        if (token := _TOKEN.match(pattern, place)) is None:
+    kinds, position = [], 0
+    while position < len(pattern):
+        if (token := _TOKEN.match(pattern, position)) is None:
             raise ValueError(
-                f"{pattern[place : place + 10]!r} is not taken: only characters, classes, one group and repeats are"
+                f"{pattern[position : position + 10]!r} is not allowed; use characters, classes, one group and repeats"
             )
         kinds.append(str(token.lastgroup))
-        place = token.end()
+        position = token.end()
     return kinds
 
 
-OneGroup = Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_safe)]
+OneGroup = Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_bounded)]
 
 
 class Pattern(Strict):
@@ -65,6 +65,6 @@ class Pattern(Strict):
     pattern: OneGroup
 
     def search(self, fields: dict[str, str]) -> str | None:
-        said = first_line(fields.get(self.by, ""))
-        match = re.fullmatch(self.pattern, said) if len(said) <= MAX_TEXT else None
+        text = first_line(fields.get(self.by, ""))
+        match = re.fullmatch(self.pattern, text) if len(text) <= MAX_TEXT else None
         return match[1] if match else None

@@ -1,4 +1,4 @@
-"""Reads a CI system's payload without trusting its shape: a missing part and one of a wrong type are the same."""
+"""Reads a CI system's payload without trusting its shape: a part of a wrong type counts as missing."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from registrar.events.types import LINK
 from webhooks.ingress.errors import InvalidEvent, Rejected
 from webhooks.ingress.source_types import Answer, Parsed
 
-Place = StrictInt | StrictStr  # a repository or project: by its number, or by its path
+Repository = StrictInt | StrictStr  # or GitLab's project: its number, or its path
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Ignored(Exception):
-    """The event is ignored on purpose; the sender gets a 200 with the reason."""
+    """The event is not for us; the sender gets a 200 with the reason."""
 
     @property
     def parsed(self) -> Parsed:
         return Parsed(answer=Answer(200, {"events": [], "ignored": str(self)}))
 
 
-def refused(rejected: Rejected) -> Mapping[str, Any] | None:
-    """Return the body of a 200 for an unusable report: its sender can't mend it, and `rejections` has it.
+def refusal(rejected: Rejected) -> Mapping[str, Any] | None:
+    """Return the body of a 200 for an unusable report: its sender can't mend it, and it is in `rejections`.
 
-    None: it is not permitted or can't be taken at the moment, and stays a failure.
+    None: the report is not permitted, or can't be accepted at the moment, and stays a 4xx or 5xx.
     """
     return {"events": [], "refused": rejected.detail} if isinstance(rejected, InvalidEvent) else None
 
@@ -39,51 +39,52 @@ def at(payload: Any, *path: str) -> Any:
 
 
 def text(payload: Any, *path: str) -> str:
-    found = at(payload, *path)
-    return found if isinstance(found, str) else ""
+    """Return the text at a path of keys; "" if it is none."""
+    value = at(payload, *path)
+    return value if isinstance(value, str) else ""
 
 
-def first_line(said: str) -> str:
+def first_line(text: str) -> str:
     """Return the first line of a text, without blanks around it."""
-    return next(iter(said.strip().splitlines()), "").strip()
+    return next(iter(text.strip().splitlines()), "").strip()
 
 
 def number(payload: Any, *path: str) -> int | None:
-    """Return an integer that fits the database; else None."""
-    found = at(payload, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**63 else None
+    """Return the integer at a path of keys, if it fits the database; else None."""
+    value = at(payload, *path)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
 def link(*candidates: str) -> str | None:
-    """Return the first value that is safe to show as a link."""
+    """Return the first URL that is safe to show as a link."""
     return next((url for url in map(str.strip, candidates) if re.fullmatch(LINK, url)), None)
 
 
 def commit(payload: Any, *path: str) -> str:
-    """Return a full SHA in lower case; nothing else may get into a search of runs. Raises InvalidEvent."""
-    found = text(payload, *path)
-    if not COMMIT.fullmatch(found):
+    """Return a full SHA in lower case, the only form that a search of runs may contain. Raises InvalidEvent."""
+    sha = text(payload, *path)
+    if not COMMIT.fullmatch(sha):
         raise InvalidEvent(f"{'.'.join(path)} is not a commit's SHA")
-    return found
+    return sha
 
 
-def moment(said: str, *, otherwise: datetime) -> datetime:
-    """Parse a time as CI systems write it; return `otherwise` if it is absent or malformed.
+def moment(text: str, *, otherwise: datetime) -> datetime:
+    """Parse a time in the forms of CI systems; return `otherwise` if it is absent or malformed.
 
     GitHub: 2026-11-22T12:00:00Z. GitLab: 2016-08-12 15:23:28 UTC, and 2021-04-28 21:50:00 +0200
-    (https://docs.gitlab.com/user/project/integrations/webhook_events/). Go writes the year 1 for no time at all.
+    (https://docs.gitlab.com/user/project/integrations/webhook_events/). Go writes the year 1 for a missing time.
     """
     try:
-        found = datetime.fromisoformat(re.sub(r" (UTC|[+-]\d{4})$", _offset, said))
-        return found.astimezone(UTC) if found.tzinfo and found.year > 1970 else otherwise
+        at = datetime.fromisoformat(re.sub(r" (UTC|[+-]\d{4})$", _offset, text))
+        return at.astimezone(UTC) if at.tzinfo and at.year > 1970 else otherwise
     except (ValueError, OverflowError):
         return otherwise
 
 
-def _offset(found: re.Match[str]) -> str:
-    return "+00:00" if found[1] == "UTC" else found[1]
+def _offset(match: re.Match[str]) -> str:
+    return "+00:00" if match[1] == "UTC" else match[1]
 
 
-def is_one_of(places: Sequence[Place], *, id: int | None, path: str) -> bool:
-    """Return whether an id or path is one of these places; GitHub's and GitLab's paths ignore case."""
-    return any(place == id if isinstance(place, int) else place.lower() == path.lower() for place in places)
+def is_one_of(repositories: Sequence[Repository], *, id: int | None, path: str) -> bool:
+    """Return whether an id or path is one of these repositories; the case of paths does not count."""
+    return any(each == id if isinstance(each, int) else each.lower() == path.lower() for each in repositories)

@@ -15,7 +15,7 @@ from webhooks.ingress.errors import InvalidEvent
 
 
 class ByCommit(Strict):
-    """The newest run that finished with a model, among those of the experiment that are tagged with the commit.
+    """The newest run that finished with a model, among the experiment's runs with the commit as a tag.
 
     MLflow itself sets the longer tag.
     """
@@ -27,7 +27,7 @@ class ByCommit(Strict):
 
 
 class ByPattern(Pattern):
-    """The run's id stands in the title of the CI's run or the commit, the workflow's name, or the branch."""
+    """The run's id is in the title of the CI's run or the commit, the workflow's name, or the branch."""
 
     by: Literal["title", "name", "branch"]
 
@@ -41,7 +41,7 @@ class ByMapping(Strict):
 
 
 class Training(Strict):
-    """What ends there has trained this model; `run` says which MLflow run it was."""
+    """A rule for builds that train `model`; `run` finds the MLflow run."""
 
     model: ModelName
     run: Annotated[ByCommit | ByPattern | ByMapping, Field(discriminator="by")]
@@ -50,29 +50,30 @@ class Training(Strict):
 
 @dataclass(frozen=True)
 class Ended:
-    """A finished training, as its CI system reports it. said: one sentence. fields: title, name, branch."""
+    """A finished training, as its CI system reports it. summary: one sentence. fields: title, name, branch."""
 
-    well: bool
+    succeeded: bool
     commit: str
-    said: str
+    summary: str
     url: str | None
     fields: dict[str, str]
 
 
 def data(rules: Sequence[Training], ended: Ended) -> list[Data]:
-    """Return an event's data per model, of the rules whose field names a run. Raises InvalidEvent if none does.
+    """Return an event's data per model, by the rules that find a run. Raises InvalidEvent if none does.
 
-    A training that failed needs no run: it may have ended before there was one.
+    A failed training needs no run: it may have failed before the run began.
     """
-    found = [(rule, where) for rule in rules if (where := _where(rule.run, ended)) is not None]
-    if not ended.well:
-        return [_failed(rule, where, ended) for rule, where in found or [(rule, {}) for rule in rules]]
-    if not found:
-        raise InvalidEvent(f"{ended.said}, and names no MLflow run as options.training says it would")
-    return [_finished(rule, where, ended) for rule, where in found]
+    with_run = [(rule, run) for rule in rules if (run := _run(rule.run, ended)) is not None]
+    if not ended.succeeded:
+        return [_failed(rule, run, ended) for rule, run in with_run or [(rule, {}) for rule in rules]]
+    if not with_run:
+        raise InvalidEvent(f"{ended.summary}, but has no MLflow run where options.training looks for it")
+    return [_finished(rule, run, ended) for rule, run in with_run]
 
 
-def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any] | None:
+def _run(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any] | None:
+    """Return the run's id, or the search for it; None if the rule does not find one."""
     match run:
         case ByCommit():
             return {"search": search(run, ended.commit)}
@@ -94,13 +95,13 @@ def search(run: ByCommit, commit: str) -> dict[str, Any]:
     }
 
 
-def _finished(rule: Training, where: dict[str, Any], ended: Ended) -> Data:
+def _finished(rule: Training, run: dict[str, Any], ended: Ended) -> Data:
     tags = {"ci.url": ended.url} if ended.url else {}
-    said = {"model": rule.model, "artifact_path": rule.artifact_path, "commit": ended.commit, "tags": tags}
-    return validation.data("training_run.finished", {**said, **where})
+    fields = {"model": rule.model, "artifact_path": rule.artifact_path, "commit": ended.commit, "tags": tags}
+    return validation.data("training_run.finished", {**fields, **run})
 
 
-def _failed(rule: Training, where: dict[str, Any], ended: Ended) -> Data:
-    reason = f"{ended.said}: {ended.url}" if ended.url else ended.said
-    said = {"model": rule.model, "run_id": where.get("run_id"), "reason": reason, "commit": ended.commit}
-    return validation.data("training_run.failed", said)
+def _failed(rule: Training, run: dict[str, Any], ended: Ended) -> Data:
+    reason = f"{ended.summary}: {ended.url}" if ended.url else ended.summary
+    fields = {"model": rule.model, "run_id": run.get("run_id"), "reason": reason, "commit": ended.commit}
+    return validation.data("training_run.failed", fields)

@@ -1,7 +1,7 @@
 """Gives every page an ETag of the ledger's state, so that an open page can check cheaply whether it is still current.
 
-The script polls the page's own address with If-None-Match: 304 without a body while nothing changed, and the whole page
-otherwise. The ETag is weak: two renderings differ in their form keys.
+The script polls the page's own address with If-None-Match. The answer is a 304 without a body while nothing changed,
+else the whole page. The ETag is weak: two renderings differ in their form keys.
 https://www.rfc-editor.org/rfc/rfc9110#section-8.8
 """
 
@@ -13,14 +13,14 @@ from registrar.ledger.queries import activity
 from webhooks.caches import SingleFlightCache
 from webhooks.dashboard.context import DashboardContext
 
-# Seconds. However many tabs are open, a process reads the ledger's state once in them.
+# Seconds in which a process reads the ledger's state once, however many tabs are open.
 FRESH = 1.0
 
 
 class ChangeFeed:
     """Knows the ledger's state as an ETag, at most FRESH seconds old. One per app; thread-safe.
 
-    An ETag older than its page is harmless: the page is read once more.
+    An ETag that is older than its page is harmless: the page is read once more.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -28,7 +28,7 @@ class ChangeFeed:
         self._etag = SingleFlightCache(self._read_etag, keep_for=lambda _: FRESH)
 
     def etag(self) -> str | None:
-        """Return None where the ledger is unavailable."""
+        """Return the ETag; None if the ledger is unavailable."""
         return self._etag()
 
     def _read_etag(self) -> str | None:
@@ -36,7 +36,7 @@ class ChangeFeed:
             with self._ledger.read() as connection:
                 return quote_etag("-".join(map(str, activity.change_counters(connection))), weak=True)
         except LedgerUnavailable:
-            return None  # the page reads the same ledger, and says so
+            return None  # reading the page fails, too, and says so
 
 
 def register(pages: Blueprint, context: DashboardContext) -> None:
@@ -44,7 +44,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
 
     @pages.before_request
     def answer_unchanged() -> Response | None:
-        """Take the ETag before the page is read: a change in between is then seen by the next poll."""
+        """Read the ETag before the page: the next poll then sees a change in between."""
         if request.method not in ("GET", "HEAD") or request.endpoint == "pages.static":
             return None
         g.etag = changes.etag()

@@ -1,4 +1,4 @@
-"""Shared by all pages: who asks, how a page is rendered, how a command is submitted, links to MLflow."""
+"""What all pages share: the principal, rendering, the submission of commands, links to MLflow."""
 
 import uuid
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from flask import Response, redirect, render_template, request
 
+from registrar.events.states import TaskState
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
@@ -22,7 +23,7 @@ from webhooks.monitoring.health import Health
 
 @dataclass(frozen=True)
 class MlflowLinks:
-    """Addresses of MLflow's own pages (routes of 2.9 and later). base: without a slash at its end; None: no links."""
+    """Addresses of MLflow's own pages (routes of 2.9 and later). base: without a final slash; None: no links."""
 
     base: str | None
 
@@ -57,11 +58,11 @@ class DashboardContext:
     mlflow: MlflowLinks
 
     def require_principal(self, role: Role = "viewer") -> Principal:
-        """Return who asks, if they have the role. Raises NotSignedIn, NotPermitted, CrossSite."""
+        """Return the client if it has the role. Raises NotSignedIn, NotPermitted, CrossSite."""
         return self.access.require(request, role)
 
     def page(self, template: str, principal: Principal, **shown: Any) -> str:
-        """Render a template. now: the time to which the page's relative times refer."""
+        """Render a template. shown['now']: the time to which the page's relative times refer; default: the present."""
         at: datetime = shown.pop("now", None) or now()
         shared = {
             "principal": principal,
@@ -77,32 +78,32 @@ class DashboardContext:
         return render_template(f"pages/{template}", **shared, **shown)
 
     def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
-        """Submit the command of a form, and redirect to a page that shows its state.
+        """Submit the command of a form, and redirect to `then`, a page that shows its state.
 
-        Each form has a key, so that sending it twice is one command. what: the button, if the form has several.
-        Raises what CommandSubmission.submit does.
+        Each form has a key, so that a form that is sent twice is one command. what: the button, if the form has
+        several. Raises what CommandSubmission.submit raises.
         """
         principal = self.require_principal()
         filled = {name: value for name, value in data.items() if value not in (None, "")}
         key = request.form.get("key")
         accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None)
-        mark = "&" if "?" in then else "?"
-        answer = redirect(f"{then}{mark}sent={accepted.event_ids[0]}", code=303)
-        return Response(answer.get_data(), answer.status_code, dict(answer.headers))
+        separator = "&" if "?" in then else "?"
+        response = redirect(f"{then}{separator}sent={accepted.event_ids[0]}", code=303)
+        return Response(response.get_data(), response.status_code, dict(response.headers))
 
     def _sent(self) -> Mapping[str, Any] | None:
-        """Return the state of the command that led to this page, if one did."""
+        """Return the state of the command whose submission led to this page, if any."""
         event_id = request.args.get("sent", "")
         if not event_id.startswith("evt_") or not readable(event_id):
             return None
         with self.ledger.read() as connection:
-            found = event_status.event(connection, event_id)
-        if found is None:
+            event = event_status.event(connection, event_id)
+        if event is None:
             return None
-        first = found["tasks"][0] if found["tasks"] else {}
+        first = event["tasks"][0] if event["tasks"] else {}
         summary = (first.get("outcome") or {}).get("summary") or first.get("error")
-        state = "refused" if found["refused"] else found["state"]
-        return {"id": event_id, "type": found["type"], "state": state, "summary": summary}
+        state = TaskState.REFUSED if event["refused"] else event["state"]
+        return {"id": event_id, "type": event["type"], "state": state, "summary": summary}
 
 
 def here() -> str:

@@ -1,4 +1,4 @@
-"""/dead: tasks that failed for good. /dead/TASK: one task's history; retry and drop."""
+"""/dead: tasks that failed for good. /dead/TASK: one of them, with retry and drop."""
 
 import re
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from registrar.ledger.dead_letters import DeadLetter, list_dead_letters
-from registrar.ledger.queries.dead_letter_detail import story
+from registrar.ledger.queries.event_status import dead_letter_detail
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
@@ -21,14 +21,14 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     def dead_letters() -> str:
         principal, model, before = context.require_principal(), query_params.text("model"), _before()
         with context.ledger.read() as connection:
-            found = list_dead_letters(connection, model=model or None, before=before, limit=MOST + 1)
-        older = _older(model, found[MOST - 1]) if len(found) > MOST else None
-        return context.page("dead.html", principal, found=found[:MOST], model=model, older=older, first=before is None)
+            rows = list_dead_letters(connection, model=model or None, before=before, limit=MOST + 1)
+        older, first = _older(model, rows[MOST - 1]) if len(rows) > MOST else None, before is None
+        return context.page("dead.html", principal, letters=rows[:MOST], model=model, older=older, first=first)
 
     @pages.get("/dead/<task_id>")
     def dead_letter(task_id: str) -> str:
         principal = context.require_principal()
-        return context.page("dead_letter.html", principal, found=_load_dead_letter(context, task_id))
+        return context.page("dead_letter.html", principal, letter=_load_dead_letter(context, task_id))
 
     @pages.post("/dead/<task_id>/retry")
     def retry(task_id: str) -> Response:
@@ -45,31 +45,29 @@ def _before() -> tuple[datetime, int] | None:
         return None
     at, seq = moment
     if not re.fullmatch("[0-9]{1,18}", seq):
-        raise InvalidEvent("before is the end of a page, as the link to older ones has it")
+        raise InvalidEvent("before is the end of a page, as in the link to older rows")
     return at, int(seq)
 
 
 def _older(model: str, last: DeadLetter) -> str | None:
-    kept: dict[str, Any] = {"model": model} if model else {}
-    return (
-        url_for("pages.dead", **kept, before=query_params.mark(last.finished_at, last.seq))
-        if last.finished_at
-        else None
-    )
+    if last.finished_at is None:
+        return None
+    filters: dict[str, Any] = {"model": model} if model else {}
+    return url_for("pages.dead", **filters, before=query_params.mark(last.finished_at, last.seq))
 
 
 def _settle(context: DashboardContext, type_: str, task_id: str) -> Response:
-    """Submit the command. It names the model, by which grants are checked."""
+    """Submit the command, with the model, for which grants are checked."""
     context.require_principal("operator")
-    found = _load_dead_letter(context, task_id)
-    data = {"task_id": task_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
+    letter = _load_dead_letter(context, task_id)
+    data = {"task_id": task_id, "model": letter["model"], "reason": request.form.get("reason", "").strip()}
     return context.submit_command(type_, data, then=url_for("pages.dead_letter", task_id=task_id))
 
 
 def _load_dead_letter(context: DashboardContext, task_id: str) -> dict[str, Any]:
     """Raises NotFound."""
     with context.ledger.read() as connection:
-        found = story(connection, task_id) if readable(task_id) else None
-    if found is None:
+        letter = dead_letter_detail(connection, task_id) if readable(task_id) else None
+    if letter is None:
         raise NotFound(f"there is no task {clean(task_id)}")
-    return found
+    return letter

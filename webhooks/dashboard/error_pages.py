@@ -1,4 +1,4 @@
-"""Error pages: the same sentence that the API answers with, and where to sign in."""
+"""Error pages: the sentence of the API's answer, and where to sign in."""
 
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
@@ -12,7 +12,7 @@ from webhooks.dashboard.context import DashboardContext, here
 from webhooks.ingress.error_handlers import rejected_of
 from webhooks.ingress.errors import CrossSite, NotPermitted, NotSignedIn, Rejected
 
-_TYPES = ("application/problem+json", "application/json", "text/html")  # a client without a preference is a program
+_TYPES = ("application/problem+json", "application/json", "text/html")  # without a preference, a client is a program
 
 
 class Errors:
@@ -37,28 +37,28 @@ class Errors:
             unknown=isinstance(error, NotSignedIn),
             undone=request.method == "POST" and isinstance(error, NotSignedIn | NotPermitted | CrossSite),
         )
-        answer = Response(text, rejected.status, content_type="text/html; charset=utf-8")
-        answer.headers.extend(_more(rejected))
-        return answer
+        response = Response(text, rejected.status, content_type="text/html; charset=utf-8")
+        response.headers.extend(_headers(rejected))
+        return response
 
     def for_browsers(self, otherwise: Callable[[Exception], Response]) -> Callable[[Exception], Response]:
-        """Return a handler that answers browsers (by their Accept header) with a page, and programs by `otherwise`."""
+        """Return a handler that answers browsers, by their Accept header, with a page, and programs by `otherwise`."""
 
         def answer(error: Exception) -> Response:
-            page = request.accept_mimetypes.best_match(_TYPES) == "text/html"
-            return self.answer(error) if page else otherwise(error)
+            is_browser = request.accept_mimetypes.best_match(_TYPES) == "text/html"
+            return self.answer(error) if is_browser else otherwise(error)
 
         return answer
 
     def _principal(self) -> Principal | None:
-        """Return the client, or None where it can't be determined at the moment."""
+        """Return the client; None if it is unknown, or can't be determined at the moment."""
         try:
             return self._context.access.principal(request)
         except (Rejected, LedgerUnavailable):
             return None
 
     def _sign_out_token(self) -> str | None:
-        """Return a sign-out token for a person who has a session but no role."""
+        """Return a sign-out token if there is a session: a person may have one without a role."""
         try:
             return self._context.access.sign_out_token(request)
         except LedgerUnavailable:
@@ -70,13 +70,13 @@ class Errors:
         return urlsplit(oidc.issuer).netloc if oidc else None
 
 
-def _more(rejected: Rejected) -> dict[str, str]:
+def _headers(rejected: Rejected) -> dict[str, str]:
     wait = {"Retry-After": str(rejected.retry_after)} if rejected.retry_after else {}
     return {**rejected.headers, **wait}
 
 
 def _back() -> str:
-    """Return the page that was asked for, or the one with the form; always a page of ours."""
+    """Return the path of the requested page, or of the page with the form; always one of ours."""
     if request.path.startswith(SIGN_IN):
         return "/"
     if request.method == "GET":

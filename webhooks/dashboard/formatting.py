@@ -1,4 +1,4 @@
-"""Formats times, states and numbers for pages. Every state is a word; colour only adds to it."""
+"""Formats times, states and numbers for pages. A state is always a word; colour only supports it."""
 
 import json
 import math
@@ -19,8 +19,7 @@ _LONG = 250  # characters of an error in a list
 
 def state(name: str, words: str | None = None) -> Markup:
     """Return a badge. words: its text, if not the state's name."""
-    said = words or name.replace("_", " ")
-    return Markup('<span class="state {}">{}</span>').format(tone(name), said)
+    return Markup('<span class="state {}">{}</span>').format(tone(name), words or name.replace("_", " "))
 
 
 def when(at: datetime | None, now: datetime, *, absent: str = "–") -> Markup:
@@ -28,8 +27,8 @@ def when(at: datetime | None, now: datetime, *, absent: str = "–") -> Markup:
     if at is None:
         return Markup("{}").format(absent)
     exact, ahead = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", at > now
-    told = f"in {span(at - now)}" if ahead else f"{span(now - at)} ago"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(timespec="seconds"), exact, told)
+    relative = f"in {span(at - now)}" if ahead else f"{span(now - at)} ago"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(timespec="seconds"), exact, relative)
 
 
 def span(length: timedelta) -> str:
@@ -50,10 +49,10 @@ def took(began: datetime | None, ended: datetime | None) -> str:
 def number(value: object) -> str:
     """Format a metric's value."""
     try:
-        found = float(value)  # type: ignore[arg-type]
+        parsed = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return "–" if value is None else str(value)
-    return f"{found:.6g}" if math.isfinite(found) else str(found)
+    return f"{parsed:.6g}" if math.isfinite(parsed) else str(parsed)
 
 
 def against(new: object, old: object) -> str:
@@ -74,10 +73,11 @@ def pretty(value: Mapping[str, Any]) -> str:
 
 
 def cut(text: str | None) -> str:
-    found = text or ""
-    return found if len(found) <= _LONG else f"{found[: _LONG - 1]}…"
+    """Shorten a text for a list."""
+    text = text or ""
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
 def verb(task_name: str) -> str:
-    """worker.register -> register"""
+    """Return a task's name without its package: worker.register -> register."""
     return task_name.removeprefix("worker.")

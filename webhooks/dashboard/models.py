@@ -13,7 +13,7 @@ from registrar.ledger.queries.versions import KnownVersion
 from registrar.policy import ModelPolicy, Target
 from registrar.queries.dashboard import read_model, read_models
 from webhooks.dashboard.context import DashboardContext
-from webhooks.dashboard.timeline import alike, place, same, timeline
+from webhooks.dashboard.timeline import group_alike, is_same, target_name, timeline
 from webhooks.ingress.errors import NotFound
 from webhooks.ingress.validation import clean
 
@@ -23,10 +23,10 @@ _METRICS = 30
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the comparison. of: the target that it holds."""
+    """One side of the comparison. target: the one that the version holds."""
 
     version: int
-    of: str
+    target: str
     metrics: Mapping[str, float]
 
 
@@ -36,18 +36,10 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         principal, after = context.require_principal(), clean(request.args.get("after", ""))
         with context.ledger.read() as connection:
             read = read_models(connection, context.policy, after=after, limit=MOST + 1)
-        found = read.pop("found")
-        more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
-        held = {one["model"]: _now(one["holders"]) for one in found[:MOST]}
-        return context.page(
-            "models.html",
-            principal,
-            found=found[:MOST],
-            held=held,
-            more=more,
-            first=not after,
-            **read,
-        )
+        rows = read.pop("found")
+        more = url_for("pages.models", after=rows[MOST - 1]["model"]) if len(rows) > MOST else None
+        held = {row["model"]: _held_now(row["holders"]) for row in rows[:MOST]}
+        return context.page("models.html", principal, models=rows[:MOST], held=held, more=more, first=not after, **read)
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:
@@ -55,24 +47,26 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         with context.ledger.read() as connection:
             record = read_model(connection, context.policy, name, at=at)
         if record is None:
-            raise NotFound(f"nothing was ever sent about a model {clean(name)}")
-        policy, holders = context.policy.model(name), record.found["holders"]
+            raise NotFound(f"there was no event about a model {clean(name)}")
+        policy, holders = context.policy.model(name), record.summary["holders"]
         return context.page(
             "model.html",
             principal,
             now=at,
-            found=record.found,
+            model=record.summary,
             dispute=record.dispute,
             versions=record.versions,
-            holds=_holds(holders),
-            now_held=_now(holders),
+            holds=_by_version(holders),
+            held_now=_held_now(holders),
             held=_rows(record.held),
             recreated_at=record.recreated_at,
             picture=timeline(record.held, at, recreated_at=record.recreated_at),
             promotions=record.promotions,
-            requests=_newest_requests([one for one in record.promotions if one["id"] not in record.deleted]),
+            requests=_newest_requests([row for row in record.promotions if row["id"] not in record.deleted]),
             stuck={
-                one.promotion.id: one.voting.impossible for one in record.open if one.voting and one.voting.impossible
+                view.promotion.id: view.voting.impossible
+                for view in record.open
+                if view.voting and view.voting.impossible
             },
             became=record.became,
             incidents=record.incidents,
@@ -85,59 +79,61 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
 
     @pages.post("/models/<name>/rollback")
     def roll_back(name: str) -> Response:
-        """Send the command. The worker decides whether this person may, and whether the version will do."""
+        """Submit the command. The worker decides whether this person may, and whether the version is fit."""
         context.require_principal()
         data: dict[str, Any] = {field: request.form.get(field, "").strip() for field in ("target", "to", "reason")}
         then = url_for("pages.model", name=name)
         return context.submit_command(ModelRollback.type, {"model": name, **data}, then=then, what=data["target"])
 
 
-def _now(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return what is held now, by name; a stage and an alias that came together to one version are one row."""
-    groups = alike(found, lambda one, other: (one["version"], one["since"]) == (other["version"], other["since"]))
-    return [(" ".join(place(one["kind"], one["key"]) for one in of_it), of_it[0]) for of_it in groups]
+def _held_now(holders: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the present holders with the names of what they hold. A stage and an alias that a version got together are
+    one row.
+    """
+    groups = group_alike(holders, lambda a, b: (a["version"], a["since"]) == (b["version"], b["since"]))
+    return [(" ".join(target_name(row["kind"], row["key"]) for row in group), group[0]) for group in groups]
 
 
 def _rows(held: Sequence[Holding]) -> list[tuple[str, Holding]]:
-    """Return holdings newest first, grouped as in _now."""
-    groups = reversed(alike(held, same))
-    return [(" ".join(place(one.kind, one.key) for one in of_it), of_it[0]) for of_it in groups]
+    """Return holdings newest first, grouped as in _held_now."""
+    groups = reversed(group_alike(held, is_same))
+    return [(" ".join(target_name(holding.kind, holding.key) for holding in group), group[0]) for group in groups]
 
 
-def _holds(found: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
-    """Return what each version holds now."""
+def _by_version(holders: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """Return the names of what each version holds now."""
     by_version: dict[int, list[str]] = {}
-    for one in found:
-        by_version.setdefault(one["version"], []).append(place(one["kind"], one["key"]))
+    for row in holders:
+        by_version.setdefault(row["version"], []).append(target_name(row["kind"], row["key"]))
     return by_version
 
 
 def _newest_requests(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
-    """Return for each version the newest request per target."""
+    """Return each version's newest request per target."""
     by_version: dict[int, dict[str, Mapping[str, Any]]] = {}
-    for one in promotions:
-        by_version.setdefault(one["version"], {}).setdefault(one["target"], one)
-    return {version: list(of_it.values()) for version, of_it in by_version.items()}
+    for row in promotions:
+        by_version.setdefault(row["version"], {}).setdefault(row["target"], row)
+    return {version: list(by_target.values()) for version, by_target in by_version.items()}
 
 
 def _pair(
-    policy: ModelPolicy, found: Sequence[Mapping[str, Any]], versions: Sequence[KnownVersion]
+    policy: ModelPolicy, holders: Sequence[Mapping[str, Any]], versions: Sequence[KnownVersion]
 ) -> tuple[Side | None, Side | None] | None:
     """Return the holder of the last target (the champion), and of the one before it (the challenger)."""
     if len(policy.targets) < 2:
         return None
     metrics = {known.version: known.metrics for known in versions}
-    champion, challenger = (_side(target, found, metrics) for target in (policy.targets[-1], policy.targets[-2]))
+    champion, challenger = (_side(target, holders, metrics) for target in (policy.targets[-1], policy.targets[-2]))
     if champion and challenger and champion.version == challenger.version:
         return None
     return (champion, challenger) if champion or challenger else None
 
 
 def _side(
-    target: Target, found: Sequence[Mapping[str, Any]], metrics: Mapping[int, Mapping[str, float]]
+    target: Target, holders: Sequence[Mapping[str, Any]], metrics: Mapping[int, Mapping[str, float]]
 ) -> Side | None:
     for kind, key in (("alias", target.alias), ("stage", target.stage)):
-        for one in found:
-            if (one["kind"], one["key"]) == (kind, key):
-                return Side(one["version"], place(kind, str(key)), metrics.get(one["version"], {}))
+        for row in holders:
+            if (row["kind"], row["key"]) == (kind, key):
+                return Side(row["version"], target_name(kind, str(key)), metrics.get(row["version"], {}))
     return None

@@ -1,4 +1,4 @@
-"""/: promotions that wait, the last 24 hours, and the state of all parts."""
+"""/: promotions that wait, the last 24 hours, and the state of each part."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,7 +12,7 @@ from registrar.queries.processes import WELL
 from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import NotReady
 
-LATELY = timedelta(hours=24)
+RECENT = timedelta(hours=24)
 
 
 def register(pages: Blueprint, context: DashboardContext) -> None:
@@ -20,17 +20,17 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     def overview() -> str:
         principal, at = context.require_principal(), now()
         with context.ledger.read() as connection:
-            shown = read_overview(connection, context.policy, since=at - LATELY, at=at)
-        each = [*shown.pop("parts"), *_checks(context)]
-        trouble = [part for part in each if part["status"] not in ("pass", WELL)]
-        return context.page("overview.html", principal, now=at, parts=each, trouble=trouble, **shown)
+            shown = read_overview(connection, context.policy, since=at - RECENT, at=at)
+        parts = [*shown.pop("parts"), *_checks(context)]
+        trouble = [part for part in parts if part["status"] not in ("pass", WELL)]
+        return context.page("overview.html", principal, now=at, parts=parts, trouble=trouble, **shown)
 
 
 def _checks(context: DashboardContext) -> list[dict[str, Any]]:
-    """Return this receiver's checks, as /readyz has them."""
+    """Return this receiver's checks, as in /readyz."""
     try:
-        found = context.health.ready()["checks"]
+        result = context.health.ready()["checks"]
     except NotReady as error:
-        found = error.checks
-    checks: Mapping[str, Mapping[str, str]] = found if isinstance(found, Mapping) else {}
+        result = error.checks
+    checks: Mapping[str, Mapping[str, str]] = result if isinstance(result, Mapping) else {}
     return [{"name": name, **check} for name, check in checks.items()]

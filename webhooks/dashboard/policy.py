@@ -1,4 +1,4 @@
-"""/policy: registrar.yml as it is in effect, in sentences, and the digests that approvals are bound to."""
+"""/policy: registrar.yml as in effect, in sentences, and the digests that approvals are bound to."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     def policy() -> str:
         principal = context.require_principal()
         if digest := clean(request.args.get("digest", "")):
-            return context.page("policy_text.html", principal, digest=digest, found=_text(context, digest))
+            return context.page("policy_text.html", principal, digest=digest, policy_text=_text(context, digest))
         digests = {pattern: context.policy.digest(pattern) for pattern in context.policy.models}
         return context.page(
             "policy.html", principal, policy=context.policy, lines=_lines(context.policy), digests=digests
@@ -28,19 +28,19 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
 def _text(context: DashboardContext, digest: str) -> dict[str, Any]:
     """Raises NotFound."""
     with context.ledger.read() as connection:
-        found = bound(context.policy, connection, digest)
-    if found is None:
-        raise NotFound(f"the journal has no text of the policy {digest}")
-    return found
+        text = bound(context.policy, connection, digest)
+    if text is None:
+        raise NotFound(f"the journal has no policy with the digest {digest}")
+    return text
 
 
 def _lines(policy: Policy) -> list[str]:
     """Explain the policy in sentences, without the names of its secrets."""
-    places = sorted(set(policy.references()), key=len, reverse=True)
-    return [_without(line, places) for line in explain(policy)]
+    references = sorted(set(policy.references()), key=len, reverse=True)
+    return [_without(line, references) for line in explain(policy)]
 
 
-def _without(line: str, places: Iterable[str]) -> str:
-    for place in places:
-        line = line.replace(place, "a secret")
+def _without(line: str, references: Iterable[str]) -> str:
+    for reference in references:
+        line = line.replace(reference, "a secret")
     return line

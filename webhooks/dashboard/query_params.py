@@ -1,12 +1,16 @@
-"""Parse the query parameters of pages. Each function raises InvalidEvent for a malformed value."""
+"""Parses the query parameters of pages. Each function raises InvalidEvent for a malformed value."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from flask import request
 
 from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.validation import clean
+
+Value = TypeVar("Value", bound=str)
 
 
 def text(name: str) -> str:
@@ -16,39 +20,48 @@ def text(name: str) -> str:
 
 def time(name: str) -> datetime | None:
     """Parse the value of a datetime-local field; without a zone it is UTC."""
-    given = text(name)
-    if not given:
+    sent = text(name)
+    if not sent:
         return None
     try:
-        at = datetime.fromisoformat(given)
+        at = datetime.fromisoformat(sent)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidEvent(f"{name} is a day or a time in UTC, such as 2026-11-22 or 2026-11-22T12:00") from None
 
 
+def one_of(name: str, values: Collection[Value]) -> Value | None:
+    """Return the one of these values that the parameter has; None if absent or empty."""
+    sent = request.args.get(name)
+    value = next((value for value in values if value == sent), None)
+    if sent and value is None:
+        raise InvalidEvent(f"{name} is one of {', '.join(values)}")
+    return value
+
+
 def number(name: str) -> int | None:
-    """Parse a row's number, at which the page before ended."""
-    given = request.args.get(name)
-    if given is None:
+    """Parse the number of the last row of the page before."""
+    sent = request.args.get(name)
+    if sent is None:
         return None
-    if not re.fullmatch("[0-9]{1,18}", given):
-        raise InvalidEvent(f"{name} is a number, as the link to older ones has it")
-    return int(given)
+    if not re.fullmatch("[0-9]{1,18}", sent):
+        raise InvalidEvent(f"{name} is a number, as in the link to older rows")
+    return int(sent)
 
 
 def moment(name: str) -> tuple[datetime, str] | None:
-    """Parse what `mark` makes: the time and the id of the row at which the page before ended."""
-    given = request.args.get(name)
-    if given is None:
+    """Parse a result of `mark`: the time and the id of the last row of the page before."""
+    sent = request.args.get(name)
+    if sent is None:
         return None
-    at, _, rest = given.partition("~")
+    time_text, _, rest = sent.partition("~")
     try:
-        found = datetime.fromisoformat(at)
+        at = datetime.fromisoformat(time_text)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is None or not (rest.isascii() and rest.isprintable() and len(rest) <= 300):
-        raise InvalidEvent(f"{name} is the end of a page, as the link to older ones has it")
-    return found, rest
+        at = None
+    if at is None or at.tzinfo is None or not (rest.isascii() and rest.isprintable() and len(rest) <= 300):
+        raise InvalidEvent(f"{name} is the end of a page, as in the link to older rows")
+    return at, rest
 
 
 def mark(at: datetime, rest: object) -> str:

@@ -13,17 +13,17 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/find")
     def find() -> Base:
         context.require_principal()
-        text = request.args.get("q", "").strip()
-        if not text:
+        query = request.args.get("q", "").strip()
+        if not query:
             return redirect(url_for("pages.events"), code=303)
         with context.ledger.read() as connection:
-            found = find_record(connection, text)
-        if found is None:
+            record = find_record(connection, query)
+        if record is None:
             raise NotFound(
-                f"nothing is called {clean(text)}: it takes the whole id of an event, a task or a "
-                "promotion, or the name of a model"
+                f"there is no {clean(query)}: enter the whole id of an event, a task or a promotion, "
+                "or the name of a model"
             )
-        return redirect(_address(*found), code=303)
+        return redirect(_address(*record), code=303)
 
 
 def _address(kind: Kind, id_: str) -> str:

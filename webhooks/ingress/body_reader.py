@@ -1,15 +1,15 @@
-"""Reads request bodies from an ASGI server, within limits of time and size for each, and of memory for all."""
+"""Reads request bodies from an ASGI server: limits the time and size of each, and the memory of all."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from webhooks.ingress.errors import Incomplete, TooLarge, TooSlow, Unavailable
 
-# Seconds for a body to arrive, from the first byte to the last; most senders wait no longer either.
+# Seconds for a body to arrive, from the first byte to the last; most senders wait no longer.
 READ_SECONDS = 10.0
-# Bytes of all large bodies in memory, each from its first byte until it is answered.
+# Bytes of all large bodies in memory, each from its first byte until its response.
 MOST_HELD = 33_554_432
-# Bytes of a body that always has room: else a few clients that send large ones and stall would silence everybody.
+# Bytes up to which a body is not counted as held: else a few clients that stall with large bodies would block all.
 SMALL = 65_536
 
 Message: TypeAlias = Mapping[str, Any]
@@ -25,11 +25,11 @@ class BodyReader:
     async def read(self, receive: Receive, *, limit: int, announced: int | None = None) -> bytes:
         """Read the whole body; it counts as held until `release`. The caller sets a deadline of READ_SECONDS.
 
-        Raises TooLarge, Incomplete, Unavailable. The request that exceeds MOST_HELD is refused, not the largest one,
-        since others may be nearly complete. announced: Content-Length, if not checked yet.
+        announced: Content-Length, if not checked yet. Raises TooLarge, Incomplete, Unavailable. The request that
+        exceeds MOST_HELD is refused, not the largest one, since others may be nearly complete.
         """
         if announced and announced > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         body = bytearray()
         try:
             await self._collect(body, receive, limit)
@@ -47,14 +47,14 @@ class BodyReader:
         while more:
             message = await receive()
             if message["type"] != "http.request":
-                raise Incomplete("the body ended before its end; send it again")
+                raise Incomplete
             before, more = _counted(body), message.get("more_body", False)
             body += message.get("body", b"")
             self._held += _counted(body) - before
             if len(body) > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             if self._held > MOST_HELD and len(body) > SMALL:
-                raise Unavailable("too many large bodies arrive at once; nothing was accepted, send it again")
+                raise Unavailable("too many large bodies are arriving at once; nothing was accepted, send it again")
 
 
 def too_slow() -> TooSlow:
@@ -66,5 +66,5 @@ def _counted(body: bytes | bytearray) -> int:
     return len(body) if len(body) > SMALL else 0
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is larger than the {limit} bytes that are taken here")
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {limit} bytes, the most that is accepted here")

@@ -1,7 +1,7 @@
-"""Posts a sentence to a person whose button press was refused, where the chat system shows nothing of the response.
+"""Posts a sentence to a person whose button press was refused, where the chat system does not show the response.
 
-The worker sends all other messages, from tasks in the ledger. This is for when the ledger can't be written. The press
-is refused whether the message arrives or not, so it is tried once.
+The worker sends all other messages, from tasks in the ledger; these must work while the ledger can't be written. Each
+is tried once: the press stays refused whether the message arrives or not.
 """
 
 import json
@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
-MOST = 100  # messages that wait
-SECONDS = 3.0  # for each
+# Messages that wait.
+MOST = 100
+# Seconds for each message.
+TIMEOUT = 3.0
 
 
 @dataclass(frozen=True)
 class ChatReply:
-    """A message for one person. url: already checked by the source: https to the chat system's own host."""
+    """A message for one person. url: checked by the source: https to the chat system's own host."""
 
     url: str = field(repr=False)
     body: Mapping[str, Any] = field(repr=False)
@@ -37,7 +39,7 @@ class ChatResponder:
         self._thread: threading.Thread | None = None
 
     def post(self, async_reply: ChatReply) -> bool:
-        """Queue a message. Return False where too many wait: then the person sees a failure without a sentence."""
+        """Queue a message. Return False if too many wait: then the person sees a failure without a sentence."""
         try:
             self._waiting.put_nowait(async_reply)
         except queue.Full:
@@ -56,14 +58,14 @@ class ChatResponder:
 def send(async_reply: ChatReply) -> None:
     """Post once. Follows no redirect, uses no proxy of the environment, reads no body."""
     parts = urlsplit(async_reply.url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
+    connection_type = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = connection_type(parts.hostname or "", parts.port, timeout=TIMEOUT)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
         connection.request("POST", target, json.dumps(async_reply.body), {"Content-Type": "application/json"})
         if (status := connection.getresponse().status) >= 300:
-            log.warning("%s does not take what is to be said to a person: HTTP %d", parts.hostname, status)
+            log.warning("%s refused the message to a person: HTTP %d", parts.hostname, status)
     except (OSError, HTTPException) as error:
-        log.warning("%s can't be told what is to be said to a person: %s", parts.hostname, type(error).__name__)
+        log.warning("%s could not be reached with the message to a person: %s", parts.hostname, type(error).__name__)
     finally:
         connection.close()

@@ -24,9 +24,10 @@ from webhooks.ingress.endpoint import COMMIT_SECONDS
 from webhooks.ingress.errors import InvalidEvent, NotPermitted
 from webhooks.ingress.rate_limit import Limits
 
-PACE = "120/minute"  # per principal
+# Commands per principal.
+PACE = "120/minute"
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
-# Whether a vote counts is decided by the worker, by groups, as from chat.
+# The worker decides by groups whether a vote counts, as for votes from chat.
 _APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})
 _OPERATORS = frozenset(
     {
@@ -54,7 +55,7 @@ COMMANDS = _APPROVERS | _OPERATORS
 class Accepted:
     """A committed command. status_urls: one per event, absolute if REGISTRAR_PUBLIC_URL is set.
 
-    seen_before: the same command came before with this key; ids and URLs are that one's.
+    seen_before: the same command came before with this key; ids and URLs are those of the first one.
     """
 
     event_ids: tuple[str, ...]
@@ -78,7 +79,9 @@ class CommandSubmission:
         TimeoutError.
         """
         if type in VOCABULARY and type not in COMMANDS:
-            raise InvalidEvent(f"{type} is told by a sender, signed; what can be asked for is {_list()}")
+            raise InvalidEvent(
+                f"{type} is no command, but a source's event; the commands are {', '.join(sorted(COMMANDS))}"
+            )
         content = validation.data(type, data)
         self._permit(principal, content)
         self.rate.count(PACE, "command", principal.actor.id)
@@ -88,7 +91,7 @@ class CommandSubmission:
         return self._answer(self.inbox.submit(submission).result(COMMIT_SECONDS))
 
     def needs(self, data: Data) -> Role:
-        """Return the role that a command takes. Approvers of a target may also roll it back, as from chat."""
+        """Return the role that a command needs. Approvers of a target may also roll it back, as from chat."""
         if data.type in _APPROVERS:
             return "approver"
         if isinstance(data, ModelRollback):
@@ -100,8 +103,8 @@ class CommandSubmission:
         needed = self.needs(data)
         if not principal.may(needed):
             raise NotPermitted(
-                f"{principal.actor.name} is signed in as {principal.role}, and {data.type} takes {needed} "
-                "(access in registrar.yml, or another token)"
+                f"{principal.actor.name} is signed in as {principal.role}, and {data.type} needs {needed}: "
+                "change `access` in registrar.yml, or use another token"
             )
 
     def _answer(self, receipt: Receipt) -> Accepted:
@@ -111,14 +114,10 @@ class CommandSubmission:
 
 
 def _delivery(principal: Principal, data: Data, key: str | None) -> Delivery:
-    """Return the delivery id, which records how the principal was authenticated."""
+    """Return the delivery. Its id records how the principal was authenticated."""
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidEvent("Idempotency-Key must be 1 to 100 visible ASCII characters, such as a UUID")
-    who = f"token:{principal.via}" if principal.by == "token" else principal.by
-    said = json.dumps([data.type, data.model_dump(mode="json")], sort_keys=True).encode()
-    id_ = f"{who}/{principal.actor.id}/{key or uuid.uuid4().hex}"
-    return Delivery(WEB, id_, hashlib.sha256(said).hexdigest())
-
-
-def _list() -> str:
-    return ", ".join(sorted(COMMANDS))
+    by = f"token:{principal.via}" if principal.by == "token" else principal.by
+    content = json.dumps([data.type, data.model_dump(mode="json")], sort_keys=True).encode()
+    id_ = f"{by}/{principal.actor.id}/{key or uuid.uuid4().hex}"
+    return Delivery(WEB, id_, hashlib.sha256(content).hexdigest())

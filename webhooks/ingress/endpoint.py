@@ -1,4 +1,4 @@
-"""Handles POST /webhooks/<source>, without I/O. webhooks/app.py (Flask) and webhooks/asgi.py are adapters over it.
+"""Handles POST /webhooks/<source>, without I/O. flask_routes.py and webhooks/asgi.py are adapters over it.
 
 check -> (the adapter reads the body) -> prepare -> submit (the adapter waits for it) -> answer. Errors of any step go
 to ErrorHandler.refuse. No response is 2xx before the commit.
@@ -16,8 +16,8 @@ from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox, Submission
-from webhooks.auth.client_address import HEADER as FORWARDED_FOR
-from webhooks.auth.client_address import Network, client_address
+from webhooks.auth.trusted_proxy import HEADER as FORWARDED_FOR
+from webhooks.auth.trusted_proxy import Network, client_address
 from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
 from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
@@ -26,15 +26,17 @@ from webhooks.ingress.source_types import Answer, Identity, Parsed, Request, Ver
 from webhooks.ingress.validation import clean
 from webhooks.monitoring.metrics import Metrics
 
-# Seconds that a sender waits for the commit; a ledger that hangs says nothing itself.
+# The path of a source, without its name.
+WEBHOOKS = "/webhooks/"
+# Seconds that a sender waits for the commit, for the case that the ledger hangs.
 COMMIT_SECONDS = 10.0
-# Per address; a sender asks once.
+# Per address; a sender sends one.
 HANDSHAKES = "60/minute"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A verified request. submissions: may be empty. answer: the source's own; None: the usual one."""
+    """A verified request. submissions: may be empty. answer: the source's own; None: the default one."""
 
     submissions: Sequence[Submission]
     answer: Answer | None
@@ -44,7 +46,7 @@ class Prepared:
 class Endpoint:
     """One per process; thread-safe. proxies: networks whose X-Forwarded-For is trusted."""
 
-    senders: Mapping[str, OpenSource]
+    sources: Mapping[str, OpenSource]
     inbox: Inbox
     public_url: str | None
     rate: Limits
@@ -58,31 +60,31 @@ class Endpoint:
         return HttpRequest(source, headers, base_url, address)
 
     def check(self, request: HttpRequest) -> int:
-        """Check everything but the body; return how many bytes it may have. Raises Rejected."""
-        sender = self._sender(request.source)
-        _check_type(request, sender.kind.CONTENT_TYPES)
-        if not sender.talks:  # kinds with a form of their own for refusals are verified first
-            self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
-        limit = sender.max_bytes
+        """Check everything but the body; return the most bytes that it may have. Raises Rejected."""
+        source = self._source(request.source)
+        _check_type(request, source.kind.CONTENT_TYPES)
+        if not source.has_own_refusals:  # else it is verified first, to be refused in its own form
+            self.rate.check(source.context.config.rate_limit, SOURCE, request.source)
+        limit = source.max_bytes
         if (request.announced or 0) > limit:
-            raise too_large(limit)
+            raise _too_large(limit)
         return limit
 
     def prepare(self, request: HttpRequest) -> Prepared:
-        """Verify, count, normalise and check the grants of a request with its body. Raises Rejected.
+        """Verify, count and normalise a request with its body, and check its grants. Raises Rejected.
 
-        Only verified requests count against the source's rate limit; else anybody could use it up.
+        Only verified requests count against the source's rate limit: else anybody could use it up.
         """
-        sender = self._sender(request.source)
+        source = self._source(request.source)
         if request.announced is not None and len(request.body) != request.announced:
-            raise cut_off()
+            raise Incomplete
         content = Request(request.headers, request.body, request.content_type, now())
-        verified = sender.verify(content)
-        request.verified = (sender, content)
+        verified = source.verify(content)
+        request.verified = (source, content)
         self.metrics.verified(request.source, verified)
-        self.rate.count(sender.context.config.rate_limit, SOURCE, request.source)
-        parsed = sender.normalise(content)
-        _permit(sender, parsed)
+        self.rate.count(source.context.config.rate_limit, SOURCE, request.source)
+        parsed = source.normalise(content)
+        _permit(source, parsed)
         if not parsed.events:
             return Prepared((), parsed.answer or Answer(200, {"events": []}))
         submissions = [
@@ -101,7 +103,7 @@ class Endpoint:
     def submit(self, prepared: Prepared) -> list[Future[Receipt]]:
         """Submit without blocking; return a future per submission.
 
-        After a failure all can be sent again: each counts once.
+        After a failure all can be submitted again: each counts once.
         """
         return [self.inbox.submit(submission) for submission in prepared.submissions]
 
@@ -111,42 +113,38 @@ class Endpoint:
         self.metrics.accepted(request.source, answer.status, time.perf_counter() - request.began)
         return json_response(answer.status, answer.body, answer.headers)
 
-    def greet(self, request: HttpRequest) -> HttpResponse:
+    def handshake(self, request: HttpRequest) -> HttpResponse:
         """Answer OPTIONS, which is unsigned. Raises Rejected, and MethodNotAllowed for kinds without a handshake."""
         self.rate.count(HANDSHAKES, "handshake", address_key(request.address))
-        answer = self._sender(request.source).handshake(request.headers)
+        answer = self._source(request.source).handshake(request.headers)
         if answer is None:
             raise MethodNotAllowed(["POST"])
         self.metrics.answered(request.source, answer.status)
         return json_response(answer.status, answer.body, answer.headers)
 
-    def _sender(self, name: str) -> OpenSource:
-        if name not in self.senders:
+    def _source(self, name: str) -> OpenSource:
+        if name not in self.sources:
             raise UnknownSource(
-                f"registrar.yml has no source {clean(name)!r}; post to /webhooks/NAME of one that it has"
+                f"registrar.yml has no source {clean(name)!r}; post to /webhooks/NAME of one of its sources"
             )
-        return self.senders[name]
+        return self.sources[name]
 
     def _accepted(self, request: HttpRequest, receipts: Sequence[Receipt]) -> Answer:
         """Return 202 with the events' ids and status URLs, or for a repetition 200 with the first delivery's."""
         base = (self.public_url or request.base_url).rstrip("/")
-        found = [event for receipt in receipts for event in receipt.events]
-        events = [{"id": id_, "type": type_, "status_url": f"{base}/v1/events/{id_}"} for id_, type_ in found]
+        ids = [event for receipt in receipts for event in receipt.events]
+        events = [{"id": id_, "type": type_, "status_url": f"{base}/v1/events/{id_}"} for id_, type_ in ids]
         return Answer(200 if all(receipt.repeated for receipt in receipts) else 202, {"events": events})
 
 
 def check_framing(request: HttpRequest) -> None:
     """Refuse transfer codings but chunked: a proxy and the server may disagree about the end of such a body."""
     if request.headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
-        raise Incomplete("no Transfer-Encoding but chunked, and that once, is taken")
+        raise Incomplete("Transfer-Encoding must be chunked, once, or absent")
 
 
-def too_large(limit: int) -> TooLarge:
+def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
-
-
-def cut_off() -> Incomplete:
-    return Incomplete("the body ended before its announced length; send it again")
 
 
 def _deliveries(parsed: Parsed, verified: Verified, content: Request) -> Iterator[tuple[Identity, tuple[Event, ...]]]:
@@ -158,18 +156,18 @@ def _deliveries(parsed: Parsed, verified: Verified, content: Request) -> Iterato
         yield Identity(delivery_id, parsed.digest or content.body_sha256), parsed.events
 
 
-def _check_type(request: HttpRequest, taken: Collection[str] | None) -> None:
+def _check_type(request: HttpRequest, accepted: Collection[str] | None) -> None:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedMediaType("compressed bodies are not taken; send it without Content-Encoding")
-    if taken is not None and request.content_type not in taken:
+        raise UnsupportedMediaType("compressed bodies are not accepted; send the body without Content-Encoding")
+    if accepted is not None and request.content_type not in accepted:
         raise UnsupportedMediaType(
-            f"Content-Type {clean(request.content_type) or '(none)'} is not taken here; "
-            f"send {' or '.join(sorted(taken))}"
+            f"Content-Type {clean(request.content_type) or '(none)'} is not accepted here; "
+            f"send {' or '.join(sorted(accepted))}"
         )
 
 
-def _permit(sender: OpenSource, parsed: Parsed) -> None:
-    name, config = sender.context.name, sender.context.config
+def _permit(source: OpenSource, parsed: Parsed) -> None:
+    name, config = source.context.name, source.context.config
     for event in parsed.events:
         model = event.data.registered_model
         if not config.grants(event.type, model):

@@ -1,14 +1,13 @@
 """Turns every error of every route into a response: problem+json by the classes of webhooks/ingress/errors.py.
 
 A refused webhook is also recorded and, unless it was verified, counted against its address. Nothing here blocks, since
-it runs on the event loop too.
+it also runs on the event loop.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flask
 from werkzeug.exceptions import HTTPException
 
 from registrar.ledger import LedgerUnavailable
@@ -60,23 +59,21 @@ class ErrorHandler:
         return _problem(self._redacted(rejected_of(error)), error)
 
     def _redacted(self, rejected: Rejected) -> Rejected:
-        """Redact secrets that a sender put into its address or content type by mistake, and that the detail quotes."""
+        """Redact secrets in the detail, which quotes what a sender put into its address or content type by mistake."""
         rejected.detail = self._redact(rejected.detail)
         return rejected
 
     def _chat_answer(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
-        """Return the body of a 200 for chat systems that show people nothing of an error response; None: use the
-        problem.
-        """
+        """Return the body of a 200, for chat systems that don't show error responses; None: answer with the problem."""
         if request.verified is None:
             return None
-        sender, content = request.verified
-        if async_reply := sender.async_reply(content, rejected):
+        source, content = request.verified
+        if async_reply := source.async_reply(content, rejected):
             return {} if self._chat_responder.post(async_reply) else None
-        return sender.phrase(content, rejected)
+        return source.refusal_body(content, rejected)
 
     def _bounded(self, request: HttpRequest, rejected: Rejected) -> Rejected:
-        """Count a refusal against its address; return 429 instead where it had too many.
+        """Count a refusal against its address; return 429 instead if the address had too many.
 
         Accepted requests are never limited this way: behind a proxy all senders may share one address.
         """
@@ -99,12 +96,8 @@ def _problem(rejected: Rejected, error: Exception) -> HttpResponse:
     return json_response(rejected.status, rejected.problem(), headers, content_type="application/problem+json")
 
 
-def flask_response(response: HttpResponse) -> flask.Response:
-    return flask.Response(response.body, response.status, response.headers)
-
-
 def rejected_of(error: Exception) -> Rejected:
-    """Return the Rejected for any error. An unexpected one is logged with its traceback, which the response omits."""
+    """Return the Rejected for any error. An unexpected error is logged with its traceback; the response has none."""
     match error:
         case Rejected():
             return error
@@ -114,14 +107,14 @@ def rejected_of(error: Exception) -> Rejected:
             return _not_accepted(error)
         case TimeoutError():
             return errors.Unavailable(
-                "the ledger did not answer in time, so whether this was accepted is not known; send it again as it is, "
-                "it counts once",
+                "the ledger did not answer in time, so it is not known whether this was accepted; send it again "
+                "unchanged, it counts once",
                 why="its database does not answer",
             )
         case HTTPException(code=int(status)):
             return errors.Refused(error.description or error.name, status=status)
-    log.error("unexpected", exc_info=error)
-    return errors.Broken("something broke in the receiver; its log says what, and sending it again does no harm")
+    log.error("unexpected error", exc_info=error)
+    return errors.Broken("the receiver has a defect, see its log; sending the request again does no harm")
 
 
 def _not_accepted(error: DeliveryConflict | NoCapacity | LedgerUnavailable) -> Rejected:

@@ -1,16 +1,17 @@
-"""Reasons to refuse a request: one class per reason, with its HTTP status; answered as RFC 9457 problem+json."""
+"""Reasons to refuse a request: one class per reason, with its HTTP status. Answered as problem+json (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-RETRY_AFTER = 5  # seconds; far below the 300 s after which MLflow's own retries would be stale
+# Seconds; far below the 300 s after which MLflow's own retries would be stale.
+RETRY_AFTER = 5
 
 
 class Rejected(Exception):
-    """A refused request. detail: one sentence that says what was wrong and what would be right.
+    """A refused request. detail: one sentence that says what is wrong and what would be right.
 
-    errors: one {"field", "message"} per wrong or missing field. why: for people, the cause of a passing failure.
+    errors: one {"field", "message"} per wrong or missing field. why: the cause of a temporary failure, for people.
     """
 
     status: ClassVar[int]
@@ -25,7 +26,7 @@ class Rejected(Exception):
         self.errors = list(errors)
         self.why = why
 
-    def spoken(self) -> str:
+    def for_people(self) -> str:
         """Return the sentence for a person who pressed a button or typed a command."""
         if self.why is None:
             return f"Not done: {self.detail}"
@@ -44,13 +45,13 @@ class Rejected(Exception):
 
 
 class NotJson(Rejected):
-    """The body is not JSON in the strict form that is taken (strict_json)."""
+    """The body is not JSON in the strict form of strict_json.py."""
 
     status, code, title = 400, "not_json", "The body is not valid JSON"
 
 
 class NotAForm(Rejected):
-    """The body is not a form in the strict form that is taken (strict_form)."""
+    """The body is not a form in the strict form of strict_form.py."""
 
     status, code, title = 400, "not_a_form", "The body is not a valid form"
 
@@ -60,34 +61,37 @@ class Incomplete(Rejected):
 
     status, code, title = 400, "incomplete_body", "The body did not arrive whole"
 
+    def __init__(self, detail: str = "the body ended before its announced length; send it again") -> None:
+        super().__init__(detail)
+
 
 class TooSlow(Rejected):
-    """The body did not arrive within the time that a request has."""
+    """The body did not arrive in time."""
 
     status, code, title = 408, "too_slow", "The body took too long"
 
 
 class BadSignature(Rejected):
-    """A wrong, missing or malformed signature. The sentence is always the same: a forger learns nothing from it."""
+    """A wrong, missing or malformed signature. The sentence is always the same, so that a forger learns nothing."""
 
     status, code, title = 401, "bad_signature", "The signature does not verify"
 
     def __init__(self) -> None:
         super().__init__(
             "the request is not signed, or not with this source's secret; "
-            "sign the exact bytes of the body as the source's kind says, and send the headers once each "
-            "(`registrar doctor --source NAME` finds out what went wrong)"
+            "sign the exact bytes of the body as the source's kind needs, and send each header once "
+            "(`registrar doctor --source NAME` finds the cause)"
         )
 
 
 class StaleTimestamp(Rejected):
-    """Rightly signed, but too long ago or in the future: a replay, or a clock that is off."""
+    """Signed correctly, but too long ago or in the future: a replay, or a wrong clock."""
 
     status, code, title = 401, "stale_timestamp", "The signature's timestamp is too far off"
 
 
 class NotSignedIn(Rejected):
-    """The client is unknown: no token, no session, or an expired one.
+    """The client is unknown: no token and no session, or an expired one.
 
     https://www.rfc-editor.org/rfc/rfc6750
     """
@@ -97,31 +101,31 @@ class NotSignedIn(Rejected):
 
 
 class NotPermitted(Rejected):
-    """The sender is known, but registrar.yml does not grant it this."""
+    """The client is known, but registrar.yml does not grant it this."""
 
     status, code, title = 403, "not_permitted", "Not granted"
 
 
 class CrossSite(Rejected):
-    """Another site's page sent the browser here, or the form's token is missing, foreign or old."""
+    """Another site's page made the request, or the form's token is missing, foreign or old."""
 
     status, code, title = 403, "cross_site", "Not from one of our own pages"
 
 
 class UnknownSource(Rejected):
-    """No source of that name in registrar.yml."""
+    """registrar.yml has no source of that name."""
 
     status, code, title = 404, "unknown_source", "No such source"
 
 
 class NotFound(Rejected):
-    """The API has no such thing."""
+    """What the address names does not exist."""
 
     status, code, title = 404, "not_found", "Not found"
 
 
 class DeliveryReused(Rejected):
-    """The ledger has this delivery id with another body (registrar.ledger.deliveries.DeliveryConflict)."""
+    """The delivery id came before with another body (registrar.ledger.deliveries.DeliveryConflict)."""
 
     status, code, title = 409, "delivery_reused", "The delivery id was used for something else"
 
@@ -135,11 +139,11 @@ class TooLarge(Rejected):
 class UnsupportedMediaType(Rejected):
     """A content type that this kind of source does not send, or a compressed body."""
 
-    status, code, title = 415, "unsupported_media_type", "The content type is not taken"
+    status, code, title = 415, "unsupported_media_type", "The content type is not accepted"
 
 
 class TooMany(Rejected):
-    """More requests than the source may send, or more refused ones than an address may have."""
+    """Too many requests of a source, or too many refused requests of an address."""
 
     status, code, title = 429, "too_many_requests", "Too many requests"
 
@@ -149,19 +153,19 @@ class TooMany(Rejected):
 
 
 class InvalidEvent(Rejected):
-    """Readable, but no event: unknown type, wrong or missing fields, a command that says too little."""
+    """Well-formed, but no valid event: an unknown type, wrong or missing fields, an incomplete command."""
 
     status, code, title = 422, "invalid_event", "Not a valid event"
 
 
 class UnusableReport(InvalidEvent):
-    """An invalid event composed by a product. Its sender can't mend it; registrar.yml can."""
+    """An invalid event that a product composed: a change of registrar.yml can mend it, its sender can't."""
 
 
 class InvalidQuery(Rejected):
-    """An unknown parameter in the query, or a malformed value."""
+    """The query has an unknown parameter, or a malformed value."""
 
-    status, code, title = 422, "invalid_query", "Not a valid question"
+    status, code, title = 422, "invalid_query", "Not a valid query"
 
 
 class Unavailable(Rejected):
@@ -172,20 +176,20 @@ class Unavailable(Rejected):
 
 
 class Full(Rejected):
-    """Too many tasks are unfinished; nothing was accepted. detail: how many wait, and the limit."""
+    """Too many tasks are unfinished: nothing was accepted. detail: how many wait, and the limit."""
 
-    status, code, title = 503, "too_much_waiting", "Too much work is waiting"
+    status, code, title = 503, "too_much_waiting", "Too many tasks are waiting"
     retry_after = 30
 
     def __init__(self, detail: str) -> None:
         super().__init__(
             f"{detail}; nothing was accepted, send it again in {self.retry_after} s",
-            why="too much other work waits to be done",
+            why="too many tasks wait to be done",
         )
 
 
 class NotReady(Rejected):
-    """A part that /readyz checks fails. checks: each part's {"status": "pass" or "fail", "detail"} by its name."""
+    """A check of /readyz fails. checks: by name, {"status": "pass", "warn" or "fail", "detail"}."""
 
     status, code, title = 503, "not_ready", "Not ready"
     retry_after = RETRY_AFTER
@@ -199,13 +203,13 @@ class NotReady(Rejected):
 
 
 class Broken(Rejected):
-    """A defect of the receiver. The log has the traceback, the response has not."""
+    """A defect of the receiver. The log has the traceback; the response has none."""
 
-    status, code, title = 500, "internal_error", "Something broke here"
+    status, code, title = 500, "internal_error", "A defect of the receiver"
 
 
 class Refused(Rejected):
-    """A refusal by Flask itself, such as of a method."""
+    """A refusal by Flask itself, such as a method that is not allowed."""
 
     def __init__(self, detail: str, *, status: int) -> None:
         super().__init__(detail)

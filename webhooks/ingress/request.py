@@ -1,4 +1,4 @@
-"""HTTP request and response of a webhook, independent of server and framework."""
+"""The HTTP request and response of a webhook, independent of server and framework."""
 
 import json
 import sys
@@ -14,9 +14,9 @@ from werkzeug.sansio.utils import get_host
 from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
 
-# Digits of a Content-Length that is counted with; a longer one is too large for anybody.
+# Digits of a Content-Length; a longer one counts as sys.maxsize.
 _LONGEST_LENGTH = 18
-# In every response: no guess at the content type, no caching.
+# Of every response: no guessing of the content type, no caching.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -25,8 +25,8 @@ class HttpRequest:
     """One request at /webhooks/<source>.
 
     headers: names in lower case, a repeated header joined by commas. base_url: of this installation, as the sender
-    addressed it. address: of the client, which rate limits count by. body: empty until it was read whole.
-    verified: the source and the request, once the signature was verified.
+    addressed it. address: of the client, for rate limits. body: empty until all of it was read.
+    verified: the source and the request, after the signature was verified.
     """
 
     source: str
@@ -44,12 +44,12 @@ class HttpRequest:
         length = self.headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
             return None
-        digits = length.lstrip("0")  # Python refuses to read thousands of them
+        digits = length.lstrip("0")  # int() refuses thousands of digits
         return int(digits or "0") if len(digits) <= _LONGEST_LENGTH else sys.maxsize
 
     @property
     def size(self) -> int | None:
-        """Return the body's bytes: as read, else as announced."""
+        """Return the body's size in bytes: as read, else as announced."""
         return len(self.body) or self.announced
 
     @property
@@ -81,7 +81,7 @@ def json_response(
 
 
 def folded(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return ASGI's headers as a dict; a repeated one is joined by commas, as in WSGI."""
+    """Return ASGI's headers as a dict; a repeated header is joined by commas, as in WSGI."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")

@@ -1,4 +1,4 @@
-"""Opens the sources of registrar.yml: loads the module of each kind and its live secrets, or refuses to start."""
+"""Opens the sources of registrar.yml: loads the module of each kind and the secrets, or refuses to start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,23 +56,21 @@ class OpenSource:
 
     @property
     def max_bytes(self) -> int:
-        """Return the largest body in bytes: max_bytes of registrar.yml, or the kind's own limit if lower."""
+        """Return the largest accepted body in bytes: max_bytes of registrar.yml, or the kind's own limit if lower."""
         return min(self.context.config.max_bytes, getattr(self.kind, "MAX_BYTES", self.context.config.max_bytes))
 
     @property
-    def talks(self) -> bool:
-        """Return whether verified senders of this kind get refusals in a form of their own, such as a message to
-        people.
-        """
+    def has_own_refusals(self) -> bool:
+        """Return whether this kind answers verified requests with refusals in its own form, such as a chat message."""
         return hasattr(self.kind, "refuse")
 
     def async_reply(self, request: Request, rejected: Rejected) -> ChatReply | None:
-        """Return the message to post to the person, where the chat system shows no response; else None."""
+        """Return the message to post to the person, if the chat system does not show responses; else None."""
         write: Write | None = getattr(self.kind, "async_reply", None)
         return write(request, rejected, self.context) if write else None
 
-    def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-        """Return the refusal in the sender's own form, if it has one."""
+    def refusal_body(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+        """Return the body of a refusal in the kind's own form, if it has one."""
         refuse: Refuse | None = getattr(self.kind, "refuse", None)
         return refuse(request, rejected) if refuse else None
 

@@ -1,4 +1,4 @@
-"""Types that pass between the receiver and a kind of source; webhooks/sources/__init__.py has the contract."""
+"""Types between the receiver and a kind of source; webhooks/sources/__init__.py has the contract."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ from webhooks.signatures.schemes import Scheme
 class Request:
     """A request as it arrived.
 
-    headers: names in lower case; a repeated header is one value, joined by commas (WSGI does so).
+    headers: names in lower case; a repeated header is one value, joined by commas, as in WSGI.
     content_type: the media type alone, in lower case. received_at: the only clock that a source may use.
     """
 
@@ -33,15 +33,15 @@ class Request:
 
     @cached_property
     def body_sha256(self) -> str:
-        """Hex."""
+        """Return the digest in hex."""
         return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True)
 class Context:
-    """The source of registrar.yml that a request came from. secrets: one or two live ones.
+    """The source of registrar.yml that a request is for. secrets: one, or two during a rotation.
 
-    options: the kind's own Options, made of the source's `options`; NoOptions where the kind has none.
+    options: the kind's own Options, made of the source's `options`; NoOptions if the kind has none.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Context:
 class Verified:
     """The result of a valid signature.
 
-    delivery_id: the sender's, where it is signed. secret_index: which of the live secrets made it; None: none did,
-    as for a text that this installation sealed.
+    delivery_id: the sender's, if it is signed. secret_index: of the secret that made the signature; None: the proof is
+    a text that this installation encrypted.
     """
 
     delivery_id: str | None
@@ -75,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Identity:
-    """The identity of one event, independent of the request that brings it: see Parsed."""
+    """The identity of one event, independent of its request: see Parsed."""
 
     delivery_id: str
     digest: str
@@ -85,13 +85,12 @@ class Identity:
 class Parsed:
     """The content of a request.
 
-    delivery_id: where it stands in the body; it goes before the one that `verify` gave. None in both places: the
-    body's digest is taken.
-    digest: SHA-256, hex, of what makes a repetition the same; None: the body's. For a press of which each report
-    differs (in a trigger's id), though it says the same.
-    identities: one for each event, in their order, where each is known by itself, and is a delivery of its own; else
-    the request is one delivery, whatever it holds.
-    answer: given once the events are committed; where there are none, at once. None: the usual 202 with their ids.
+    delivery_id: the one in the body, which overrides that of `verify`. None for both: the body's digest is the id.
+    digest: SHA-256, hex, of the content that must be equal in a repetition; None: the whole body's. A chat system's
+    reports of the same press differ, for instance in a trigger's id.
+    identities: one per event, in the same order, if each event is a delivery of its own. Empty: the request is one
+    delivery, however many events it has.
+    answer: sent after the commit of the events; without events, at once. None: the usual 202 with their ids.
     """
 
     events: tuple[Event, ...] = ()
@@ -125,42 +124,42 @@ class SourceType(Protocol):
 
 
 class Check(Protocol):
-    """Whether secrets and options go together. Raises WeakSecret: the receiver refuses to start."""
+    """Check that secrets and options fit each other. Raises WeakSecret: the receiver refuses to start."""
 
     def __call__(self, context: Context) -> None: ...
 
 
 class SchemeOf(Protocol):
-    """How a source's requests are signed; None where that is no Scheme."""
+    """Return how a source's requests are signed; None if not by a Scheme."""
 
     def __call__(self, context: Context) -> Scheme | None: ...
 
 
 class Compose(Protocol):
-    """One of our events as this kind of sender would say it. content: type, data, and timestamp if it is known."""
+    """Compose one of our events in the kind's form. content: type, data, and timestamp if it is known."""
 
     def __call__(self, content: Mapping[str, Any], context: Context) -> Outgoing: ...
 
 
 class Sign(Protocol):
-    """The request with what proves who sent it, where that is no Scheme's signature, or more than that."""
+    """Add the proof of the sender that is not a Scheme's signature."""
 
     def __call__(self, outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing: ...
 
 
 class Handshake(Protocol):
-    """The answer to OPTIONS. headers: names in lower case; nothing is signed. Raises Rejected."""
+    """Answer OPTIONS. headers: names in lower case, not signed. Raises Rejected."""
 
     def __call__(self, headers: Mapping[str, str], context: Context) -> Answer: ...
 
 
 class Refuse(Protocol):
-    """Says a refusal in the sender's own way, or None: problem+json."""
+    """Return a refusal in the kind's own form; None: problem+json."""
 
     def __call__(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None: ...
 
 
 class Write(Protocol):
-    """Says a refusal where the answer is not shown to the person, or None: it is."""
+    """Return a refusal to post, if the chat system does not show the response; None: it does."""
 
     def __call__(self, request: Request, rejected: Rejected, context: Context) -> ChatReply | None: ...

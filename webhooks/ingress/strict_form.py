@@ -11,7 +11,7 @@ MAX_FIELDS = 100
 def parse(raw: bytes, *, lists: Collection[str] = ()) -> dict[str, str]:
     """Parse an application/x-www-form-urlencoded body; empty fields stay, NUL becomes \ufffd. Raises NotAForm.
 
-    lists: fields that may be repeated; they are left out.
+    lists: fields that may be repeated; the result is without them.
     """
     try:
         pairs = parse_qsl(
@@ -28,5 +28,5 @@ def parse(raw: bytes, *, lists: Collection[str] = ()) -> dict[str, str]:
     pairs = [pair for pair in pairs if pair[0] not in lists]
     fields = {name.replace("\0", "\ufffd"): value.replace("\0", "\ufffd") for name, value in pairs}
     if len(fields) != len(pairs):
-        raise NotAForm("a field stands twice in the form; which one is meant?")
+        raise NotAForm("the form has a field twice; send each field once")
     return fields

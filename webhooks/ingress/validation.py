@@ -18,25 +18,26 @@ def clean(text: str, *, length: int = 100) -> str:
     return "".join(char if char.isprintable() else "?" for char in text[:length])
 
 
-_MOST = 20  # complaints in one answer
-_MISSPELT = 0.93  # how like one of our types another is that is meant for it: all but a letter or two
-_ALIKE = 0.6  # similarity above which a type is suggested
-_LONGEST = 500  # characters of a complaint
+# Errors in one response.
+_MOST_ERRORS = 20
+# Similarity of a misspelt type to one of ours: all but a letter or two.
+_MISSPELT = 0.93
+# Similarity above which a type is suggested.
+_ALIKE = 0.6
+# Characters of an error's message.
+_LONGEST = 500
 
 
 def check_ours(type_: str) -> None:
-    """Raise Ignored for an event type that is not meant for Registrar; others' events are no mistake.
-
-    A misspelt type of ours passes: `data` then reports it.
-    """
+    """Raise Ignored for an event type of another product. A misspelt type of ours passes: `data` then reports it."""
     if type_ not in VOCABULARY and not _near(type_[:100], _MISSPELT):
         near = _near(type_[:100], _ALIKE)
-        raise Ignored(f"the type {clean(type_)!r} is none of Registrar's" + (f"; is {near} meant?" if near else ""))
+        raise Ignored(f"the type {clean(type_)!r} is none of Registrar's" + (f"; did you mean {near}?" if near else ""))
 
 
 @lru_cache(maxsize=1024)
 def _near(type_: str, likeness: float) -> str | None:
-    """Return our most similar type. Cached: a broker sends the same few types again and again."""
+    """Return our most similar type, if any. Cached: a broker sends the same few types again and again."""
     return next(iter(difflib.get_close_matches(type_, VOCABULARY, n=1, cutoff=likeness)), None)
 
 
@@ -47,17 +48,16 @@ def data(type_: str, content: Mapping[str, Any]) -> Data:
     except UnknownType as error:
         raise InvalidEvent(str(error), errors=[{"field": "type", "message": "is not a known event type"}]) from None
     except ValidationError as error:
-        complaints = error.errors(include_url=False, include_input=False)[:_MOST]
+        details = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
         errors = [
-            {"field": _field(detail), "message": clean(wording(detail, type_), length=_LONGEST)}
-            for detail in complaints
+            {"field": _field(detail), "message": clean(wording(detail, type_), length=_LONGEST)} for detail in details
         ]
         raise InvalidEvent(sentence(type_, errors), errors=errors) from None
 
 
-def sentence(what: str, errors: list[dict[str, str]]) -> str:
+def sentence(subject: str, errors: list[dict[str, str]]) -> str:
     """Join all errors into one sentence."""
-    return f"{what} is not valid: " + "; ".join(f"{error['field']} {error['message']}" for error in errors)
+    return f"{subject} is not valid: " + "; ".join(f"{error['field']} {error['message']}" for error in errors)
 
 
 def _field(detail: Any) -> str:

@@ -1,4 +1,4 @@
-"""Checks whether the receiver can accept, part by part, at most once a second however often it is asked."""
+"""Checks whether the receiver can accept events, part by part; at most once a second however often it is asked."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +14,7 @@ from webhooks.ingress.errors import InvalidEvent, NotReady
 
 log = logging.getLogger(__name__)
 
-# What GET /healthz answers without checking anything: a process that answers is alive.
+# GET /healthz checks nothing: a process that answers is alive.
 ALIVE_PATH, ALIVE = "/healthz", {"status": "alive"}
 FRESH = 1.0  # seconds between two checks
 _MIB = 2**20
@@ -40,13 +40,13 @@ class Health:
 
     def ready(self, excluded: Collection[str] = ()) -> dict[str, object]:
         """Return all findings. Raises NotReady if one fails that is not excluded, InvalidEvent for other names."""
-        found = self._findings()
-        if unknown := sorted(set(excluded) - set(found)):
-            raise InvalidEvent(f"exclude knows {', '.join(found)}; not {unknown[0][:64]!r}")
-        checks = {name: asdict(finding) for name, finding in found.items()}
-        failing = [one.detail for name, one in found.items() if one.status == "fail" and name not in excluded]
+        findings = self._findings()
+        if unknown := sorted(set(excluded) - set(findings)):
+            raise InvalidEvent(f"exclude knows {', '.join(findings)}; not {unknown[0][:64]!r}")
+        checks = {name: asdict(finding) for name, finding in findings.items()}
+        failing = [name for name, finding in findings.items() if finding.status == "fail" and name not in excluded]
         if failing:
-            raise NotReady("; ".join(failing), checks=checks)
+            raise NotReady("; ".join(findings[name].detail for name in failing), checks=checks)
         return {"status": "ready", "checks": checks}
 
     def passing(self) -> Mapping[str, bool]:
@@ -66,38 +66,38 @@ class Health:
             self._ledger.written(probe)
         except LedgerUnavailable as error:
             log.warning("not ready: the ledger %s: %s", error.reason, error)
-            return Finding("fail", f"the ledger {error.reason}: nothing can be accepted until it is written again")
+            return Finding("fail", f"the ledger {error.reason}: nothing is accepted until it can be written again")
         return Finding("pass", "takes writes")
 
     def _disk(self) -> Finding:
         free = free_bytes(self._ledger)
         if free is None:
-            return Finding("pass", "is the database server's own")
+            return Finding("pass", "belongs to the database server; not checked")
         if free < LEAST_FREE:
-            least = f"below {LEAST_FREE // _MIB} MiB nothing is accepted, so that what was can be finished"
-            return Finding("fail", f"the ledger's disk has {free / _MIB:.1f} MiB left; {least}")
+            why = f"below {LEAST_FREE // _MIB} MiB nothing is accepted, so that accepted tasks can be finished"
+            return Finding("fail", f"the ledger's disk has {free / _MIB:.1f} MiB left; {why}")
         return Finding("pass", f"{free // _MIB} MiB free")
 
     def _broker(self) -> Finding:
         if self._dispatcher.answers():
             return Finding("pass", "answers")
-        return Finding("fail", "the broker does not answer; events are kept, and applied when it is back")
+        return Finding("fail", "the broker does not answer; events are kept, and applied when it answers again")
 
     def _work(self) -> Finding:
-        """Warn at most: with a full queue the receiver still takes people's decisions, and tells senders to wait."""
+        """Warn at most: with a full queue the receiver still accepts people's decisions, and tells senders to wait."""
         try:
             waiting = sum(self._capacity.unfinished().values())
         except LedgerUnavailable as error:
             return Finding("warn", f"can't be counted: the ledger {error.reason}")
-        detail = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._capacity.bound:,} may wait"
+        detail = f"{plural(waiting, 'task is', 'tasks are')} not done yet; at most {self._capacity.bound:,} may wait"
         return Finding("warn" if waiting >= self._capacity.bound else "pass", detail)
 
 
 def _log_changes(before: Mapping[str, Finding], now: Mapping[str, Finding]) -> None:
     """Log each change once."""
-    for name, found in now.items():
+    for name, finding in now.items():
         was = before[name].status if name in before else "pass"
-        if found.status == "fail" and was != "fail" and name != "ledger":  # _writable logs the driver's words
-            log.warning("not ready: %s: %s", name, found.detail)
-        elif was == "fail" and found.status != "fail":
-            log.info("%s is well again: %s", name, found.detail)
+        if finding.status == "fail" and was != "fail" and name != "ledger":  # _writable logs the driver's message
+            log.warning("not ready: %s: %s", name, finding.detail)
+        elif was == "fail" and finding.status != "fail":
+            log.info("%s passes again: %s", name, finding.detail)

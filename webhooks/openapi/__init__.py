@@ -9,7 +9,7 @@ from importlib import import_module
 
 from flask import Blueprint, Response
 
-# The page is text and style only, so that even a missed escape could load and run nothing.
+# The page is text and style only, so that even unescaped text could load and run nothing.
 CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -17,11 +17,11 @@ def blueprint() -> Blueprint:
     pages = Blueprint("openapi", __name__)
 
     @pages.get("/openapi.json")
-    def machine() -> Response:
+    def openapi_json() -> Response:
         return Response(_json(), content_type="application/json")
 
     @pages.get("/docs")
-    def human() -> Response:
+    def docs() -> Response:
         return Response(_html(), content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": CSP})
 
     return pages
@@ -34,5 +34,5 @@ def _json() -> str:
 
 @cache
 def _html() -> str:
-    made: str = import_module("webhooks.openapi.page").page(import_module("webhooks.openapi.document").document())
-    return made
+    document = import_module("webhooks.openapi.document").document()
+    return str(import_module("webhooks.openapi.page").page(document))

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of the whole HTTP surface: https://spec.openapis.org/oas/v3.1.1.html
 
-A route without an operation here, or an operation without a route, fails a test. The document is the same for every
-installation, so it names no source.
+A route without an operation here, or an operation without a route, fails a test. The document is the same for all
+installations, so it names no source.
 """
 
 from importlib.metadata import version
@@ -68,9 +68,9 @@ def _envelope(type_: str, data: str) -> dict[str, Any]:
 
 def _security() -> dict[str, Any]:
     """Return the signature headers of a source of the kind `standard`; docs/how-to/sources has the others."""
-    said = "of Standard Webhooks: https://www.standardwebhooks.com"
+    standard = "of Standard Webhooks: https://www.standardwebhooks.com"
     signed = {
-        name: {"type": "apiKey", "in": "header", "name": name, "description": said}
+        name: {"type": "apiKey", "in": "header", "name": name, "description": standard}
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     }
     return {**signed, "token": {"type": "http", "scheme": "bearer", "description": "of `registrar token create`"}}
@@ -81,34 +81,34 @@ def _paths() -> dict[str, Any]:
         "/webhooks/{source}": {"parameters": [_SOURCE], "post": _post(), "options": _options()},
         **_both(queries.paths(), commands.paths()),
         **commands.sign_in_paths(),
-        "/healthz": {"get": get("Whether the process lives", "", schemas.Alive)},
-        "/readyz": {"get": get("Whether it can accept", _READY, schemas.Ready, parameters=[_EXCLUDE])},
+        "/healthz": {"get": get("Whether the process is alive", "", schemas.Alive)},
+        "/readyz": {"get": get("Whether it can accept events", _READY, schemas.Ready, parameters=[_EXCLUDE])},
         "/metrics": {"get": other("Counters for Prometheus", VIEWERS, "text/plain", *UNKNOWN)},
         "/openapi.json": {"get": other("This document", "", "application/json")},
         "/docs": {"get": other("This document, for people", "", "text/html")},
     }
 
 
-def _both(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
-    return {path: {**one.get(path, {}), **two.get(path, {})} for path in (*one, *two)}
+def _both(reads: dict[str, Any], writes: dict[str, Any]) -> dict[str, Any]:
+    return {path: {**reads.get(path, {}), **writes.get(path, {})} for path in (*reads, *writes)}
 
 
-_READY = "503 says by part what is wrong. A load balancer wants `exclude=broker`: without one, events are still kept."
+_READY = "503 says which part fails. For a load balancer use `exclude=broker`: without a broker, events are still kept."
 _EXCLUDE = {
     "name": "exclude",
     "in": "query",
-    "description": "a part that may fail; may be given several times",
+    "description": "a part whose failure is no 503; may be repeated",
     "schema": {"type": "array", "items": {"enum": ["ledger", "disk", "broker", "work"]}},
 }
 
 
 def _post() -> dict[str, Any]:
     described = (
-        "Signed as the source's kind says; shown here is a source of the kind `standard`. A 2xx means that it is on "
+        "Signed as the source's kind needs; this is a source of the kind `standard`. A 2xx means that the event is on "
         "disk. The same delivery again is answered 200 with the first one's ids."
     )
     body = {"required": True, "content": {"application/json": {"schema": {"$ref": REF + "OurEvent"}}}}
-    repeated = "Accepted before, ignored with the reason, or answered as a chat system wants it"
+    repeated = "Accepted before, ignored with the reason, or answered in a chat system's form"
     answers = {"200": answer(repeated, schemas.Receipt), "202": answer("Accepted", schemas.Receipt)}
     refused = refusals_of(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
     security: list[dict[str, list[str]]] = [{"webhook-id": [], "webhook-timestamp": [], "webhook-signature": []}]
@@ -124,17 +124,24 @@ def _post() -> dict[str, Any]:
 
 def _options() -> dict[str, Any]:
     headers = [
-        {"name": "WebHook-Request-Origin", "in": "header", "schema": {"type": "string"}, "description": "who asks"},
+        {
+            "name": "WebHook-Request-Origin",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "the sender's DNS name",
+        },
     ]
-    said = "CloudEvents' handshake, for sources of the kind `cloudevents`. WebHook-Request-Callback is never called."
-    consent = answer("It may", schemas.Consent)
+    description = (
+        "CloudEvents' handshake, for sources of the kind `cloudevents`. WebHook-Request-Callback is never called."
+    )
+    consent = answer("The sender may send", schemas.Consent)
     consent["headers"] = {
         name: {"schema": {"type": "string"}} for name in ("WebHook-Allowed-Origin", "WebHook-Allowed-Rate", "Allow")
     }
     return {
         "operationId": "handshake",
-        "summary": "Ask whether one may send",
-        "description": said,
+        "summary": "Ask for permission to send",
+        "description": description,
         "parameters": headers,
         "responses": {"200": consent, **refusals_of(403, 404, 405, 422, 429)},
     }

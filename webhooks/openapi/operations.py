@@ -9,23 +9,23 @@ from webhooks.openapi.schemas import refusals
 REF = "#/components/schemas/"
 VIEWERS = "Shown to viewers: by a token, a session, a trusted proxy, or on the receiver's own machine without one."
 UNKNOWN = (401, 403)
-TOKEN: list[dict[str, list[str]]] = [{"token": []}, {}]  # {}: by a session, a proxy or the place
+TOKEN: list[dict[str, list[str]]] = [{"token": []}, {}]  # {}: by a session, a proxy, or from the same machine
 
 
 def get(
     summary: str, description: str, shape: type[BaseModel], *refused: int, parameters: list[Any] | None = None
 ) -> dict[str, Any]:
     statuses = {*refused, 503} | ({422} if parameters else set())
-    found = other(summary, description, "application/json", *sorted(statuses))
-    found["responses"]["200"] = answer("What was asked for", shape)
-    return {**found, "parameters": parameters or []}
+    operation = other(summary, description, "application/json", *sorted(statuses))
+    operation["responses"]["200"] = answer("The answer", shape)
+    return {**operation, "parameters": parameters or []}
 
 
 def read(
     summary: str, shape: type[BaseModel], *parameters: Any, more: str = "", missing: bool = False
 ) -> dict[str, Any]:
     """Make a read of /v1, for viewers, with an ETag. missing: it may answer 404."""
-    found = get(
+    operation = get(
         summary,
         f"{VIEWERS} {more}".strip(),
         shape,
@@ -34,19 +34,20 @@ def read(
         *([404] if missing else []),
         parameters=list(parameters),
     )
-    return {**found, "responses": {**found["responses"], **tagged(found["responses"])}, "security": TOKEN}
+    responses = operation["responses"]
+    return {**operation, "responses": {**responses, **tagged(responses)}, "security": TOKEN}
 
 
 def tagged(responses: dict[str, Any]) -> dict[str, Any]:
     """Return the responses 200 with an ETag, and 304."""
-    tag = {"ETag": {"description": "give it as If-None-Match next time", "schema": {"type": "string"}}}
-    same = {"description": "It is still what If-None-Match says", "headers": tag}
-    return {"200": {**responses["200"], "headers": tag}, "304": same}
+    tag = {"ETag": {"description": "send it as If-None-Match with the next request", "schema": {"type": "string"}}}
+    unchanged = {"description": "Unchanged since the ETag in If-None-Match", "headers": tag}
+    return {"200": {**responses["200"], "headers": tag}, "304": unchanged}
 
 
 def other(summary: str, description: str, content_type: str, *refused: int) -> dict[str, Any]:
-    found = {"description": "What was asked for", "content": {content_type: {"schema": {}}}}
-    operation = {"summary": summary, "responses": {"200": found, **refusals_of(*refused)}}
+    content = {"description": "The answer", "content": {content_type: {"schema": {}}}}
+    operation = {"summary": summary, "responses": {"200": content, **refusals_of(*refused)}}
     return {**operation, "description": description} if description else operation
 
 
@@ -72,19 +73,19 @@ def time(name: str, description: str) -> dict[str, Any]:
 
 
 PAGE = [
-    query("limit", "so many at most", type="integer", minimum=1, maximum=500, default=50),
-    query("cursor", "`next` of the page before: what comes after that"),
+    query("limit", "the most rows to return", type="integer", minimum=1, maximum=500, default=50),
+    query("cursor", "`next` of the page before"),
 ]
 
 
 def _problem(status: int) -> dict[str, Any]:
-    """Return the refusal of a status, with the codes of the classes that have it."""
+    """Return the problem response of a status, with the codes of its error classes."""
     codes = [f"`{kind.code}`: {kind.title}" for kind in refusals() if kind.status == status]
-    found: dict[str, Any] = {
+    problem: dict[str, Any] = {
         "description": "; ".join(codes) or "Refused",
         "content": {"application/problem+json": {"schema": {"$ref": REF + "Problem"}}},
     }
     if status in (429, 503):
         seconds = {"description": "seconds, 60 at most", "schema": {"type": "integer", "minimum": 1, "maximum": 60}}
-        found["headers"] = {"Retry-After": seconds}
-    return found
+        problem["headers"] = {"Retry-After": seconds}
+    return problem

@@ -39,7 +39,8 @@ _TEMPLATE = """<!doctype html>
 <h3><span class="verb">{{ verb | upper }}</span> <code>{{ path }}</code></h3>
 <p>{{ operation.summary | marked }}. {{ operation.description | marked }}</p>
 {% if operation.parameters %}<table>
-{% for one in operation.parameters %}<tr><td><code>{{ one.name }}</code><td>{{ one.description | marked }}{% endfor %}
+{% for parameter in operation.parameters %}
+<tr><td><code>{{ parameter.name }}</code><td>{{ parameter.description | marked }}{% endfor %}
 </table>{% endif %}
 <table>
 {% for status, answer in operation.responses.items() %}
@@ -48,7 +49,7 @@ _TEMPLATE = """<!doctype html>
 </section>
 {% endfor %}{% endfor %}
 <h2 id="events">Events</h2>
-<p>What <code>POST /webhooks/&lt;source&gt;</code> takes from a source of the kind <code>standard</code>.</p>
+<p>The bodies of <code>POST /webhooks/&lt;source&gt;</code> from a source of the kind <code>standard</code>.</p>
 {% for type, event in events.items() %}
 <section>
 <h3><code>{{ type }}</code></h3>
@@ -63,7 +64,8 @@ _TEMPLATE = """<!doctype html>
 <h2 id="codes">Refusals</h2>
 <p>Every refusal is <code>application/problem+json</code>; its <code>detail</code> says what would be right.</p>
 <table>
-{% for one in refusals %}<tr><td>{{ one.status }}<td><code>{{ one.code }}</code><td>{{ one.doc | marked }}{% endfor %}
+{% for refusal in refusals %}
+<tr><td>{{ refusal.status }}<td><code>{{ refusal.code }}</code><td>{{ refusal.doc | marked }}{% endfor %}
 </table>
 </html>
 """
@@ -84,7 +86,7 @@ _EXAMPLES: dict[str, Any] = {
     "trust": "mlflow",
     "description": "trained on the rides of 2025",
 }
-# Fields that no single one of is required: which of them an example shows.
+# Where one of several fields is required: the one that an example shows.
 _ONE_OF = {"training_run.finished": ("run_id",), "model_version.register": ("run_id",), "registry.changed": ("alias",)}
 _ONE_OF |= {"task.retry": ("model",), "task.drop": ("model",), "event.replay": ("model",)}
 _ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("description",), "registry.settle": ("trust",)}
@@ -94,13 +96,13 @@ def page(document: dict[str, Any]) -> str:
     environment = Environment(autoescape=True, trim_blocks=True)
     environment.filters["marked"] = marked
     template = environment.from_string(_TEMPLATE)
-    found = [{"status": kind.status, "code": kind.code, "doc": kind.__doc__} for kind in refusals()]
-    return template.render(info=document["info"], paths=document["paths"], events=_events(), refusals=found)
+    rows = [{"status": kind.status, "code": kind.code, "doc": kind.__doc__} for kind in refusals()]
+    return template.render(info=document["info"], paths=document["paths"], events=_events(), refusals=rows)
 
 
 def marked(text: str | None) -> Markup:
     """Mark text between backticks as code, and escape everything. In /openapi.json the texts are Markdown."""
-    parts = _CODE.split(text or "")  # every second one stood between backticks
+    parts = _CODE.split(text or "")  # every second part was between backticks
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if nth % 2 else escape(part) for nth, part in enumerate(parts)
     )

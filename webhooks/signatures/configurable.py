@@ -21,7 +21,7 @@ from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
 
 MIN_KEY = 16  # bytes
-# No comma: a header that is sent twice arrives joined by one. No blanks and controls: they get lost on the way.
+# No comma: a header that is sent twice arrives joined by one. No blanks and controls: proxies drop them.
 _TOKEN = re.compile(r"[!-+\--~]{16,400}")
 
 HeaderName = Annotated[
@@ -32,9 +32,9 @@ HeaderName = Annotated[
 
 
 class Hmac(Strict):
-    """signed: what is signed, made of {id}, {timestamp} and {body}. key: how the secret's text becomes the key.
+    """signed: the signed bytes, made of {id}, {timestamp} and {body}. key: how the secret's text becomes the key.
 
-    packed: where one header holds the time too, such as "t={timestamp},v1={signature}".
+    packed: the form of a header with both timestamp and signature, such as "t={timestamp},v1={signature}".
     """
 
     how: Literal["hmac"]
@@ -50,7 +50,7 @@ class Hmac(Strict):
     id_header: HeaderName | None = None
 
     @model_validator(mode="after")
-    def _whole(self) -> "Hmac":
+    def _consistent(self) -> "Hmac":
         fields = _fields(self.signed)
         if fields.count("body") != 1 or set(fields) - {"id", "timestamp", "body"} or len(set(fields)) < len(fields):
             raise ValueError("signed needs {body} once, and besides it {id} and {timestamp} once at most")
@@ -61,7 +61,7 @@ class Hmac(Strict):
         if ("id" in fields) != bool(self.id_header):
             raise ValueError("an id counts only if it is signed: {id} and id_header go together")
         if self.separator and self.separator in self.prefix:
-            raise ValueError("the prefix holds the separator: where does a signature begin?")
+            raise ValueError("the prefix must not contain the separator")
         return self
 
     @property
@@ -110,34 +110,36 @@ def scheme(how: Hmac | Shared) -> Scheme | None:
 
 
 def check(how: Hmac | Shared, secrets: Sequence[str]) -> None:
-    """Check a secret's form. Raises WeakSecret, whose message never contains the secret."""
+    """Check the form of secrets. Raises WeakSecret, whose message never contains the secret."""
     for secret in secrets:
         if isinstance(how, Hmac):
             verifier.check_secret(how.scheme, secret)
         elif not _TOKEN.fullmatch(secret):
-            raise WeakSecret("a secret that is sent along needs 16 to 400 ASCII characters, no blanks or commas")
+            raise WeakSecret(
+                "a secret that is sent with the request needs 16 to 400 ASCII characters, without blanks and commas"
+            )
         elif isinstance(how, Basic) and not re.fullmatch(r"[^:]+:.{16,}", secret):
-            raise WeakSecret("for basic the secret is user:password, the password of 16 characters at least")
+            raise WeakSecret("for basic the secret is user:password, with a password of at least 16 characters")
 
 
 def verify(how: Hmac | Shared, request: Request, context: Context) -> Verified:
     """Verify a request. An id is returned only if it is signed. Raises BadSignature, StaleTimestamp."""
     if isinstance(how, Hmac):
         return verifier.verified(how.scheme, request, context)
-    given = _sent(how, request)
-    matching = [index for index, secret in enumerate(context.secrets) if hmac.compare_digest(given, _due(how, secret))]
+    sent = _sent(how, request)
+    matching = [i for i, secret in enumerate(context.secrets) if hmac.compare_digest(sent, _expected(how, secret))]
     if not matching:
         raise BadSignature
     return Verified(None, matching[0])
 
 
 def sign(how: Hmac | Shared, outgoing: Outgoing, *, secret: str) -> Outgoing:
-    """Add the secret that is sent with the request; an HMAC is made by the `scheme`."""
+    """Add the secret that is sent with the request; an HMAC is the `scheme`'s part."""
     if isinstance(how, Hmac):
         return outgoing
     name = how.header if isinstance(how, Token) else "authorization"
     prefix = {"bearer": "Bearer ", "basic": "Basic ", "token": ""}[how.how]
-    return outgoing.with_headers({name: prefix + _due(how, secret).decode()})
+    return outgoing.with_headers({name: prefix + _expected(how, secret).decode()})
 
 
 def _sent(how: Shared, request: Request) -> bytes:
@@ -152,7 +154,7 @@ def _sent(how: Shared, request: Request) -> bytes:
     return value.encode("utf-8", "replace")
 
 
-def _due(how: Shared, secret: str) -> bytes:
+def _expected(how: Shared, secret: str) -> bytes:
     return base64.b64encode(secret.encode()) if isinstance(how, Basic) else secret.encode()
 
 
@@ -163,5 +165,5 @@ def _fields(template: str) -> list[str]:
     except ValueError:
         raise ValueError(f"{template!r} has a brace that is not closed") from None
     if any(name is not None and (format_ or conversion) for _, name, format_, conversion in parts):
-        raise ValueError(f"{template!r}: names in braces stand alone, such as {{body}}")
+        raise ValueError(f"{template!r}: a name in braces must be alone, such as {{body}}")
     return [name for _, name, _, _ in parts if name is not None]

@@ -6,10 +6,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Public:
-    """A scheme's other half, by ed25519. key_prefix tells a public key's text from a secret's: the key decides.
+    """The ed25519 variant of a scheme. key_prefix: marks a public key; if empty, all keys of the scheme are public.
 
-    Without one, all keys of the scheme are public. The key is encoded as the signatures are.
-    prefix: before each such signature.
+    A key is encoded like the signatures. prefix: before each such signature.
     """
 
     key_prefix: str
@@ -21,11 +20,11 @@ class Scheme:
     """How one kind of sender signs. Header names are in lower case.
 
     signed: the signed bytes, made of {id}, {timestamp} and {body}.
-    key: how the secret's text becomes the key. It is never guessed: other senders use a whsec_ secret as it stands.
+    key: how the secret's text becomes the key. It is never guessed: some senders use a whsec_ secret as it is.
     min_key: bytes; a shorter key is refused at start.
-    prefix: stands before each signature, and never selects the algorithm.
+    prefix: before each signature; it never selects the algorithm.
     separator: between several signatures in the header; None: there is one.
-    packed: how timestamp and signature stand in one header: "t={timestamp},v1={signature}"; {signature} is all of it.
+    packed: the form of a header with both timestamp and signature: "t={timestamp},v1={signature}".
     """
 
     signed: str
@@ -105,7 +104,7 @@ GITHUB = Scheme(
 GITLAB = replace(STANDARD_WEBHOOKS, public=None)
 
 # https://mlflow.org/docs/latest/ml/webhooks/ , mlflow/webhooks/delivery.py
-# The secret's text is the key, whsec_ or not; a retry has the first attempt's id, time and signature.
+# The secret's text is the key, also with whsec_; a retry has the first attempt's id, time and signature.
 MLFLOW = Scheme(
     signed="{id}.{timestamp}.{body}",
     signature_header="x-mlflow-signature",

@@ -1,6 +1,6 @@
-"""Makes and signs requests as the sources of registrar.yml would, for `registrar send`.
+"""Makes and signs requests as the senders of registrar.yml's sources would, for `registrar send`.
 
-Each kind says how it signs (SCHEME, or `sign`) and whether it can carry our events (`compose`): webhooks/sources/.
+Each kind has its signature (SCHEME, or `sign`), and some can compose our events (`compose`): webhooks/sources/.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ from webhooks.signatures.verifier import WeakSecret
 
 
 class CannotSend(UserError):
-    """Not sent; the message says what is wrong with it."""
+    """The request was not sent; the message says why."""
 
     exit_code = 2
 
@@ -45,16 +45,16 @@ def opened(name: str, policy: Policy, settings: Settings) -> OpenSource:
 
 def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
     """Return why sources can't be opened, by name."""
-    encryptor, found = Encryptor(new_key()), []
+    encryptor, complaints = Encryptor(new_key()), []
     for name in policy.sources.keys() - set(but):
         try:
             open_one(name, policy, settings, encryptor)
         except SourceError as error:
-            found.append((error.place, error.why))
-    return found
+            complaints.append((error.place, error.why))
+    return complaints
 
 
-def stranger(kind: str, name: str, secret: str) -> OpenSource:
+def foreign_source(kind: str, name: str, secret: str) -> OpenSource:
     """Make a source of another installation from its kind, name and secret. Raises CannotSend."""
     try:
         module = cast("SourceType", plugins.load("webhooks.sources", kind))
@@ -66,76 +66,76 @@ def stranger(kind: str, name: str, secret: str) -> OpenSource:
         raise CannotSend(f"--secret: {error}") from None
     except ValidationError:
         raise CannotSend(
-            f"how a {kind} source signs stands in its options: run this where its registrar.yml is"
+            f"the signature of a {kind} source depends on its options: run this where its registrar.yml is"
         ) from None
     config = Source(kind=kind, secrets=["env:SECRET"])
     context = Context(name, config, Policy(version=1), Encryptor(new_key()), (secret,), options)
     return OpenSource(context, module)
 
 
-def composed(sender: OpenSource, content: Mapping[str, Any]) -> Outgoing:
+def composed(source: OpenSource, content: Mapping[str, Any]) -> Outgoing:
     """Compose one of our events in the source's form. Raises CannotSend if its kind can't carry it."""
-    compose: Compose | None = getattr(sender.kind, "compose", None)
+    compose: Compose | None = getattr(source.kind, "compose", None)
     if compose is None:
-        kind, name = sender.context.config.kind, sender.context.name
+        kind, name = source.context.config.kind, source.context.name
         raise CannotSend(
-            f"a {kind} source says nothing in our words; post a captured request: --fixture FILE --source {name}"
+            f"a {kind} source can't send our events; post a captured request: --fixture FILE --source {name}"
         )
-    return compose(content, sender.context)
+    return compose(content, source.context)
 
 
 def captured(content: bytes, *, whole: bool, headers: Mapping[str, str]) -> Outgoing:
     """Read a request from a file. whole: headers, a blank line and the body; else the body only.
 
-    headers: these go before the file's. Raises CannotSend.
+    headers: these override the file's. Raises CannotSend.
     """
-    given = {name.lower(): value for name, value in headers.items()}
+    own = {name.lower(): value for name, value in headers.items()}
     if not whole:
-        return Outgoing({"content-type": "application/json", **given}, content)
+        return Outgoing({"content-type": "application/json", **own}, content)
     split = min((at for at in (content.find(b"\r\n\r\n"), content.find(b"\n\n")) if at >= 0), default=-1)
     if split < 0:
         raise CannotSend(
-            "the file has no blank line between headers and body; a body alone goes in a file that is no .http"
+            "the file has no blank line between headers and body; a file with the body alone must not end in .http"
         )
     body = content[split:].removeprefix(b"\r\n\r\n" if content.startswith(b"\r\n\r\n", split) else b"\n\n")
     lines = [line for line in content[:split].decode("latin-1").splitlines() if ":" in line and " HTTP/" not in line]
     of_file = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     framing = ("content-length", "transfer-encoding", "connection", "host", "expect")
-    return Outgoing({name: value for name, value in {**of_file, **given}.items() if name not in framing}, body)
+    return Outgoing({name: value for name, value in {**of_file, **own}.items() if name not in framing}, body)
 
 
-def signed(sender: OpenSource, outgoing: Outgoing, *, secret: str | None, id: str) -> Outgoing:
+def signed(source: OpenSource, outgoing: Outgoing, *, secret: str | None, id: str) -> Outgoing:
     """Sign a request with the present time. secret: by default the source's first.
 
     Raises CannotSend, also if the source would refuse the signature.
     """
-    now, secret_ = datetime.now(UTC), secret or sender.context.secrets[0]
-    sign: Sign | None = getattr(sender.kind, "sign", None)
+    now, secret_ = datetime.now(UTC), secret or source.context.secrets[0]
+    sign: Sign | None = getattr(source.kind, "sign", None)
     if sign:
-        outgoing = sign(outgoing, secret=secret_, context=sender.context, now=now)
-    if scheme := scheme_of(sender):
+        outgoing = sign(outgoing, secret=secret_, context=source.context, now=now)
+    if scheme := scheme_of(source):
         try:
             made = verifier.sign(scheme, secret_, body=outgoing.body, id=id, now=now)
         except WeakSecret as error:
             raise CannotSend(str(error)) from None
         outgoing = outgoing.with_headers(made)
-    _try(sender, outgoing, now)
+    _try(source, outgoing, now)
     return outgoing
 
 
-def scheme_of(sender: OpenSource) -> Scheme | None:
-    """Return the source's signature scheme; None if it has another kind of proof."""
-    scheme: SchemeOf | None = getattr(sender.kind, "scheme", None)
-    fixed: Scheme | None = getattr(sender.kind, "SCHEME", None)
-    return scheme(sender.context) if scheme else fixed
+def scheme_of(source: OpenSource) -> Scheme | None:
+    """Return the source's signature scheme; None if it has another proof."""
+    scheme: SchemeOf | None = getattr(source.kind, "scheme", None)
+    fixed: Scheme | None = getattr(source.kind, "SCHEME", None)
+    return scheme(source.context) if scheme else fixed
 
 
-def _try(sender: OpenSource, outgoing: Outgoing, now: datetime) -> None:
+def _try(source: OpenSource, outgoing: Outgoing, now: datetime) -> None:
     content_type = outgoing.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        sender.verify(Request(outgoing.headers, outgoing.body, content_type, now))
+        source.verify(Request(outgoing.headers, outgoing.body, content_type, now))
     except Rejected as error:
-        name = sender.context.name
+        name = source.context.name
         raise CannotSend(
-            f"source {name} would not take it: {error.detail}; is the secret one of sources.{name}.secrets?"
+            f"source {name} would refuse it: {error.detail}; is the secret one of sources.{name}.secrets?"
         ) from None

@@ -1,6 +1,6 @@
 """Verifies all signature schemes (schemes.py).
 
-Pure: takes bytes, headers and the time; no clock, no I/O. Every malformed header is the same BadSignature.
+Without clock and I/O: the arguments are bytes, headers and the time. Every malformed header is the same BadSignature.
 """
 
 import base64
@@ -18,7 +18,7 @@ from webhooks.ingress.errors import BadSignature, StaleTimestamp
 from webhooks.ingress.source_types import Context, Request, Verified
 from webhooks.signatures.schemes import Scheme
 
-# int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
+# int() and float() also accept " 1 ", "1_0", "nan" and Arabic digits, and thousands of digits.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 # A dot would move the boundary between id and timestamp; a comma joins repeated headers.
 _ID = re.compile(r"[!-+\-/-~]{1,256}")
@@ -49,18 +49,18 @@ def verify(
     timestamp = _single(headers, scheme.timestamp_header, _TIMESTAMP)
     if scheme.packed:
         timestamp, header = _unpacked(scheme.packed, header)
-    given = _signatures(scheme, header)
+    signatures = _signatures(scheme, header)
     signed = _signed_bytes(scheme, delivery_id, timestamp, body)
-    matching = [index for index, secret in enumerate(secrets) if _made_with(scheme, secret, given, signed)]
+    matching = [index for index, secret in enumerate(secrets) if _is_signed_with(scheme, secret, signatures, signed)]
     if not matching:
         raise BadSignature
     if timestamp is not None:
-        _fresh(int(timestamp), now=now, tolerance=tolerance)
+        _check_fresh(int(timestamp), now=now, tolerance=tolerance)
     return Verified(delivery_id, matching[0])
 
 
 def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
-    """Verify a request of a source; most kinds' `verify` calls this. Raises BadSignature, StaleTimestamp."""
+    """Verify a request of a source; most kinds' `verify` call this. Raises BadSignature, StaleTimestamp."""
     return verify(
         scheme,
         headers=request.headers,
@@ -72,20 +72,20 @@ def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
 
 
 def sign(scheme: Scheme, secret: str, *, body: bytes, id: str, now: datetime) -> dict[str, str]:
-    """Return the headers that `verify` checks. secret: for HMAC; or an ed25519 private key, whsk_ and base64.
+    """Return the headers that `verify` checks. secret: for HMAC, or an ed25519 private key (whsk_ and base64).
 
-    Raises WeakSecret for one that can't sign. https://github.com/standard-webhooks/standard-webhooks (whsk_)
+    Raises WeakSecret for a public key. whsk_: https://github.com/standard-webhooks/standard-webhooks
     """
     timestamp = str(int(now.timestamp())) if scheme.timestamp_header or scheme.packed else None
     signed = _signed_bytes(scheme, id, timestamp, body)
-    made = _made(scheme, secret, signed)
+    signature = _signature(scheme, secret, signed)
     if scheme.packed:
-        made, timestamp = scheme.packed.format(timestamp=timestamp, signature=made), None
+        signature, timestamp = scheme.packed.format(timestamp=timestamp, signature=signature), None
     optional = {scheme.timestamp_header: timestamp, scheme.id_header: id}
-    return {scheme.signature_header: made, **{name: value for name, value in optional.items() if name and value}}
+    return {scheme.signature_header: signature, **{name: value for name, value in optional.items() if name and value}}
 
 
-def _made(scheme: Scheme, secret: str, signed: bytes) -> str:
+def _signature(scheme: Scheme, secret: str, signed: bytes) -> str:
     if scheme.public and secret.startswith(_PRIVATE):
         key = _base64(secret.removeprefix(_PRIVATE))[:32]  # 64 bytes are the seed and the public half
         if len(key) < 32:
@@ -93,7 +93,7 @@ def _made(scheme: Scheme, secret: str, signed: bytes) -> str:
         raw = Ed25519PrivateKey.from_private_bytes(key).sign(signed)
         return scheme.public.prefix + (raw.hex() if scheme.encoding == "hex" else base64.b64encode(raw).decode())
     if _is_public(scheme, secret):
-        raise WeakSecret("a public key can't sign: give the sender's private key, whsk_ and base64")
+        raise WeakSecret("a public key can't sign: use the sender's private key, whsk_ and base64")
     return _mac(scheme, secret, signed).decode()
 
 
@@ -118,7 +118,7 @@ def _public_key(key: bytes) -> Ed25519PublicKey:
 
 
 def decode(scheme: Scheme, secret: str) -> bytes:
-    """Decode a secret's text into the key: for HMAC, or an ed25519 public key. Raises WeakSecret."""
+    """Decode a secret's text into its key, for HMAC or of ed25519. Raises WeakSecret."""
     if scheme.public and secret.startswith(scheme.public.key_prefix):
         text = secret.removeprefix(scheme.public.key_prefix)
         return _hex(text) if scheme.encoding == "hex" else _base64(text)
@@ -157,15 +157,15 @@ def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str])
 def _unpacked(packed: str, header: str) -> tuple[str, str]:
     """Split a header that holds both timestamp and signature."""
     pattern = re.escape(packed).replace(r"\{timestamp\}", "([0-9]{1,12})").replace(r"\{signature\}", "([^,]+)")
-    if not (found := re.fullmatch(pattern, header)):
+    if not (match := re.fullmatch(pattern, header)):
         raise BadSignature
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def _signatures(scheme: Scheme, header: str) -> list[bytes]:
-    """Return all signatures of the header, other versions' too. One malformed entry invalidates the header."""
+    """Return all signatures of the header, also of other versions. One malformed entry invalidates the header."""
     entries = header.split(scheme.separator) if scheme.separator else [header]
-    repeated = len(set(entries)) < len(entries)  # as a header that was sent twice is
+    repeated = len(set(entries)) < len(entries)  # as in a header that was sent twice
     form = _entry(scheme.prefix[-1:], scheme.encoding)
     if len(entries) > _MAX_SIGNATURES or repeated or not all(map(form.fullmatch, entries)):
         raise BadSignature
@@ -174,10 +174,7 @@ def _signatures(scheme: Scheme, header: str) -> list[bytes]:
 
 @cache
 def _entry(mark: str, encoding: str) -> re.Pattern[str]:
-    """Parse any version's signature in a scheme's form: v1,<base64> or sha256=<hex>.
-
-    mark: the prefix's last character.
-    """
+    """Return the pattern of any version's signature: v1,<base64>, sha256=<hex>. mark: the prefix's last character."""
     version = f"[A-Za-z0-9]{{1,8}}{re.escape(mark)}" if mark else ""
     return re.compile(version + _ENCODED[encoding])
 
@@ -187,20 +184,20 @@ def _signed_bytes(scheme: Scheme, delivery_id: str | None, timestamp: str | None
     return before.format(id=delivery_id, timestamp=timestamp).encode() + body + after.encode()
 
 
-def _made_with(scheme: Scheme, secret: str, given: Sequence[bytes], signed: bytes) -> bool:
-    """Return whether one of the signatures is this secret's. The key's kind selects the algorithm, never the header."""
+def _is_signed_with(scheme: Scheme, secret: str, signatures: Sequence[bytes], signed: bytes) -> bool:
+    """Return whether one of the signatures is this secret's. The key selects the algorithm, never the header."""
     if scheme.public and _is_public(scheme, secret):
         key, prefix = decode(scheme, secret), scheme.public.prefix.encode()
         return any(
-            _signed_by(_public_key(key), scheme, one.removeprefix(prefix), signed)
-            for one in given
-            if one.startswith(prefix)
+            _is_signed_by(_public_key(key), scheme, each.removeprefix(prefix), signed)
+            for each in signatures
+            if each.startswith(prefix)
         )
     mac = _mac(scheme, secret, signed)
-    return any(hmac.compare_digest(mac, one) for one in given)
+    return any(hmac.compare_digest(mac, each) for each in signatures)
 
 
-def _signed_by(key: Ed25519PublicKey, scheme: Scheme, encoded: bytes, signed: bytes) -> bool:
+def _is_signed_by(key: Ed25519PublicKey, scheme: Scheme, encoded: bytes, signed: bytes) -> bool:
     try:
         raw = binascii.unhexlify(encoded) if scheme.encoding == "hex" else base64.b64decode(encoded, validate=True)
         key.verify(raw, signed)
@@ -223,7 +220,7 @@ def _keyed(scheme: Scheme, secret: str) -> hmac.HMAC:
     return hmac.new(decode(scheme, secret), digestmod=scheme.digest)
 
 
-def _fresh(timestamp: int, *, now: datetime, tolerance: int) -> None:
+def _check_fresh(timestamp: int, *, now: datetime, tolerance: int) -> None:
     off = int(now.timestamp()) - timestamp
     if abs(off) > tolerance:
         direction = "ago" if off > 0 else "in the future"

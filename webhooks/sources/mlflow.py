@@ -1,7 +1,7 @@
 """MLflow's own webhooks: changes made by hand in its UI, and echoes of our own writes.
 
 https://mlflow.org/docs/latest/ml/webhooks/
-MLflow says what changed and never who did it, so worker/actions/observe.py compares the registry with the ledger.
+MLflow says what changed, never who changed it, so worker/actions/observe.py compares the registry with the ledger.
 Stage transitions, descriptions and deletions send nothing (mlflow/server/handlers.py of 3.17).
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registrar.events.event import Actor, Event
-from webhooks.ci.payload import Ignored, at, moment, refused, text
+from webhooks.ci.payload import Ignored, at, moment, refusal, text
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, Rejected
 from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
@@ -24,7 +24,7 @@ _CHANGES = {
     "model_version_tag": frozenset({"set", "deleted"}),
     "model_version_alias": frozenset({"created", "deleted"}),
 }
-# What `test_webhook` and the UI's "Test" send, signed as all else is (mlflow/webhooks/types.py).
+# Sent by `test_webhook` and the UI's "Test", signed like all others (mlflow/webhooks/types.py).
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "registered_model": {"name": "example_model", "tags": {"example_key": "example_value"}},
     "model_version": {"name": "example_model", "version": "1", "source": "models:/123", "run_id": "abcd1234abcd5678"},
@@ -47,8 +47,8 @@ def normalise(request: Request, context: Context) -> Parsed:
     payload = strict_json.parse_theirs(request.body)
     entity, action, data = text(payload, "entity"), text(payload, "action"), at(payload, "data")
     if not entity or not action or not isinstance(data, dict):
-        raise InvalidEvent("not one of MLflow's events: they have entity, action and data")
-    if action not in _CHANGES.get(entity, ()):  # of prompts, budgets, gateways and others
+        raise InvalidEvent("not one of MLflow's events, which have entity, action and data")
+    if action not in _CHANGES.get(entity, ()):  # prompts, budgets, gateways and others
         return Ignored(f"{clean(entity)}.{clean(action)} is no change of a registered model").parsed
     if _EXAMPLES[entity].items() <= data.items():
         return Parsed(answer=Answer(200, {"events": [], "test": True}))
@@ -58,16 +58,16 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Answer unusable names and keys with a 200: nobody reads a refusal in MLflow."""
+    """Answer unusable names and keys with a 200: in MLflow nobody reads a refusal."""
     del request
-    return refused(rejected)
+    return refusal(rejected)
 
 
 def _changed(entity: str, action: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of RegistryChanged, a tag's value cut to a readable length."""
     fields = {"model": data.get("name"), "change": f"{entity}.{action}"}
     if entity != "registered_model":
-        fields["version"] = data.get("version")  # alias.deleted names none
+        fields["version"] = data.get("version")  # absent in alias.deleted
     if entity == "model_version_alias":
         fields["alias"] = data.get("alias")
     if entity == "model_version_tag":

@@ -3,7 +3,7 @@
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 https://docs.slack.dev/interactivity/implementing-slash-commands
-A person is TEAM/USER, never the name: names can be changed by their owners. A button counts once for each person.
+A person is TEAM/USER, never the name, which the person can change. A button counts once per person.
 """
 
 import re
@@ -26,7 +26,7 @@ CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/jso
 SCHEME = schemes.SLACK
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promotion.reject"}
-IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
+IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, too
 Options = buttons.Options
 _NOTHING = Answer(200, {})
 # How Slack encodes typed text: https://docs.slack.dev/messaging/formatting-message-text#escaping,
@@ -61,21 +61,21 @@ def normalise(request: Request, context: Context) -> Parsed:
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Return the refusal of a slash command for a 200: Slack shows no other response.
 
-    A press comes here if its person can't be reached (`async_reply`): by a 4xx Slack would count the app as failing. A
-    temporary failure stays one.
+    A press is refused here if `async_reply` has no message: after many 4xx Slack would disable the app. A temporary
+    failure stays one.
     """
     try:
         form = strict_form.parse(request.body)
     except NotAForm:
         return None
     if "command" in form:
-        return _ephemeral(rejected.spoken())
-    passing = rejected.status == 429 or rejected.status >= 500
-    return {"events": [], "refused": rejected.detail} if "payload" in form and not passing else None
+        return _ephemeral(rejected.for_people())
+    temporary = rejected.status == 429 or rejected.status >= 500
+    return {"events": [], "refused": rejected.detail} if "payload" in form and not temporary else None
 
 
 def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatReply | None:
-    """Return a message for the response_url of a press, since Slack shows nothing of the response itself.
+    """Return a message for the response_url of a press, since Slack does not show the response itself.
 
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
     """
@@ -86,82 +86,84 @@ def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatR
         return None
     if not isinstance(url, str) or not allowed(url, context.config.reply_to or HOSTS):
         return None
-    return ChatReply(url, {**_ephemeral(rejected.spoken()), "replace_original": False})
+    return ChatReply(url, {**_ephemeral(rejected.for_people()), "replace_original": False})
 
 
 def _event(content: Any) -> Parsed:
-    """Answer url_verification, the only event that is taken: https://docs.slack.dev/reference/events/url_verification
+    """Answer url_verification, the only known event: https://docs.slack.dev/reference/events/url_verification
 
-    Others are not refused: Slack would send them three times, and end the subscription.
+    Others are ignored, not refused: Slack would send them three times, and end the subscription.
     """
     kind = text(content, "type")
     if not kind:
         raise InvalidEvent("not one of Slack's events: it has no type")
     if kind != "url_verification":
-        said = clean(text(content, "event", "type") or kind)
-        return Ignored(f"events of the kind {said}; unsubscribe from them, buttons and slash commands suffice").parsed
+        name = clean(text(content, "event", "type") or kind)
+        return Ignored(
+            f"events of the kind {name}; unsubscribe from them, only buttons and slash commands are used"
+        ).parsed
     return Parsed(answer=Answer(200, {"challenge": str(content.get("challenge", ""))}))
 
 
 def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
-    """Parse an interaction. Others of the app (shortcuts, modals, menus, its own buttons) are ignored with {}."""
+    """Parse a press of our buttons. The app's other interactions (shortcuts, modals, menus, its buttons) get {}."""
     actions = at(payload, "actions")
     if not (kind := text(payload, "type")) or (kind == "block_actions" and not isinstance(actions, list)):
         raise InvalidEvent("not one of Slack's interactions")
     if kind == "block_suggestion":  # a menu that loads its options
         return Parsed(answer=Answer(200, {"options": []}))
-    pressed = [action for action in actions if _ours(action)] if kind == "block_actions" else []
+    pressed = [action for action in actions if _is_ours(action)] if kind == "block_actions" else []
     if not pressed:
         return Parsed((), _delivery(at(payload, "trigger_id")), _NOTHING)
     user, team = _object(payload, "user"), _object(payload, "team")
     account = _account(user.get("team_id") or team.get("id"), user.get("id"))
     if len(actions) > 1:
-        raise InvalidEvent("one button is pressed at a time")
-    said = _decrypt_button(pressed[0], _object(payload, "channel").get("id"), context)
-    press = buttons.pressed(said, by=account, request=request, context=context)
+        raise InvalidEvent("the payload has several actions; a press has one")
+    content = _decrypt_button(pressed[0], _object(payload, "channel").get("id"), context)
+    press = buttons.press_of(content, by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
     event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
     return Parsed((event,), press.delivery_id, _NOTHING, press.digest)
 
 
-def _ours(action: Any) -> bool:
-    """Return whether an action is, or pretends to be, one of our buttons that ask for something."""
+def _is_ours(action: Any) -> bool:
+    """Return whether an action is, or pretends to be, one of our buttons other than a link."""
     name = text(action, "action_id")
     return name.startswith("registrar.") and name not in IGNORED
 
 
-def _decrypt_button(action: Any, place: object, context: Context) -> Mapping[str, Any]:
-    """Decrypt a button's value, which says what is approved. It can't be forged."""
+def _decrypt_button(action: Any, channel: object, context: Context) -> Mapping[str, Any]:
+    """Decrypt a button's value, which has the promotion. It can't be forged."""
     type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
     if type_ is None:
         raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
     try:
-        said = buttons.opened(str(action.get("value")), place=place, context=context)
+        content = buttons.decrypt(str(action.get("value")), channel=channel, context=context)
     except DecryptionError as error:
         raise InvalidEvent(str(error)) from None
-    if said.get("press", type_) != type_:
+    if content.get("press", type_) != type_:
         raise InvalidEvent("this button's value is another button's")
-    return said
+    return content
 
 
 def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parsed:
-    understood = parser.understand(_typed(form.get("text", "")), command=clean(form["command"]))
-    answer = Answer(200, _ephemeral(understood.text))
-    if understood.data is None:
+    command = parser.parse(_unescape(form.get("text", "")), command=clean(form["command"]))
+    answer = Answer(200, _ephemeral(command.text))
+    if command.data is None:
         return Parsed(answer=answer)
     actor = _person(_account(form.get("team_id"), form.get("user_id")), form.get("user_name"), context)
     address = _address(form.get("response_url"), context)
-    event = Event(understood.data, actor, request.received_at, reply_to=address)
+    event = Event(command.data, actor, request.received_at, reply_to=address)
     return Parsed((event,), _delivery(form.get("trigger_id")), answer)
 
 
-def _typed(sent: str) -> str:
-    return _ENTITY.sub(lambda found: _ENTITIES[found[0]], _LINK.sub(r"\1", sent))
+def _unescape(sent: str) -> str:
+    return _ENTITY.sub(lambda match: _ENTITIES[match[0]], _LINK.sub(r"\1", sent))
 
 
 def _account(team: object, user: object) -> str:
     if not all(isinstance(part, str) and re.fullmatch("[A-Za-z0-9]{1,64}", part) for part in (team, user)):
-        raise InvalidEvent("it does not say who acted: a team's and a user's id are needed")
+        raise InvalidEvent("the request does not say who acted: the id of the team or the user is missing or malformed")
     return f"{team}/{user}"
 
 
@@ -171,7 +173,7 @@ def _person(account: str, name: object, context: Context) -> Actor:
 
 
 def _address(url: object, context: Context) -> str | None:
-    return reply_address.encryptor(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
+    return reply_address.encrypt(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
 
 
 def _delivery(trigger: object) -> str | None:
@@ -179,8 +181,8 @@ def _delivery(trigger: object) -> str | None:
 
 
 def _object(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = payload.get(name)
-    return found if isinstance(found, dict) else {}
+    value = payload.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _ephemeral(text: str) -> Mapping[str, Any]:

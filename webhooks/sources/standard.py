@@ -1,6 +1,6 @@
-"""Our own event JSON, signed by Standard Webhooks: what CI jobs, schedulers and `registrar send` use.
+"""Our own event JSON, signed by Standard Webhooks: from CI jobs, schedulers and `registrar send`.
 
-v1 with a secret (whsec_...), v1a with the sender's public key (whpk_...) in its place.
+v1 with a secret (whsec_...), or v1a with the sender's public key (whpk_...).
 
     {"type": "training_run.finished", "timestamp": "2026-11-22T12:00:00Z", "data": {"model": ..., "run_id": ...}}
 
@@ -23,7 +23,7 @@ from webhooks.signatures import schemes, verifier
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.STANDARD_WEBHOOKS
 _KEYS = ("type", "timestamp", "data")
-_OURS = "training_run.finished"  # assumed where the type is missing, so that the answer names the fields
+_DEFAULT_TYPE = "training_run.finished"  # if the type is missing, so that the answer names the fields
 
 
 def check_secret(secret: str) -> None:
@@ -36,10 +36,10 @@ def verify(request: Request, context: Context) -> Verified:
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """Parse one event. Its actor is the source; its timestamp is when it happened, not when it was signed."""
+    """Parse one event. Its actor is the source; its timestamp is the time of the event, not of the signature."""
     content = strict_json.parse(request.body)
     try:
-        validation.check_ours(text(content, "type") or _OURS)
+        validation.check_ours(text(content, "type") or _DEFAULT_TYPE)
     except Ignored as ignored:
         return ignored.parsed
     if errors := _envelope(content):
@@ -58,12 +58,12 @@ def _envelope(content: Any) -> list[dict[str, str]]:
     if not isinstance(content, dict):
         return [{"field": "body", "message": "must be one JSON object with type, timestamp and data"}]
     unknown = [key for key in content if key not in _KEYS]
-    wrong = [(clean(key), "is not a key of an event; its keys are type, timestamp and data") for key in unknown[:10]]
+    errors = [(clean(key), "is not a key of an event; the keys are type, timestamp and data") for key in unknown[:10]]
     if not isinstance(content.get("type"), str):
-        wrong.append(("type", "must be a text such as training_run.finished"))
+        errors.append(("type", "must be a text such as training_run.finished"))
     if not isinstance(content.get("data"), dict):
-        wrong.append(("data", "must be an object"))
-    return [{"field": field, "message": message} for field, message in wrong]
+        errors.append(("data", "must be an object"))
+    return [{"field": field, "message": message} for field, message in errors]
 
 
 def _time(value: object) -> datetime:

@@ -1,8 +1,8 @@
 """Microsoft Teams: an outgoing webhook. A person writes `@Registrar approve MODEL VERSION` and gets an answer at once.
 
-https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook Teams waits for
-5 s and takes no later answer: commands that need one are refused with where to look instead. The activity's serviceUrl
-is never called. A person is the aadObjectId, never the name: names can be changed.
+https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
+Teams waits 5 s and accepts no later answer: a command that needs one is refused, with the command line to use instead.
+The activity's serviceUrl is never called. A person is the aadObjectId, never the name, which can be changed.
 """
 
 import html
@@ -23,10 +23,10 @@ from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.TEAMS
-# Not the writer's words: the webhook's name, a quoted message, text struck out.
-# A tag ends before the next begins, so that a text of nothing but "<" is read once.
-_NOT_SAID = re.compile(r"(?is)<(at|blockquote|s|strike|del)(?:\s[^<>]*)?>(?:(?!<\1[\s>]).)*?</\1>")
-_MOST_QUOTES = 20  # one within the other
+# Not written by the sender: the webhook's name, a quoted message, text struck out.
+# A tag ends before the next begins, so that a text of many "<" is scanned once.
+_NOT_TYPED = re.compile(r"(?is)<(at|blockquote|s|strike|del)(?:\s[^<>]*)?>(?:(?!<\1[\s>]).)*?</\1>")
+_MOST_QUOTES = 20  # one inside the other
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -35,12 +35,12 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """Verify the body. Its id is the activity's: `normalise` reads it."""
+    """Verify a request. Its id, the activity's, is in the body: `normalise` reads it."""
     return verifier.verified(SCHEME, request, context)
 
 
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
-    """Set the activity's time to the present, then sign."""
+    """Set the activity's time to the present, before the Scheme signs it."""
     del secret, context
     activity = strict_json.parse_theirs(outgoing.body)
     if isinstance(activity, dict):
@@ -55,21 +55,21 @@ def normalise(request: Request, context: Context) -> Parsed:
     if kind != "message":  # typing, reactions and edits need no answer
         return Ignored(f"activities of the type {clean(kind)}").parsed
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
-    understood = parser.understand(_words(text(activity, "text")), command="@Registrar", later=parser.ELSEWHERE)
-    if understood.data is None:
-        return Parsed(answer=Answer(200, _message(understood.text)))
-    if understood.data.type == "registry.query":
+    command = parser.parse(_words(text(activity, "text")), command="@Registrar", later=parser.ELSEWHERE)
+    if command.data is None:
+        return Parsed(answer=Answer(200, _message(command.text)))
+    if command.data.type == "registry.query":
         raise InvalidEvent(
-            "Teams takes no later answer, and this one needs a moment; ask on the command line: "
+            "Teams accepts no later answer, and this one takes a moment; use the command line: "
             "registrar versions | models | runs | experiments | history"
         )
-    event = Event(understood.data, _person(activity, context), request.received_at)
-    return Parsed((event,), _delivery(activity), Answer(200, _message(understood.text)))
+    event = Event(command.data, _person(activity, context), request.received_at)
+    return Parsed((event,), _delivery(activity), Answer(200, _message(command.text)))
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Return the refusal for a 200: Teams shows no other response. A stale request is refused: it may be a copy."""
-    return None if isinstance(rejected, StaleTimestamp) else _message(rejected.spoken())
+    """Return the refusal for a 200: Teams shows no other response. A stale request gets its 4xx: it may be a replay."""
+    return None if isinstance(rejected, StaleTimestamp) else _message(rejected.for_people())
 
 
 def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
@@ -80,14 +80,14 @@ def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
     except (ValueError, TypeError):
         raise InvalidEvent("the activity's timestamp is missing, or not ISO 8601 with a zone") from None
     if off > tolerance:
-        raise StaleTimestamp(f"the message is {off:.0f} seconds off the present, and {tolerance} are allowed")
+        raise StaleTimestamp(f"the message was written {off:.0f} seconds from now, and {tolerance} are allowed")
 
 
 def _words(sent: str) -> str:
     """Return the text without the webhook's mention, markup, entities and non-breaking spaces."""
     for _ in range(_MOST_QUOTES):
-        sent, found = _NOT_SAID.subn(" ", sent)
-        if not found:
+        sent, count = _NOT_TYPED.subn(" ", sent)
+        if not count:
             break
     else:
         return ""
@@ -98,16 +98,16 @@ def _person(activity: Mapping[str, Any], context: Context) -> Actor:
     sender = activity.get("from")
     account = sender.get("aadObjectId") if isinstance(sender, dict) else None
     if not isinstance(sender, dict) or not isinstance(account, str) or not re.fullmatch("[A-Za-z0-9-]{1,64}", account):
-        raise InvalidEvent("it does not say who wrote it: from.aadObjectId is needed")
+        raise InvalidEvent("the activity does not say who wrote it: from.aadObjectId is missing or malformed")
     name = sender.get("name")
     return context.policy.actor("teams", account, clean(name) if isinstance(name, str) else account)
 
 
 def _delivery(activity: Mapping[str, Any]) -> str | None:
-    found = activity.get("id")
-    return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9:._|-]{1,256}", found) else None
+    id = activity.get("id")
+    return id if isinstance(id, str) and re.fullmatch(r"[A-Za-z0-9:._|-]{1,256}", id) else None
 
 
-def _message(said: str) -> Mapping[str, Any]:
-    """Return a message with Markdown and HTML escaped, which Teams would render."""
-    return {"type": "message", "text": html.escape(said, quote=False)}
+def _message(text: str) -> Mapping[str, Any]:
+    """Return a message with HTML escaped, which Teams would render."""
+    return {"type": "message", "text": html.escape(text, quote=False)}

@@ -12,8 +12,8 @@ from registrar.events.states import PromotionState, TaskState
 from registrar.events.types import TaskDrop
 from registrar.ledger import dead_letters, tasks
 from registrar.ledger.dead_letters import DeadLetter
+from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionStateChanged
-from registrar.ledger.queries.interventions import TaskDiscarded
 from worker import interventions
 from worker.notifications import routing
 from worker.promotions import deployment_gate_response

@@ -10,8 +10,8 @@ from registrar.events.outcome import Fact, Outcome
 from registrar.events.resend_rules import ResendRefused, data_to_resend
 from registrar.events.types import EventReplay
 from registrar.ledger import act_subjects
+from registrar.ledger.interventions import EventResent
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.interventions import EventResent
 from worker.interventions import plan_resend
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext

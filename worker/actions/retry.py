@@ -4,7 +4,7 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Outcome
 from registrar.events.types import TaskRetry
 from registrar.ledger import dead_letters
-from registrar.ledger.queries.interventions import TaskRetried
+from registrar.ledger.interventions import TaskRetried
 from worker import interventions
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
-from registrar.ledger.journal.interventions_by_hand import DriftReverted
+from registrar.ledger.journal.changes_by_hand import DriftReverted
 from worker.promotions import version_state
 from worker.promotions.evidence import files_were_rewritten
 from worker.promotions.stage_occupancy import exclusive_stages, take_snapshot

@@ -7,8 +7,9 @@ from registrar.config.encryption import REPLY, DecryptionError, Encryptor
 from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.states import TaskState
+from registrar.events.types import PromotionRequest
 from registrar.ledger import Ledger
-from registrar.ledger.pending_gate_requests import REQUEST, TASK, GateRequestReceived, answered, unanswered
+from registrar.ledger.pending_gate_requests import GateRequestReceived, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 
@@ -27,7 +28,7 @@ class _Verdict:
 
 def is_awaited(task: Task, encryptor: Encryptor) -> bool:
     """Return whether a deployment waits for the promotion's end: the event's reply address names its environment."""
-    if task.reply_to is None or task.event_type != REQUEST:
+    if task.reply_to is None or task.event_type != PromotionRequest.type:
         return False
     try:
         return "environment" in encryptor.decrypt(task.reply_to, audience=REPLY)
@@ -69,7 +70,7 @@ def _find_verdicts(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> 
         target = fact.details.get("target") or fact.details.get("stage")
         if fact.model is not None and fact.version is not None and target and (answer := _gate_state(fact)):
             yield _Verdict((fact.model, fact.version, str(target)), answer, fact.text)
-    moves = task.name in (TASK, "worker.transition")
+    moves = task.name in (PromotionRequest.task, "worker.transition")
     if state != TaskState.SUCCEEDED and task.args and moves and not _is_open(ledger, task):
         yield _Verdict(_step_of(task), _REJECTED, outcome.summary)
 
@@ -97,7 +98,7 @@ def _is_open(ledger: Ledger, task: Task) -> bool:
 
 
 def _is_first(task: Task, encryptor: Encryptor) -> bool:
-    return task.name == TASK and task.first and is_awaited(task, encryptor)
+    return task.name == PromotionRequest.task and task.first and is_awaited(task, encryptor)
 
 
 def _is_answered(ledger: Ledger, request: GateRequestReceived) -> bool:

@@ -13,7 +13,7 @@ from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Settled, dispute, settled_at
 from registrar.ledger.holders import Holder, held_now
 from registrar.ledger.incarnations import known
-from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
+from registrar.ledger.queries.find import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import dispute_error
 from worker.registry.entities import Version

@@ -15,6 +15,7 @@ from registrar.broker.url import VISIBILITY_TIMEOUT, Broker, BrokerUrlError
 from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.http.probe import PATIENCE
+from registrar.text.wording import plural
 
 _OLDEST = (6, 2)
 _LONG = 1000  # messages; a worker takes them by the dozen a second
@@ -97,9 +98,11 @@ def _durability(said: dict[str, Any], client: redis.Redis) -> Iterator[Finding]:
     policy = said.get("maxmemory_policy")
     if policy not in (None, "noeviction"):
         advice = "CONFIG SET maxmemory-policy noeviction, and in redis.conf: a full Redis should say so"
-        yield warn(f"maxmemory-policy is {policy}: Redis may drop doorbells", advice)
+        yield warn(f"maxmemory-policy is {policy}: Redis may drop task messages", advice)
     if not said.get("aof_enabled"):
-        advice = "appendonly yes in redis.conf; without, the sweep rings again for what a restart of Redis loses"
+        advice = (
+            "appendonly yes in redis.conf; without it a restart of Redis loses messages, and the sweep sends them again"
+        )
         yield warn("appendonly is off: a restart forgets the queue", advice)
     elif said.get("aof_last_write_status", "ok") != "ok":
         yield fail("Redis can't write its append-only file", "Is its disk full? Look into its log")
@@ -113,7 +116,8 @@ def _queue(client: redis.Redis) -> Iterator[Finding]:
     except (redis.RedisError, OSError) as error:
         yield warn(f"the queue can't be looked at ({str(error)[:100]})", "Give Registrar's user the rights to its keys")
         return
-    seen = f"{waiting} doorbells wait, {taken} are with workers (for {VISIBILITY_TIMEOUT} s, then they ring again)"
+    messages = plural(waiting, "task message waits", "task messages wait")
+    seen = f"{messages}, {taken} with workers (delivered again after {VISIBILITY_TIMEOUT} s)"
     if waiting > _LONG:
         yield warn(seen, "Nobody empties the queue fast enough: is a worker up? More: see docs/how-to/operations.md")
     else:

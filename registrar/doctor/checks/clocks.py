@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import redis
-from sqlalchemy import text
 
 from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.checks.broker import connect
 from registrar.doctor.ledger_access import LedgerNotReadable, list_living, open_ledger
 from registrar.http.probe import Silence, ask
+from registrar.ledger.heartbeats import time_of
 from registrar.ledger.tasks import LEASE_SECONDS
 
 NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions
@@ -57,10 +57,10 @@ def _database(url: str) -> float | None:
         return None
     try:
         with open_ledger(url) as ledger, ledger.read() as connection:
-            said: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            database_time = time_of(connection)
     except LedgerNotReadable:
         return None
-    return (said - datetime.now(UTC)).total_seconds()
+    return (database_time - datetime.now(UTC)).total_seconds()
 
 
 def _redis(url: str) -> float | None:

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, text
-
 from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
-from registrar.ledger import Ledger
+from registrar.ledger import Connection, Ledger
 from registrar.ledger.capacity import LEAST_FREE, free_bytes, probe
+from registrar.ledger.database import journal_mode, postgresql_settings
 from registrar.ledger.schema import NewerSchema, SchemaMismatch, check
 
 _OLDEST = 13  # of the PostgreSQLs that are still maintained in 2025
 _SOON_FULL = 1024**3
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "lustre"})
 _MIB = 1024**2
+_SETTINGS = ("server_version", "server_version_num", "server_encoding", "fsync", "synchronous_commit")
 
 
 def look(site: DoctorContext) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def look(site: DoctorContext) -> Iterator[Finding]:
 
 
 def _sqlite(connection: Connection) -> Iterator[Finding]:
-    mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+    mode = journal_mode(connection)
     path = Path(str(connection.engine.url.database)).resolve()
     if (kind := filesystem(path, _mounts())) in _NETWORK:
         advice = "SQLite's locks do not hold there: move it to a local disk, or use PostgreSQL"
@@ -50,10 +50,7 @@ def _sqlite(connection: Connection) -> Iterator[Finding]:
 
 
 def _postgresql(connection: Connection) -> Iterator[Finding]:
-    shown = {
-        name: str(connection.execute(text(f"SHOW {name}")).scalar_one())
-        for name in ("server_version", "server_version_num", "server_encoding", "fsync", "synchronous_commit")
-    }
+    shown = postgresql_settings(connection, _SETTINGS)
     if int(shown["server_version_num"]) // 10_000 < _OLDEST:
         yield warn(f"PostgreSQL {shown['server_version']} gets no repairs any more", f"Upgrade to {_OLDEST} or newer")
     if shown["server_encoding"] != "UTF8":

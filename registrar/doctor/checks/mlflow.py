@@ -8,17 +8,16 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import Connection
-
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
 from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation
 from registrar.doctor.target_differences import differences
 from registrar.http.mlflow_server import API, MlflowServer
 from registrar.http.probe import Answer, Silence
+from registrar.ledger import Connection
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
-from registrar.ledger.queries.archived_events import ever_accepted
+from registrar.ledger.queries.find import ever_accepted
 from registrar.text.wording import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
@@ -148,7 +147,8 @@ def _stages_and_aliases(server: MlflowServer, ledger_url: str) -> Iterator[Findi
         advice = "Ask again when MLflow is less busy; `registrar audit verify` compares everything"
         yield warn(f"{plural(len(found.left), 'model was', 'models were')} not compared in time", advice)
     if found.places and not moved and not others and not lost:
-        yield ok(f"whom the record has in its stages and aliases is there, in {found.places} places")
+        holders = plural(found.places, "holder")
+        yield ok(f"MLflow agrees with the record about {holders} of stages and aliases")
 
 
 def _two_pasts(signs: Mapping[str, str]) -> Iterator[Finding]:

@@ -3,20 +3,18 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, select
-
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
+from registrar.ledger import Connection
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
-from registrar.ledger.predicates import DEAD, QUEUED, is_failed, is_open
-from registrar.ledger.tables import tasks
+from registrar.ledger.queries import metrics
 from registrar.text.wording import plural
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)
 _START = {"worker": "registrar up, or python -m worker run", "beat": "registrar up, or python -m worker beat"}
 _NONE = "none was ever started, or the last one stopped in good order"  # which takes its heartbeat away
-_WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries and lost doorbells wait for ever"}
+_WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries and lost task messages wait for ever"}
 
 
 def look(site: DoctorContext) -> Iterator[Finding]:
@@ -71,27 +69,22 @@ def _silent(mine: Sequence[Heartbeat], at: datetime) -> Iterator[Finding]:
 
 
 def _queue(connection: Connection, at: datetime) -> Iterator[Finding]:
-    queued = and_(is_open(), tasks.c.state == QUEUED)
-    due = select(func.count(), func.min(tasks.c.not_before)).where(queued, tasks.c.not_before <= at)
-    waiting, oldest = connection.execute(due).one()
-    age = at - oldest if oldest else timedelta()
-    seen = f"{plural(waiting, 'task is', 'tasks are')} due, the oldest for {age.total_seconds():.0f} s"
+    queue = metrics.queue(connection, at)
+    age = at - queue.oldest_due if queue.oldest_due else timedelta()
+    seen = f"{plural(queue.due, 'task is', 'tasks are')} due, the oldest for {age.total_seconds():.0f} s"
     if age > _TOO_LATE:
         yield fail(seen, "Are worker, broker and MLflow well (see their lines)? `registrar events` shows what waits")
     elif age > _LATE:
         yield warn(seen, "Are there workers enough? One does about four at once")
     else:
-        yield ok(seen if waiting else "nothing is due that is not being done")
-    retried = select(func.count()).where(queued, tasks.c.attempts > 0)
-    if again := connection.execute(retried).scalar_one():
-        such = select(tasks.c.name, tasks.c.error).where(queued, tasks.c.attempts > 0)
-        latest = connection.execute(such.limit(1)).one()
+        yield ok(seen if queue.due else "nothing is due that is not being done")
+    if retried := metrics.retried_example(connection):
         yield warn(
-            f"{plural(again, 'task is', 'tasks are')} being tried again, such as {latest.name}: {latest.error}",
+            f"{plural(queue.retried, 'task is', 'tasks are')} being tried again, such as {retried.name}: "
+            f"{retried.error}",
             "See what it names",
         )
-    dead = select(func.count(), func.max(tasks.c.finished_at)).where(is_failed(), tasks.c.state == DEAD)
-    count, last = connection.execute(dead).one()
+    count, last = metrics.dead_tasks(connection)
     if count:
         advice = "`registrar dead list` says which and why; `registrar dead retry` and `dead drop` end it"
         yield warn(

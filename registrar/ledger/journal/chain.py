@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from registrar.errors import UserError
-from registrar.ledger.journal.append import COLUMNS, GENESIS, TOLD, link
+from registrar.ledger.journal.append import BODY_COLUMNS, COLUMNS, GENESIS, link
 
 
 class Damaged(UserError):
@@ -29,15 +29,16 @@ class Head:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError."""
-        if not (found := re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text)):
+        if not (match := re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text)):
             raise ValueError(f"{text!r} is no head such as 12:{GENESIS}, as `registrar audit verify` prints it")
-        return cls(int(found[1]), found[2])
+        return cls(int(match[1]), match[2])
 
 
 class ChainVerifier:
-    """Iterating it checks and yields what each entry says; afterwards `head` is the last one's, `count` how many.
+    """Check entries while iterating, and yield the body of each. Afterwards `head` is the last entry's.
 
-    expect: heads that were noted. part: entries were left out on purpose, so a gap is no damage.
+    count: the number of entries. expect: heads that were noted elsewhere. part: entries were left out on purpose, so
+    that a gap is no damage.
     """
 
     def __init__(self, entries: Iterable[Mapping[str, Any]], *, expect: Iterable[Head] = (), part: bool = False):
@@ -50,16 +51,16 @@ class ChainVerifier:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         entries = iter(self._entries)
         while (entry := self._next(entries)) is not None:
-            said = self._check(entry)
+            body = self._check(entry)
             self.head = Head(entry["seq"], entry["hash"])
             self.count += 1
-            yield said
+            yield body
         self._check_end()
 
     def _next(self, entries: Iterator[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         try:
             return next(entries, None)
-        except (ValueError, TypeError) as error:  # a time that is none, say
+        except (ValueError, TypeError) as error:  # such as an invalid time
             raise Damaged(f"what comes after entry {self.head.seq} can't be read: {error}") from None
 
     def _check(self, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,12 +109,14 @@ def _parse_body(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Parse the body. Raises Damaged where a column differs from it."""
     seq = entry["seq"]
     try:
-        said = json.loads(entry["body"])
-        other = next((name for name in TOLD if said[name] != entry[name]), None)
+        body = json.loads(entry["body"])
+        differing = next((name for name in BODY_COLUMNS if body[name] != entry[name]), None)
     except (ValueError, LookupError, TypeError, RecursionError):
         raise Damaged(f"entry {seq} is no text of an entry, though its hash is right") from None
-    if other is not None:
-        raise Damaged(f"entry {seq} was altered: its column {other} says {entry[other]!r}, its text {said[other]!r}")
-    if not isinstance(said, dict) or not isinstance(said.get("said"), dict):
+    if differing is not None:
+        raise Damaged(
+            f"entry {seq} was altered: its column {differing} says {entry[differing]!r}, its text {body[differing]!r}"
+        )
+    if not isinstance(body, dict) or not isinstance(body.get("said"), dict):
         raise Damaged(f"entry {seq} says nothing, though its hash is right")
-    return said
+    return body

@@ -1,7 +1,7 @@
-"""What entries say beside the rows that they change: which event is behind each, and in what order rows were written.
+"""Rebuild from entries what no single row shows: the event behind each entry, and the order in which rows were written.
 
-The order counts where the newest row counts: among a model's holdings, and among the states of a kind. Of what was
-carried over it is not known.
+The order matters where the newest row counts: among a model's holdings, and among the states of a key. It is not known
+for rows that were carried over.
 """
 
 from collections import Counter
@@ -9,55 +9,56 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from registrar.ledger.journal.append import CARRIED_OVER
+from registrar.ledger.journal.append import EntryKind
 
 EVENTS = "events"
-PLACE = "place of "  # begins the name of such rows, before the table's
+POSITION = "place of "  # prefix of the table's name, for rows that say a row's position
 _EVENT = ("event_type", "source", "actor", "actor_name", "body_sha256")
-_WHICH = {  # of a table whose order counts: what says which row it is
+# The columns that identify a row, of tables whose order matters.
+_IDENTITY = {
     "holders": ("model", "kind", "key", "version", "since", "event_id"),
     "version_states": ("model", "key", "version", "at", "event_id"),
 }
 _WITHIN = {"holders": ("model",), "version_states": ("model", "key")}
-COLUMNS = {EVENTS: ("id", *_EVENT, "sha256"), **{PLACE + name: (*which, "nth") for name, which in _WHICH.items()}}
-KEYS = {EVENTS: ("id",), **{PLACE + name: (*within, "nth") for name, within in _WITHIN.items()}}
+COLUMNS = {EVENTS: ("id", *_EVENT, "sha256"), **{POSITION + name: (*which, "nth") for name, which in _IDENTITY.items()}}
+KEYS = {EVENTS: ("id",), **{POSITION + name: (*within, "nth") for name, within in _WITHIN.items()}}
 
-_Said = tuple[str, dict[str, Any]]
+_Row = tuple[str, dict[str, Any]]
 
 
 @dataclass
 class EntryOrder:
-    """Counts rows where their order counts, in memory by model. carried: how many of them were carried over."""
+    """Count the rows of tables whose order matters, by model. carried: the number of rows that were carried over."""
 
     carried: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     written: Counter[tuple[Any, ...]] = field(default_factory=Counter)
 
-    def place(self, table: str, row: Mapping[str, Any]) -> Iterator[_Said]:
-        """Of the next row that was written, unless it is one of those that were carried over."""
-        if table not in _WHICH:
+    def place(self, table: str, row: Mapping[str, Any]) -> Iterator[_Row]:
+        """Yield the position of the next row, unless it was carried over."""
+        if table not in _IDENTITY:
             return
         within = (table, *(row[name] for name in _WITHIN[table]))
         self.written[within] += 1
         if self.written[within] > self.carried[within]:
-            which = {name: row[name] for name in _WHICH[table]}
-            yield PLACE + table, {**which, "nth": self.written[within]}
+            identity = {name: row[name] for name in _IDENTITY[table]}
+            yield POSITION + table, {**identity, "nth": self.written[within]}
 
     def carry(self, table: str, row: Mapping[str, Any]) -> None:
-        if table in _WHICH:
+        if table in _IDENTITY:
             self.carried[table, *(row[name] for name in _WITHIN[table])] += 1
 
 
-def context_rows(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Said]:
-    """Rows of COLUMNS, as (table, values)."""
+def context_rows(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Row]:
+    """Yield rows of COLUMNS as (table, values)."""
     if entry["event_id"]:
         digest = {"sha256": entry["event_sha256"]} if "event_sha256" in entry else {}
         yield EVENTS, {"id": entry["event_id"], **{name: entry[name] for name in _EVENT}, **digest}
-    told = entry["said"]
+    fields = entry["said"]
     match entry["kind"]:
-        case "held":
-            yield from order.place("holders", {**entry, **told, "kind": told["kind"], "since": entry["at"]})
-        case "version.state":
-            yield from order.place("version_states", {**entry, **told})
-        case kind if kind == CARRIED_OVER:
-            order.carry(told["table"], told["row"])
-            list(order.place(told["table"], told["row"]))
+        case EntryKind.HELD:
+            yield from order.place("holders", {**entry, **fields, "kind": fields["kind"], "since": entry["at"]})
+        case EntryKind.VERSION_STATE:
+            yield from order.place("version_states", {**entry, **fields})
+        case EntryKind.CARRIED_OVER:
+            order.carry(fields["table"], fields["row"])
+            list(order.place(fields["table"], fields["row"]))

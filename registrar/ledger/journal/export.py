@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from registrar.ledger.journal.append import TOLD, canonical
+from registrar.ledger.journal.append import BODY_COLUMNS, canonical
 from registrar.text.sanitize import shown
 
 Entries = Iterable[Mapping[str, Any]]
@@ -34,14 +34,14 @@ LINES: Mapping[str, Callable[[Entries], Iterator[str]]] = {"csv": csv_, "jsonl":
 
 
 def _cells(entries: Entries) -> Iterator[Sequence[object]]:
-    yield (*TOLD, "said", "previous", "hash")
+    yield (*BODY_COLUMNS, "said", "previous", "hash")
     for entry in entries:
-        said = canonical(json.loads(entry["body"])["said"])
-        cells = (*(entry[name] for name in TOLD), said, entry["previous"], entry["hash"])
-        yield [_defused(cell) for cell in cells]
+        fields = canonical(json.loads(entry["body"])["said"])
+        cells = (*(entry[name] for name in BODY_COLUMNS), fields, entry["previous"], entry["hash"])
+        yield [_escape_formula(cell) for cell in cells]
 
 
-def _defused(cell: object) -> object:
+def _escape_formula(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     return shown(f"'{cell}" if cell.startswith(_FORMULA) else cell)

@@ -7,7 +7,7 @@ from typing import Any
 from registrar.events.states import DeploymentState
 from registrar.ledger.deployments import IN_VAIN
 from registrar.ledger.journal import entry_context
-from registrar.ledger.journal.append import CARRIED_OVER, canonical
+from registrar.ledger.journal.append import EntryKind, canonical
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.promotions import OPEN
 
@@ -97,33 +97,33 @@ def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterato
 
 def _apply_entry(present: _Open, entry: Entry) -> Iterator[Row]:
     kind, said = entry["kind"], entry["said"]
-    if kind == "held":
+    if kind == EntryKind.HELD:
         _begin(present, Row("holders", _holder(entry), entry["seq"]))
-    elif kind == "released":
+    elif kind == EntryKind.RELEASED:
         yield _released(present, entry)
-    elif kind == "vote":
+    elif kind == EntryKind.VOTE:
         yield Row("votes", {name: said.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
-    elif kind == "version.state":
+    elif kind == EntryKind.VERSION_STATE:
         yield Row(
             "version_states", {name: said[name] if name in _SAID else entry[name] for name in _STATE}, entry["seq"]
         )
-    elif kind == "version.seen":
+    elif kind == EntryKind.VERSION_SEEN:
         told = {**{name: entry[name] for name in ("model", "version", "event_id", "at")}, "seq": said["incarnation"]}
         yield Row("incarnations", {**told, **{name: said[name] for name in _SEEN}}, entry["seq"])
     elif kind.startswith("promotion."):
         yield from _promotion(present, entry)
-    elif kind == "deployment.requested":
+    elif kind == EntryKind.DEPLOYMENT_REQUESTED:
         _deployed(present, entry)
-    elif kind == "deployment.ended":
+    elif kind == EntryKind.DEPLOYMENT_ENDED:
         yield from _end_deployment(present, entry)
-    elif kind == "token.created":
+    elif kind == EntryKind.TOKEN_CREATED:
         values = {name: said[name] for name in _TOKEN if name in said or name not in LATER["tokens"]}
         present.tokens[said["name"]] = Row(
             "tokens", values | {"created_at": entry["at"], "revoked_at": None}, entry["seq"]
         )
-    elif kind == "token.revoked":
+    elif kind == EntryKind.TOKEN_REVOKED:
         yield _revoked(present, entry)
-    elif kind == CARRIED_OVER:
+    elif kind == EntryKind.CARRIED_OVER:
         yield from _carried_over(present, entry)
 
 
@@ -157,7 +157,7 @@ def _released(present: _Open, entry: Entry) -> Row:
 def _promotion(present: _Open, entry: Entry) -> Iterator[Row]:
     said, seq = entry["said"], entry["seq"]
     id_ = said["promotion_id"]
-    if entry["kind"] == "promotion.opened":
+    if entry["kind"] == EntryKind.PROMOTION_OPENED:
         told = {name: entry[name] for name in ("model", "version", "event_id")}
         asked = {"id": id_, "target": said["target"], "requested_by": said["requested_by"]}
         asked |= {"incarnation": said.get("incarnation")}
@@ -167,7 +167,7 @@ def _promotion(present: _Open, entry: Entry) -> Iterator[Row]:
     else:
         raise Damaged(f"entry {seq} is about promotion {id_}, which is not open by the entries before it")
     now = before | {name: said[name] for name in DECIDED if name in said}
-    if entry["kind"] == "promotion.decided":
+    if entry["kind"] == EntryKind.PROMOTION_DECIDED:
         now["decided_at"] = entry["at"]
     yield from _keep(present, Row("promotions", now, seq))
 

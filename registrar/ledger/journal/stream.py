@@ -1,21 +1,24 @@
-"""Follow the journal: entries from a number on, each with the times of its event."""
+"""Read the journal: entries as they are stored, and entries from a number on with the times of their events."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, literal_column, select
 
+from registrar.events.types import TrainingRunFinished
+from registrar.ledger.journal.append import COLUMNS, iso
+from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, journal, tasks
 
-_REGISTER: ColumnElement[str] = literal_column("'worker.register'")
+_REGISTER: ColumnElement[str] = literal_column(f"'{TrainingRunFinished.task}'")
 
 
 @dataclass(frozen=True)
 class StreamedEntry:
-    """An entry. occurred_at, accepted_at: of its event; registered_at: when the event's run became a version, if so."""
+    """An entry. occurred_at, accepted_at: times of its event. registered_at: when the event's run was registered."""
 
     seq: int
     at: datetime
@@ -38,3 +41,22 @@ def after(connection: Connection, seq: int, *, limit: int) -> Sequence[StreamedE
     query = select(*own, events.c.occurred_at, events.c.accepted_at, tasks.c.finished_at).select_from(joined)
     rows = connection.execute(query.where(journal.c.seq > seq).order_by(journal.c.seq).limit(limit)).all()
     return [StreamedEntry(*row[:7], json.loads(row.body)["said"], *row[8:]) for row in rows]
+
+
+def entries(
+    connection: Connection,
+    *,
+    model: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield entries as stored, `at` as text, oldest first: in [since, until), their seq above `after`. Unverified."""
+    within = TimeBisect(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
+    query = select(journal).where(*within).order_by(journal.c.seq).limit(limit)
+    if model is not None:
+        query = query.where(journal.c.model == model)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        entry = dict(zip(COLUMNS, row, strict=True))
+        yield entry | {"at": iso(entry["at"])}

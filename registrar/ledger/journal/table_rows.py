@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, case, select, tuple_
 
 from registrar.ledger import tables
 from registrar.ledger.journal import entry_context
-from registrar.ledger.journal.append import CARRIED_OVER, event_digest
+from registrar.ledger.journal.append import EntryKind, event_digest
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.rebuild import COLUMNS, KEYS, Row
 from registrar.ledger.tokens import fingerprint
@@ -23,9 +23,9 @@ _TABLES: dict[str, Table] = {
 
 
 def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iterator[Row]:
-    """All rows of the tables, and those of entry_context.py: events that the journal names, once for each entry.
+    """Yield all rows of the tables, and those of entry_context.py: events that the journal names, once for each entry.
 
-    carried: EntryOrder.carried, after a walk through the journal.
+    carried: EntryOrder.carried, after all entries were read.
     """
     order = entry_context.EntryOrder(Counter(carried))
     for name, table in _TABLES.items():
@@ -33,8 +33,8 @@ def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iter
         if "seq" in table.c:
             query = query.order_by(table.c.seq)
         with _readable(name):
-            for found in connection.execute(query).mappings():
-                row = dict(found)
+            for db_row in connection.execute(query).mappings():
+                row = dict(db_row)
                 yield Row(name, _compared(name, row), 0)
                 yield from (Row(*placed, 0) for placed in order.place(name, row))
     with _readable("events"):
@@ -47,78 +47,80 @@ def _events(connection: Connection) -> Iterator[Row]:
     joined = journal.outerjoin(events, events.c.id == journal.c.event_id)
     joined = joined.outerjoin(archived, archived.c.event_id == journal.c.event_id)
     body = case((events.c.id.is_(None), journal.c.body)).label("journal_body")
-    told = [journal.c[name].label(f"journal_{name}") for name in ("kind", "actor", "actor_name")]
+    journal_columns = [journal.c[name].label(f"journal_{name}") for name in ("kind", "actor", "actor_name")]
     kept = ("event_id", "type", "source", "body_sha256")
-    remains = [archived.c[name].label(f"archived_{name}") for name in kept]
-    query = select(events, *told, body, *remains).select_from(joined).where(journal.c.event_id != "")
-    for found in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        row = dict(found)
-        who = {name: row[f"journal_{name}"] for name in ("actor", "actor_name")}
+    archived_columns = [archived.c[name].label(f"archived_{name}") for name in kept]
+    query = (
+        select(events, *journal_columns, body, *archived_columns).select_from(joined).where(journal.c.event_id != "")
+    )
+    for db_row in connection.execute(query.execution_options(yield_per=1000)).mappings():
+        row = dict(db_row)
+        author = {name: row[f"journal_{name}"] for name in ("actor", "actor_name")}
         if row["id"] is not None:
-            # The actor of what was carried over is the row's.
-            carried = {"actor": who["actor"]} if row["journal_kind"] == CARRIED_OVER else {}
+            # Entries that were carried over have the row's actor.
+            carried = {"actor": author["actor"]} if row["journal_kind"] == EntryKind.CARRIED_OVER else {}
             yield Row("events", _compared("events", row) | carried, 0)
         elif (id_ := row["archived_event_id"]) is not None:
-            about = {"event_type": row["archived_type"], "source": row["archived_source"]}
+            event_columns = {"event_type": row["archived_type"], "source": row["archived_source"]}
             digests = {"body_sha256": row["archived_body_sha256"], "sha256": _digest(row["journal_body"])}
-            yield Row("events", {"id": id_, **who, **about, **digests}, 0)
+            yield Row("events", {"id": id_, **author, **event_columns, **digests}, 0)
 
 
 def _digest(body: str) -> str | None:
-    found: str | None = json.loads(body).get("event_sha256")
-    return found
+    digest: str | None = json.loads(body).get("event_sha256")
+    return digest
 
 
 class Completed:
-    """Rows as the journal says them; what old entries leave unsaid is taken from the table as it is there.
+    """Rebuilt rows; columns that old entries do not have are taken from the table.
 
-    unsaid: afterwards, as of Proof.
+    unsaid: afterwards, as in Proof.
     """
 
-    def __init__(self, connection: Connection, said: Iterable[Row]) -> None:
+    def __init__(self, connection: Connection, rebuilt: Iterable[Row]) -> None:
         self._connection = connection
-        self._said = said
+        self._rebuilt = rebuilt
         self.unsaid: dict[tuple[str, str], int] = {}
 
     def __iter__(self) -> Iterator[Row]:
-        waiting: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in self._said:
+        incomplete: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self._rebuilt:
             if len(row.values) == len(COLUMNS[row.table]):
                 yield row
                 continue
-            waiting[row.table].append(row)
-            if len(waiting[row.table]) == _AT_ONCE:
-                yield from self._complete(row.table, waiting.pop(row.table))
-        for name, left in waiting.items():
+            incomplete[row.table].append(row)
+            if len(incomplete[row.table]) == _AT_ONCE:
+                yield from self._complete(row.table, incomplete.pop(row.table))
+        for name, left in incomplete.items():
             yield from self._complete(name, left)
 
-    def _complete(self, table: str, lacking: list[Row]) -> Iterator[Row]:
-        there = _looked_up(self._connection, table, lacking)
-        for row in lacking:
-            found = there.get(str(row), {})
+    def _complete(self, table: str, incomplete: list[Row]) -> Iterator[Row]:
+        stored = _look_up(self._connection, table, incomplete)
+        for row in incomplete:
+            values = stored.get(str(row), {})
             missing = [name for name in COLUMNS[table] if name not in row.values]
             for name in missing:
                 self.unsaid[table, name] = max(self.unsaid.get((table, name), 0), row.seq)
-                row.values[name] = found.get(name)
+                row.values[name] = values.get(name)
             yield row
 
 
-def _looked_up(connection: Connection, table: str, lacking: Iterable[Row]) -> dict[str, Mapping[str, Any]]:
+def _look_up(connection: Connection, table: str, incomplete: Iterable[Row]) -> dict[str, Mapping[str, Any]]:
     """Return the rows of a table that have the keys of some rows."""
     source = tables.metadata.tables[table]
     columns = [source.c[name] for name in KEYS[table]]
-    keys = [tuple(_value(column.type.python_type, row.values[column.name]) for column in columns) for row in lacking]
+    keys = [tuple(_value(column.type.python_type, row.values[column.name]) for column in columns) for row in incomplete]
     if not keys:
         return {}
-    found: dict[str, Mapping[str, Any]] = {}
+    rows_by_key: dict[str, Mapping[str, Any]] = {}
     for values in connection.execute(select(source).where(tuple_(*columns).in_(keys))).mappings():
-        shown = _compared(table, dict(values))
-        found[str(Row(table, shown, 0))] = shown
-    return found
+        row = _compared(table, dict(values))
+        rows_by_key[str(Row(table, row, 0))] = row
+    return rows_by_key
 
 
 def _compared(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the compared columns; of some only the digest is."""
+    """Return the compared columns; some are compared by their digest."""
     if table == "events":
         row = {**row, "event_type": row["type"], "sha256": event_digest(row)}
     elif table == "tokens":
@@ -134,5 +136,5 @@ def _value(kind: type, value: Any) -> Any:
 def _readable(table: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError) as error:  # a time that is none, say
+    except (ValueError, TypeError) as error:  # such as an invalid time
         raise Damaged(f"the table {table} can't be read: {error}") from None

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from registrar.ledger.journal.append import canonical, entries
+from registrar.ledger.journal.append import canonical
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
-from registrar.ledger.journal.entry_context import EVENTS, PLACE, EntryOrder
+from registrar.ledger.journal.entry_context import EVENTS, POSITION, EntryOrder
 from registrar.ledger.journal.rebuild import KEYS, Row, replay
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.journal.table_rows import Completed, rows
 
 _MOST = 20  # differences that are listed
@@ -24,15 +25,15 @@ _Bucket = tuple[str, int]
 
 @dataclass(frozen=True)
 class Proof:
-    """walk: of the journal, at its end. unsaid: what old entries did not say, and the last of those entries, by table
-    and column: of rows that came later, the column is proven too.
+    """walk: the verifier after the last entry. unsaid: by (table, column) that old entries do not have, the last such
+    entry's seq; rows written later are proven in that column, too.
     """
 
     walk: ChainVerifier
     unsaid: Mapping[tuple[str, str], int]
 
     def sentences(self) -> list[str]:
-        """Say what is not proven."""
+        """Return sentences about the columns that are not proven."""
         by: dict[tuple[str, int], list[str]] = {}
         for (table, column), seq in sorted(self.unsaid.items()):
             by.setdefault((table, seq), []).append(column)
@@ -43,30 +44,30 @@ class Proof:
 
 
 def verify(connection: Connection, *, expect: Iterable[Head] = ()) -> Proof:
-    """Walk the whole journal and rebuild the tables from it. Raises Damaged, which says what is wrong."""
+    """Check the whole journal, rebuild the tables from it, and compare. Raises Damaged, which says what is wrong."""
     if connection.dialect.name == "postgresql":  # one view for the journal and the tables; SQLite has no other
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     walk, order = ChainVerifier(entries(connection), expect=expect), EntryOrder()
-    said = Completed(connection, replay(walk, order))
-    # Both sides are walked to their ends, the journal first: it says how much was carried over.
-    differing = _differing(said, lambda: rows(connection, order.carried))
+    rebuilt = Completed(connection, replay(walk, order))
+    # The journal is read first, to its end: it says how many rows were carried over.
+    differing = _differing(rebuilt, lambda: rows(connection, order.carried))
     if differing:
         raise Damaged("\n".join(_truncate(_differences(connection, differing, order.carried))))
-    return Proof(walk, said.unsaid)
+    return Proof(walk, rebuilt.unsaid)
 
 
-def _differing(said: Iterable[Row], found: Callable[[], Iterable[Row]]) -> set[_Bucket]:
-    """Where the two have not the same rows, whatever their order: by table and bucket.
+def _differing(rebuilt: Iterable[Row], stored: Callable[[], Iterable[Row]]) -> set[_Bucket]:
+    """Return the buckets in which rebuilt and stored rows differ, in any order.
 
-    Sums of hashes take the memory of the buckets alone. Where rows differ, their places do, too, which is not listed.
+    Sums of hashes bound the memory to the number of buckets. Positions differ wherever rows do, and are left out then.
     """
     sums: Counter[_Bucket] = Counter()
-    for row in said:
+    for row in rebuilt:
         sums[_bucket(row)] += _digest(row)
-    for row in found():
+    for row in stored():
         sums[_bucket(row)] -= _digest(row)
     differing = {bucket for bucket, total in sums.items() if total % 2**256}
-    return {bucket for bucket in differing if not bucket[0].startswith(PLACE)} or differing
+    return {bucket for bucket in differing if not bucket[0].startswith(POSITION)} or differing
 
 
 def _digest(row: Row) -> int:
@@ -78,44 +79,46 @@ def _bucket(row: Row) -> _Bucket:
 
 
 def _truncate(sentences: Iterable[str]) -> Iterator[str]:
-    for told, sentence in enumerate(sentences):
-        if told == _MOST:
+    for count, sentence in enumerate(sentences):
+        if count == _MOST:
             yield "... and more"
             return
         yield sentence
 
 
-def _differences(connection: Connection, where: set[_Bucket], carried: Mapping[tuple[Any, ...], int]) -> Iterator[str]:
-    """Once more, for what differs alone: so it may be held in memory."""
+def _differences(
+    connection: Connection, buckets: set[_Bucket], carried: Mapping[tuple[Any, ...], int]
+) -> Iterator[str]:
+    """Read both sides again and keep the rows of differing buckets in memory, to describe them."""
     journal = Completed(connection, replay(ChainVerifier(entries(connection)), EntryOrder()))
-    said = _keyed(row for row in journal if _bucket(row) in where)
-    found = _keyed(row for row in rows(connection, carried) if _bucket(row) in where)
-    for key in [*said, *(key for key in found if key not in said)]:
-        missing, extra = _unpaired(said.get(key, []), found.get(key, []))
+    rebuilt = _keyed(row for row in journal if _bucket(row) in buckets)
+    stored = _keyed(row for row in rows(connection, carried) if _bucket(row) in buckets)
+    for key in [*rebuilt, *(key for key in stored if key not in rebuilt)]:
+        missing, extra = _unpaired(rebuilt.get(key, []), stored.get(key, []))
         # An event is compared once for each entry, and listed once.
         yield from islice(_sentences(missing, extra), 1 if key.startswith(f"{EVENTS} ") else None)
 
 
 def _keyed(which: Iterable[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+    by_key: dict[str, list[Row]] = {}
     for row in which:
-        found.setdefault(str(row), []).append(row)
-    return found
+        by_key.setdefault(str(row), []).append(row)
+    return by_key
 
 
-def _unpaired(said: list[Row], found: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Without those that are in both."""
-    left = Counter(canonical(row.values) for row in found)
-    missing = [row for row in said if not _take(left, row)]
-    return missing, [row for row in found if _take(left, row)]
+def _unpaired(rebuilt: list[Row], stored: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the rows of each side that the other does not have."""
+    unmatched = Counter(canonical(row.values) for row in stored)
+    missing = [row for row in rebuilt if not _take(unmatched, row)]
+    return missing, [row for row in stored if _take(unmatched, row)]
 
 
-def _take(left: Counter[str], row: Row) -> bool:
-    """Cross one such row off, if there is one."""
-    same = canonical(row.values)
-    if not left[same]:
+def _take(unmatched: Counter[str], row: Row) -> bool:
+    """Remove one equal row, if there is one; return whether there was."""
+    values = canonical(row.values)
+    if not unmatched[values]:
         return False
-    left[same] -= 1
+    unmatched[values] -= 1
     return True
 
 

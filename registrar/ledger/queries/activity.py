@@ -11,7 +11,7 @@ from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, journal, rejections, tasks
 
 LOOKED_AT = 60  # events
-COUNTED = 10_000  # at most; more is told as that and a plus
+COUNTED = 10_000  # at most; pages show larger counts as 10,000+
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[
     query = select(*columns).where(tasks.c.event_id.in_(names), tasks.c.finished_at.is_not(None))
     rows = connection.execute(query).all() if names else []
     rows = sorted((row for row in rows if row.finished_at >= since), key=lambda row: (row.finished_at, row.seq))
-    found = [told for row in reversed(rows) for told in _facts(row, names[row.event_id])]
-    return found[:limit]
+    items = [told for row in reversed(rows) for told in _facts(row, names[row.event_id])]
+    return items[:limit]
 
 
 def _facts(row: Any, actor_name: str) -> Iterator[ActivityItem]:
@@ -58,10 +58,10 @@ def refused_since(connection: Connection, since: datetime) -> int:
 
 
 def change_counters(connection: Connection) -> Sequence[int]:
-    """Return numbers of which one changes with nearly every change that pages show."""
+    """Return numbers, at least one of which changes with nearly every change that pages show."""
     open_tasks = select(func.count(literal_column("1"))).select_from(tasks).where(is_open())
-    asked = [_newest(table.c.seq) for table in (events, tasks, journal, rejections)]
-    return [int(connection.execute(query).scalar() or 0) for query in (*asked, open_tasks)]
+    queries = [_newest(table.c.seq) for table in (events, tasks, journal, rejections)]
+    return [int(connection.execute(query).scalar() or 0) for query in (*queries, open_tasks)]
 
 
 def _newest(seq: Any) -> Select[Any]:

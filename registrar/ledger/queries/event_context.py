@@ -9,18 +9,23 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from registrar.events.states import DeploymentState
-from registrar.ledger.disputes import DISPUTED, SETTLED
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.chain import Head
-from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
 from registrar.ledger.tables import events, journal, promotions
 from registrar.ledger.version_state import Key
 
 MOST = 100
+# Of kinds that name no person: the authors of others are those of their events.
+_AUTHORS: Mapping[str, str] = {
+    EntryKind.CHANGED_BY_HAND: "by hand",
+    EntryKind.DRIFT_REVERTED: "Registrar",
+    EntryKind.DISPUTED: "Registrar",
+}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A journal entry. said: its fields beside the columns."""
+    """A journal entry. fields: those that its kind adds to the columns."""
 
     seq: int
     at: datetime
@@ -29,7 +34,7 @@ class Entry:
     version: int | None
     event_id: str
     actor_name: str
-    said: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able except the time. text: a sentence for people."""
@@ -38,12 +43,12 @@ class Entry:
 
     @property
     def by(self) -> str:
-        """The author, for people. A change by hand has no known author: not that of the event that found it."""
-        return {CHANGED: "by hand", PUT_BACK: "Registrar", DISPUTED: "Registrar"}.get(self.kind, self.actor_name)
+        """The author, for people. A change by hand has none: the event that found it has another author."""
+        return _AUTHORS.get(self.kind, self.actor_name)
 
     def __str__(self) -> str:
         about = f"{self.model} version {self.version}" if self.version is not None else str(self.model or "")
-        return f"{_SAID[self.kind](about, self.said) if self.kind in _SAID else f'{self.kind}: {about}'}"
+        return f"{_SENTENCES[self.kind](about, self.fields) if self.kind in _SENTENCES else f'{self.kind}: {about}'}"
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,13 @@ def event(connection: Connection, event_id: str) -> EventContext | None:
         return None
     same = and_(events.c.source == row.source, events.c.delivery_id == row.delivery_id, events.c.id != event_id)
     beside = connection.execute(select(events.c.id, events.c.type).where(same).order_by(events.c.position).limit(MOST))
-    asked = connection.execute(select(promotions.c.id).where(promotions.c.event_id == event_id).limit(MOST))
+    requested = connection.execute(select(promotions.c.id).where(promotions.c.event_id == event_id).limit(MOST))
     return EventContext(
         row.delivery_id,
         row.position,
         row.body_sha256,
         [(other.id, other.type) for other in beside],
-        asked.scalars().all(),
+        requested.scalars().all(),
         _entries(connection, event_id),
     )
 
@@ -81,8 +86,8 @@ def _entries(connection: Connection, event_id: str) -> list[Entry]:
     return [parse_entry(row) for row in connection.execute(query)]
 
 
-def _place(said: Mapping[str, Any]) -> str:
-    return f"@{said['key']}" if said.get("kind") == "alias" else str(said.get("key"))
+def _held_key(fields: Mapping[str, Any]) -> str:
+    return f"@{fields['key']}" if fields.get("kind") == "alias" else str(fields.get("key"))
 
 
 _ENDED = {
@@ -93,42 +98,48 @@ _ENDED = {
 }
 
 
-def _because(reason: object) -> str:
+def _reason(reason: object) -> str:
     return f": {reason}" if reason else ""
 
 
-def _vote(about: str, said: Mapping[str, Any]) -> str:
-    what = f"{said.get('verdict')} {about}".strip()
-    return f"{what}: counted" if said.get("counted") else f"{what}: did not count{_because(said.get('why'))}"
+def _vote(about: str, fields: Mapping[str, Any]) -> str:
+    what = f"{fields.get('verdict')} {about}".strip()
+    return f"{what}: counted" if fields.get("counted") else f"{what}: did not count{_reason(fields.get('why'))}"
 
 
-def _state(about: str, said: Mapping[str, Any]) -> str:
+def _state(about: str, fields: Mapping[str, Any]) -> str:
     """Describe a version's state: a quarantine in words, any other by its tag's name."""
-    value = said.get("value")
-    if said.get("key") == Key.QUARANTINED.value:
-        lifted = f"{about} is quarantined no more{_because(said.get('why'))}"
+    value = fields.get("value")
+    if fields.get("key") == Key.QUARANTINED.value:
+        lifted = f"{about} is quarantined no more{_reason(fields.get('why'))}"
         return f"{about} is quarantined: {value}" if value else lifted
-    return f"{about} has {said.get('key')}{_because(value)}" if value else f"{about} has {said.get('key')} no more"
+    return f"{about} has {fields.get('key')}{_reason(value)}" if value else f"{about} has {fields.get('key')} no more"
 
 
-_SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
-    "held": lambda about, said: f"{about} holds {_place(said)}",
-    "released": lambda about, said: f"{about} holds {_place(said)} no more{_because(said.get('because'))}",
-    "promotion.opened": lambda about, said: f"{about} was asked for {said.get('target')} ({said.get('state')})",
-    "promotion.judged": lambda about, said: f"the promotion of {about} is {said.get('state')}",
-    "promotion.decided": lambda about, said: (
-        f"the promotion of {about} is {said.get('state')}{_because(said.get('reason'))}"
+_SENTENCES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
+    EntryKind.HELD: lambda about, fields: f"{about} holds {_held_key(fields)}",
+    EntryKind.RELEASED: lambda about, fields: (
+        f"{about} holds {_held_key(fields)} no more{_reason(fields.get('because'))}"
     ),
-    "vote": _vote,
-    "deployment.requested": lambda about, said: f"{about} is to be deployed to {said.get('target')}",
-    "token.created": lambda _, said: f"the API token {said.get('name')} was made, as {said.get('role')}",
-    "token.revoked": lambda _, said: f"the API token {said.get('name')} was revoked",
-    "deployment.ended": lambda about, said: f"the deployment of {about} {_ENDED.get(said.get('state', ''), 'ended')}",
-    "version.state": _state,
-    CHANGED: lambda about, said: str(said.get("text")),
-    PUT_BACK: lambda about, said: str(said.get("text")),
-    DISPUTED: lambda about, said: f"{about} is in dispute{_because(said.get('why'))}",
-    SETTLED: lambda about, said: f"the dispute about {about} is settled{_because(said.get('how'))}",
+    EntryKind.PROMOTION_OPENED: lambda about, fields: (
+        f"{about} was asked for {fields.get('target')} ({fields.get('state')})"
+    ),
+    EntryKind.PROMOTION_REEVALUATED: lambda about, fields: f"the promotion of {about} is {fields.get('state')}",
+    EntryKind.PROMOTION_DECIDED: lambda about, fields: (
+        f"the promotion of {about} is {fields.get('state')}{_reason(fields.get('reason'))}"
+    ),
+    EntryKind.VOTE: _vote,
+    EntryKind.DEPLOYMENT_REQUESTED: lambda about, fields: f"{about} is to be deployed to {fields.get('target')}",
+    EntryKind.TOKEN_CREATED: lambda _, fields: f"the API token {fields.get('name')} was made, as {fields.get('role')}",
+    EntryKind.TOKEN_REVOKED: lambda _, fields: f"the API token {fields.get('name')} was revoked",
+    EntryKind.DEPLOYMENT_ENDED: lambda about, fields: (
+        f"the deployment of {about} {_ENDED.get(fields.get('state', ''), 'ended')}"
+    ),
+    EntryKind.VERSION_STATE: _state,
+    EntryKind.CHANGED_BY_HAND: lambda about, fields: str(fields.get("text")),
+    EntryKind.DRIFT_REVERTED: lambda about, fields: str(fields.get("text")),
+    EntryKind.DISPUTED: lambda about, fields: f"{about} is in dispute{_reason(fields.get('why'))}",
+    EntryKind.SETTLED: lambda about, fields: f"the dispute about {about} is settled{_reason(fields.get('how'))}",
 }
 
 
@@ -152,5 +163,5 @@ def columns() -> list[Any]:
 
 
 def parse_entry(row: Any) -> Entry:
-    said = json.loads(row.body)["said"]
-    return Entry(row.seq, row.at, row.kind, row.model, row.version, row.event_id, row.actor_name, said)
+    fields = json.loads(row.body)["said"]
+    return Entry(row.seq, row.at, row.kind, row.model, row.version, row.event_id, row.actor_name, fields)

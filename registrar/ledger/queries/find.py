@@ -1,12 +1,15 @@
-"""Find what an id or a name stands for, and the newest holdings of a model."""
+"""Find what an id or a name stands for: in the ledger, or moved to an archive file."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, exists, select
 
 from registrar.ledger.queries import models
 from registrar.ledger.queries.holdings import Holding, holdings
-from registrar.ledger.tables import events, holders, promotions, tasks
+from registrar.ledger.tables import archived, archives, events, holders, promotions, tasks
 
 Kind = Literal["event", "promotion", "model"]
 _LONGEST_ID, _LONGEST_NAME = 300, 250  # characters
@@ -32,3 +35,37 @@ def newest_holdings(connection: Connection, model: str, *, limit: int) -> list[H
     """Return the newest holdings of a model, oldest first."""
     newest = select(holders.c.seq).where(holders.c.model == model).order_by(holders.c.seq.desc()).limit(limit)
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+@dataclass(frozen=True)
+class ArchiveLocation:
+    """An archive file. folder: where it was written. sha256: of the file, hexadecimal."""
+
+    name: str
+    folder: str
+    sha256: str
+    started_at: datetime
+
+
+def ever_accepted(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Return which of these ids are of events in the ledger or in an archive file."""
+    accepted: set[str] = set()
+    for column in (events.c.id, archived.c.event_id):
+        for start in range(0, len(ids), 500):
+            query = select(column).where(column.in_(ids[start : start + 500]))
+            accepted.update(connection.execute(query).scalars())
+    return accepted
+
+
+def any_accepted(connection: Connection, model: str, *, since: datetime, until: datetime) -> bool:
+    """Return whether an event about a model was accepted in [since, until) and is in the ledger."""
+    then = (events.c.accepted_at >= since, events.c.accepted_at < until)
+    return bool(connection.scalar(select(exists().where(events.c.model == model, *then))))
+
+
+def archive_location(connection: Connection, event_id: str) -> ArchiveLocation | None:
+    """Return where an event was archived; None: it never was."""
+    columns = [archives.c[name] for name in ArchiveLocation.__dataclass_fields__]
+    joined = archived.join(archives, archived.c.archive_seq == archives.c.seq)
+    row = connection.execute(select(*columns).select_from(joined).where(archived.c.event_id == event_id)).one_or_none()
+    return ArchiveLocation(**row._mapping) if row else None

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, s
 from registrar.events.types import STAGES
 from registrar.ledger.tables import events, holders, incarnations, promotions, votes
 
-_HELD = (
+_COLUMNS = (
     "seq",
     "model",
     "kind",
@@ -40,10 +40,10 @@ class Approval:
 
 @dataclass(frozen=True)
 class Holding:
-    """One row of a model's history. seq: its number, in the order of writing. until None: it is still open.
+    """One row of a model's history. seq: its number, in the order of writing. until None: it goes on.
 
-    until_because: the reason of the end, where no move ended it. version_created_at, run_id: of the version, as the
-    registry made it; None: not known.
+    until_because: the reason of the end, where no move ended it. version_created_at, run_id: those of the version in
+    the registry; None: not known.
 
     approvals, gates, policy_digest and broke_glass are those of the promotion that began it, if one did. gates: the
     verdicts that approvers saw. broke_glass: one person approved it, against the rules.
@@ -90,8 +90,14 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
     joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
-    made = (incarnations.c.created_at.label("version_created_at"), incarnations.c.run_id)
-    columns = (holders, events.c.type.label("event_type"), promotions.c.evidence, promotions.c.broke_glass, *made)
+    version_columns = (incarnations.c.created_at.label("version_created_at"), incarnations.c.run_id)
+    columns = (
+        holders,
+        events.c.type.label("event_type"),
+        promotions.c.evidence,
+        promotions.c.broke_glass,
+        *version_columns,
+    )
     query = select(*columns).select_from(joined).where(which).order_by(holders.c.seq)
     rows = connection.execute(query).mappings().all()
     approvals = _approvals(connection, {row["promotion_id"] for row in rows} - {None})
@@ -101,7 +107,7 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
 def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
     evidence: Mapping[str, Any] = row["evidence"] or {}
     return Holding(
-        **{name: row[name] for name in _HELD},
+        **{name: row[name] for name in _COLUMNS},
         event_type=row["event_type"],
         approvals=tuple(approvals),
         gates=tuple(evidence.get("gates", ())),
@@ -112,17 +118,17 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
     )
 
 
-def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[Approval]]:
+def _approvals(connection: Connection, promotion_ids: set[str]) -> Mapping[str, list[Approval]]:
     """Return the counted approvals by promotion id, oldest first."""
-    found: defaultdict[str, list[Approval]] = defaultdict(list)
-    if not asked:
-        return found
-    counted = and_(votes.c.promotion_id.in_(asked), votes.c.counted, votes.c.verdict == "approve")
+    approvals: defaultdict[str, list[Approval]] = defaultdict(list)
+    if not promotion_ids:
+        return approvals
+    counted = and_(votes.c.promotion_id.in_(promotion_ids), votes.c.counted, votes.c.verdict == "approve")
     columns = (votes.c.promotion_id, votes.c.actor, events.c.actor_name, votes.c.at, votes.c.why, votes.c.event_id)
     joined = votes.join(events, votes.c.event_id == events.c.id)
     for id_, *approval in connection.execute(select(*columns).select_from(joined).where(counted).order_by(votes.c.seq)):
-        found[id_].append(Approval(*approval))
-    return found
+        approvals[id_].append(Approval(*approval))
+    return approvals
 
 
 @dataclass(frozen=True)
@@ -148,18 +154,18 @@ class HistoryFilter:
 
     def where(self) -> list[ColumnElement[bool]]:
         """Return the conditions on the table holders."""
-        found: list[ColumnElement[bool]] = []
-        begun, ended = holders.c.since, holders.c.until
+        conditions: list[ColumnElement[bool]] = []
+        since, until = holders.c.since, holders.c.until
         if self.target is not None:
             kind, key = self.place or ("", "")
-            found += [holders.c.kind == kind, holders.c.key == key]
+            conditions += [holders.c.kind == kind, holders.c.key == key]
         if self.at is not None:
-            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
+            conditions += [since <= self.at, or_(until.is_(None), until > self.at)]
         if self.since is not None:
-            found.append(or_(ended.is_(None), ended > self.since))
+            conditions.append(or_(until.is_(None), until > self.since))
         if self.until is not None:
-            found.append(begun < self.until)
-        return found
+            conditions.append(since < self.until)
+        return conditions
 
 
 ALL = HistoryFilter()

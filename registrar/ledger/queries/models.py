@@ -1,18 +1,34 @@
 """The registered models in the record: holders and open promotions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
 from registrar.events.states import TaskState
+from registrar.events.types import (
+    EvaluationRunFinished,
+    ModelVersionArchive,
+    ModelVersionDescribe,
+    ModelVersionTransition,
+    PromotionRequest,
+    RegistryChanged,
+    TrainingRunFinished,
+)
+from registrar.ledger.holders import ARCHIVED
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
 
-# What succeeds with a model's version, or at the sight of the model itself, alone. A training that failed says a name.
+# Tasks that succeed only where the registry has the model. Others may have a misspelt name: a failed training's.
 _PROVING = tuple(
-    f"worker.{name}" for name in ("register", "request", "transition", "archive", "describe", "evaluated", "observe")
+    data.task
+    for data in (
+        *(TrainingRunFinished, PromotionRequest, ModelVersionTransition, ModelVersionArchive),
+        *(ModelVersionDescribe, EvaluationRunFinished, RegistryChanged),
+    )
 )
 _UNDER_WAY = (TaskState.QUEUED, TaskState.RUNNING)
 
@@ -39,27 +55,27 @@ def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
     names = first.cte("names", recursive=True)
     following = select(func.min(events.c.model)).where(events.c.model > names.c.model).scalar_subquery()
     names = names.union_all(select(following).where(names.c.model.is_not(None)))
-    found = select(names.c.model).where(names.c.model.is_not(None), _is_one(names.c.model)).limit(limit)
-    return [str(name) for name in connection.execute(found).scalars()]
+    query = select(names.c.model).where(names.c.model.is_not(None), _is_model(names.c.model)).limit(limit)
+    return [str(name) for name in connection.execute(query).scalars()]
 
 
-def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
+def _is_model(model: ColumnElement[str]) -> ColumnElement[bool]:
     """Match names of models that the registry has or had; a failed event may have misspelt its model."""
     rows = (holders, promotions, incarnations, version_states)
     proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == TaskState.SUCCEEDED)
     work = tasks.join(events, tasks.c.event_id == events.c.id)
-    done = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
-    return or_(*(exists().where(table.c.model == model) for table in rows), done)
+    has_task = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
+    return or_(*(exists().where(table.c.model == model) for table in rows), has_task)
 
 
 def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
-    held, asked = _holders(connection, models), _open(connection, models)
+    holders_, open_promotions = _holders(connection, models), _open(connection, models)
     return [
         {
             "model": model,
             "last_event_at": _last_event_at(connection, model),
-            "open_promotions": asked[model],
-            "holders": held[model],
+            "open_promotions": open_promotions[model],
+            "holders": holders_[model],
         }
         for model in models
     ]
@@ -67,18 +83,47 @@ def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, 
 
 def _holders(connection: Connection, models: Sequence[str]) -> defaultdict[str, list[dict[str, Any]]]:
     columns = [holders.c[name] for name in ("kind", "key", "version", "since")]
-    now = select(holders.c.model, *columns).where(holders.c.model.in_(models), holders.c.until.is_(None))
-    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in connection.execute(now.order_by(holders.c.kind.desc(), holders.c.key, holders.c.version)).mappings():
-        found[row["model"]].append({name: row[name] for name in ("kind", "key", "version", "since")})
-    return found
+    query = select(holders.c.model, *columns).where(holders.c.model.in_(models), holders.c.until.is_(None))
+    by_model: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(holders.c.kind.desc(), holders.c.key, holders.c.version)).mappings():
+        by_model[row["model"]].append({name: row[name] for name in ("kind", "key", "version", "since")})
+    return by_model
 
 
 def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int]:
-    count = select(promotions.c.model, func.count(literal_column("1"))).where(is_open(), promotions.c.model.in_(models))
-    return defaultdict(int, {row[0]: row[1] for row in connection.execute(count.group_by(promotions.c.model))})
+    query = select(promotions.c.model, func.count(literal_column("1"))).where(is_open(), promotions.c.model.in_(models))
+    return defaultdict(int, {row[0]: row[1] for row in connection.execute(query.group_by(promotions.c.model))})
 
 
 def _last_event_at(connection: Connection, model: str) -> Any:
     newest = select(events.c.accepted_at).where(events.c.model == model).order_by(events.c.seq.desc()).limit(1)
     return connection.execute(newest).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class HoldingRow:
+    """A holding. until None: it goes on."""
+
+    kind: str
+    key: str
+    version: int
+    since: datetime
+    until: datetime | None
+
+
+def holdings_by_model(connection: Connection) -> Iterator[tuple[str, Sequence[HoldingRow]]]:
+    """Yield all holdings there ever were: models by name, holdings in the order in which they began."""
+    columns = [holders.c[name] for name in HoldingRow.__dataclass_fields__]
+    models = connection.execute(select(holders.c.model).distinct().order_by(holders.c.model)).scalars().all()
+    for model in models:
+        rows = connection.execute(select(*columns).where(holders.c.model == model).order_by(holders.c.seq))
+        yield model, [HoldingRow(*row) for row in rows]
+
+
+def stages_ever_held(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return the stages that ever had a holder, by model, without Archived."""
+    stages: defaultdict[str, set[str]] = defaultdict(set)
+    query = select(holders.c.model, holders.c.key).where(holders.c.kind == "stage", holders.c.key != ARCHIVED)
+    for model, stage in connection.execute(query.distinct()):
+        stages[model].add(stage)
+    return {model: frozenset(names) for model, names in stages.items()}

@@ -1,15 +1,17 @@
-"""Promotions and their votes, for pages and /v1."""
+"""Promotions and their votes for pages and /v1, and what approvers were shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
+from registrar.events.facts import FactType
 from registrar.events.states import PromotionState
-from registrar.ledger.promotions import is_open
-from registrar.ledger.tables import events, promotions, votes
+from registrar.events.types import ModelReview
+from registrar.ledger.promotions import Promotion, is_open
+from registrar.ledger.tables import events, promotions, tasks, votes
 
 STATES = tuple(PromotionState)
 OPEN = "open"  # the first three
@@ -41,8 +43,8 @@ def page(
         query = query.where(promotions.c.model == model)
     if before is not None:
         at = promotions.c.created_at
-        later = or_(at < before.created_at, and_(at == before.created_at, promotions.c.id < before.id))
-        query = query.where(at <= before.created_at, later)
+        before_it = or_(at < before.created_at, and_(at == before.created_at, promotions.c.id < before.id))
+        query = query.where(at <= before.created_at, before_it)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -56,15 +58,41 @@ def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any
     columns = [votes.c[name] for name in ("actor", "verdict", "counted", "why", "at", "event_id")]
     joined = votes.join(events, votes.c.event_id == events.c.id)
     query = select(*columns, events.c.actor_name, events.c.source).select_from(joined)
-    found = connection.execute(query.where(votes.c.promotion_id == promotion_id).order_by(votes.c.seq))
-    return [dict(row) for row in found.mappings()]
+    rows = connection.execute(query.where(votes.c.promotion_id == promotion_id).order_by(votes.c.seq))
+    return [dict(row) for row in rows.mappings()]
 
 
 def _query() -> Select[Any]:
-    """Return the requester's name, from an event of theirs: a repeated request came with another actor's event."""
+    """Select promotions with the requester's name, which an event of theirs has: after a repeated request, the
+    promotion's own event has another actor.
+    """
     theirs = events.alias("theirs")
-    own = and_(theirs.c.actor == promotions.c.requested_by, theirs.c.seq <= events.c.seq)
-    name = select(theirs.c.actor_name).where(own).order_by(theirs.c.seq.desc()).limit(1).scalar_subquery()
+    by_requester = and_(theirs.c.actor == promotions.c.requested_by, theirs.c.seq <= events.c.seq)
+    name = select(theirs.c.actor_name).where(by_requester).order_by(theirs.c.seq.desc()).limit(1).scalar_subquery()
     joined = promotions.join(events, promotions.c.event_id == events.c.id)
     shown = func.coalesce(name, promotions.c.requested_by).label("requested_by_name")
     return select(promotions, shown).select_from(joined)
+
+
+_ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, FactType.PROMOTION_ESCALATED)
+# The newest model.review events that are read: one of them may have asked, after a time gate.
+_REVIEWS = 30
+
+
+def load_approval_snapshot(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
+    """Return the details of the fact that asked for approval (approval_request.py); empty where nobody was asked."""
+    if details := _find_approval_request(connection, [promotion.event_id], promotion.id):
+        return details
+    reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == ModelReview.type)
+    newest = connection.execute(reviews.order_by(events.c.seq.desc()).limit(_REVIEWS)).scalars().all()
+    return _find_approval_request(connection, newest, promotion.id)
+
+
+def _find_approval_request(connection: Connection, event_ids: Sequence[str], promotion_id: str) -> Mapping[str, Any]:
+    query = select(tasks.c.outcome).where(tasks.c.event_id.in_(event_ids)).order_by(tasks.c.seq.desc())
+    for outcome in connection.execute(query).scalars() if event_ids else ():
+        for fact in (outcome or {}).get("facts") or []:
+            details: Mapping[str, Any] = fact.get("details") or {}
+            if fact["type"] in _ASKING and details.get("promotion") == promotion_id:
+                return details
+    return {}

@@ -19,33 +19,33 @@ class TimeBisect:
     before: int | None = None
 
     def where(self, connection: Connection, number: Column[int], at: Column[datetime]) -> list[ColumnElement[bool]]:
-        """The times exactly, and the part of the table that they can be in: of two bounds the nearer one alone, since
-        SQLite looks up the first and reads on to the second.
+        """Return conditions on the times, and on the numbers between which they can be.
 
-        number, at: columns of one table, whose rows were written in the order of both.
+        number, at: columns of one table, whose rows were written in the order of both. On each side there is only the
+        narrower bound: with two, SQLite would look up the wider one and read on to the narrower.
         """
-        found: list[ColumnElement[bool]] = []
-        least = [self.after + 1] if self.after is not None else []
-        most = [self.before - 1] if self.before is not None else []
+        conditions: list[ColumnElement[bool]] = []
+        lower = [self.after + 1] if self.after is not None else []
+        upper = [self.before - 1] if self.before is not None else []
         if self.since is not None:
-            found.append(at >= self.since)
-            least.append(_first_at_or_after(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
+            conditions.append(at >= self.since)
+            lower.append(_first_at_or_after(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
         if self.until is not None:
-            found.append(at < self.until)
-            most.append(_first_at_or_after(connection, number, at, min(self.until, _LATEST) + _SLACK))
-        found += [number >= max(least)] if least else []
-        return [*found, number <= min(most)] if most else found
+            conditions.append(at < self.until)
+            upper.append(_first_at_or_after(connection, number, at, min(self.until, _LATEST) + _SLACK))
+        conditions += [number >= max(lower)] if lower else []
+        return [*conditions, number <= min(upper)] if upper else conditions
 
 
-def _first_at_or_after(connection: Connection, number: Column[int], at: Column[datetime], sought: datetime) -> int:
+def _first_at_or_after(connection: Connection, number: Column[int], at: Column[datetime], time: datetime) -> int:
     """Return the number of the first row at or after a time, or one beyond the last."""
-    # One by one: for both at once SQLite reads all.
-    least, most = (connection.execute(select(end(number))).scalar() for end in (func.min, func.max))
-    low, high = (least, most + 1) if least is not None and most is not None else (1, 1)
+    # One query each: for MIN and MAX in one query, SQLite reads the whole table.
+    first, last = (connection.execute(select(end(number))).scalar() for end in (func.min, func.max))
+    low, high = (first, last + 1) if first is not None and last is not None else (1, 1)
     while low < high:
         middle = (low + high) // 2
-        seq, found = connection.execute(select(number, at).where(number >= middle).order_by(number).limit(1)).one()
-        if found >= sought:
+        seq, row_time = connection.execute(select(number, at).where(number >= middle).order_by(number).limit(1)).one()
+        if row_time >= time:
             high = middle
         else:
             low = seq + 1

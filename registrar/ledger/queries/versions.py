@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, exists, or_, select
 
 from registrar.events.facts import FactType
+from registrar.events.types import EvaluationRunFinished, ModelVersionRegister, PromotionRequest, TrainingRunFinished
 from registrar.ledger.tables import events, holders, promotions, tasks, version_states
 
 MOST = 50  # events of a type
-_TYPES = ("training_run.finished", "model_version.register", "evaluation_run.finished", "promotion.request")
-_TASKS = ("worker.register", "worker.request")
+_TYPES = (TrainingRunFinished.type, ModelVersionRegister.type, EvaluationRunFinished.type, PromotionRequest.type)
+_TASKS = (TrainingRunFinished.task, PromotionRequest.task)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class HeldBack:
 
 @dataclass(frozen=True)
 class KnownVersion:
-    """registered_at None: the ledger has no event that registered it. metrics: of its run at that time."""
+    """registered_at None: the ledger has no event that registered it. metrics: those of its run at registration."""
 
     version: int
     registered_at: datetime | None = None
@@ -40,33 +41,34 @@ class KnownVersion:
 
 
 def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
-    """Newest version first; by the newest MOST events of each type that brings versions forth, or tries them."""
+    """Return versions, newest first, by the newest MOST events of each type that registers or evaluates versions."""
     ids = [event_id for type_ in _TYPES for event_id in _newest(connection, model, type_)]
     columns = (tasks.c.event_id, tasks.c.outcome, tasks.c.finished_at, events.c.actor_name)
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
     rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
-    found: dict[int, KnownVersion] = {}
+    versions: dict[int, KnownVersion] = {}
     for row, fact in _facts(rows):
-        if fact["type"] == FactType.MODEL_VERSION_REGISTERED:  # numbers grow: those from it on were of the model before
-            found = {number: known for number, known in found.items() if number < fact["version"]}
-        earlier = found.get(fact["version"], KnownVersion(fact["version"]))
-        found[fact["version"]] = _with(earlier, row, fact)
-    return sorted(found.values(), key=lambda known: known.version, reverse=True)
+        # Numbers grow: equal and higher ones before it are of a deleted model of that name.
+        if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
+            versions = {number: version for number, version in versions.items() if number < fact["version"]}
+        earlier = versions.get(fact["version"], KnownVersion(fact["version"]))
+        versions[fact["version"]] = _with(earlier, row, fact)
+    return sorted(versions.values(), key=lambda version: version.version, reverse=True)
 
 
 def is_known(connection: Connection, model: str, version: int) -> bool:
-    """Whether the record has anything to say of a version: it was registered, asked for, judged, or held a place."""
+    """Return whether the record knows a version: it was registered, evaluated, up for promotion, or held a target."""
     rows = (holders, promotions, version_states)
-    found = (exists().where(table.c.model == model, table.c.version == version) for table in rows)
-    if connection.execute(select(or_(*found))).scalar_one():
+    conditions = (exists().where(table.c.model == model, table.c.version == version) for table in rows)
+    if connection.execute(select(or_(*conditions))).scalar_one():
         return True
     return any(known.version == version for known in known_versions(connection, model))
 
 
 def _newest(connection: Connection, model: str, type_: str) -> Sequence[str]:
-    same = select(events.c.id).where(events.c.model == model, events.c.type == type_)
-    return connection.execute(same.order_by(events.c.seq.desc()).limit(MOST)).scalars().all()
+    matching = select(events.c.id).where(events.c.model == model, events.c.type == type_)
+    return connection.execute(matching.order_by(events.c.seq.desc()).limit(MOST)).scalars().all()
 
 
 def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
@@ -78,13 +80,13 @@ def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
 
 def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVersion:
     details = fact.get("details") or {}
-    told = dict(vars(earlier))
+    fields = dict(vars(earlier))
     if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
-        told |= {"registered_at": row.finished_at, "registered_by": row.actor_name, "event_id": row.event_id}
-        told |= {"run_id": details.get("run_id"), "commit": details.get("commit")}
-        told["metrics"] = details.get("metrics") or {}
+        fields |= {"registered_at": row.finished_at, "registered_by": row.actor_name, "event_id": row.event_id}
+        fields |= {"run_id": details.get("run_id"), "commit": details.get("commit")}
+        fields["metrics"] = details.get("metrics") or {}
     elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:
         held = HeldBack(details.get("target", ""), details.get("reasons") or [], row.finished_at, row.event_id)
         others = tuple(one for one in earlier.held_back if one.target != held.target)
-        told["held_back"] = (*others, held)
-    return KnownVersion(**told)
+        fields["held_back"] = (*others, held)
+    return KnownVersion(**fields)

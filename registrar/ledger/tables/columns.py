@@ -9,8 +9,10 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
+    text,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
@@ -57,6 +59,11 @@ metadata = MetaData(
 )
 # SQLite numbers rows by itself only in a column of type INTEGER.
 Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows that match `where`, an SQL text. Only queries with the same text use it."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def incarnation_column() -> Column[int]:

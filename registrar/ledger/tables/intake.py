@@ -11,10 +11,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
-from registrar.ledger.tables.columns import Sequence, UtcDateTime, metadata
+from registrar.ledger.tables.columns import Sequence, UtcDateTime, metadata, partial_index
 
 events = Table(
     "events",
@@ -70,47 +69,41 @@ tasks = Table(
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Index("ix_tasks_event", "event_id"),
-    Index(
+    partial_index(
         "ix_tasks_open",
         "lane",
         "rank",
         "event_seq",
         "seq",
-        sqlite_where=text("state IN ('queued', 'running')"),
-        postgresql_where=text("state IN ('queued', 'running')"),
+        where="state IN ('queued', 'running')",
     ),
     # The database itself sees to it that a lane has one runner at most, whatever else goes wrong.
-    Index(
+    partial_index(
         "uq_tasks_running",
         "lane",
         unique=True,
-        sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
+        where="state = 'running'",
     ),
-    Index(
+    partial_index(
         "ix_tasks_failed",
         "finished_at",
         "seq",
-        sqlite_where=text("state IN ('failed', 'dead')"),
-        postgresql_where=text("state IN ('failed', 'dead')"),
+        where="state IN ('failed', 'dead')",
     ),
-    Index(
+    partial_index(
         "ix_tasks_dropped",
         "event_seq",
-        sqlite_where=text("state = 'dropped'"),
-        postgresql_where=text("state = 'dropped'"),
+        where="state = 'dropped'",
     ),
-    Index(
+    partial_index(
         "ix_tasks_refused",
         "event_seq",
-        sqlite_where=text("state = 'refused'"),
-        postgresql_where=text("state = 'refused'"),
+        where="state = 'refused'",
     ),
-    Index(
+    partial_index(
         "ix_tasks_answers",
         "lane",
-        sqlite_where=text("name = 'worker.answer_github_protection_rule'"),
-        postgresql_where=text("name = 'worker.answer_github_protection_rule'"),
+        where="name = 'worker.answer_github_protection_rule'",
     ),
     sqlite_autoincrement=True,
 )

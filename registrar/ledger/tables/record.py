@@ -12,10 +12,9 @@ from sqlalchemy import (
     Table,
     Text,
     false,
-    text,
 )
 
-from registrar.ledger.tables.columns import Sequence, UtcDateTime, incarnation_column, metadata
+from registrar.ledger.tables.columns import Sequence, UtcDateTime, incarnation_column, metadata, partial_index
 
 # Incarnations of versions: a model that was deleted and created again reuses version numbers. Append-only.
 incarnations = Table(
@@ -56,14 +55,13 @@ promotions = Table(
     Column("escalated_at", UtcDateTime),
     Column("broke_glass", Boolean, nullable=False, server_default=false()),
     incarnation_column(),
-    Index(
+    partial_index(
         "uq_promotions_open",
         "model",
         "version",
         "target",
         unique=True,
-        sqlite_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
-        postgresql_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
+        where="state IN ('waiting', 'awaiting_approval', 'approved')",
     ),
     Index("ix_promotions_about", "model", "created_at", "id"),
     Index("ix_promotions_newest", "created_at", "id"),
@@ -90,13 +88,12 @@ deployments = Table(
     Index("ix_deployments_model", "model", "requested_at"),
     Index("ix_deployments_event", "event_id"),
     Index("ix_deployments_ended_by", "ended_by"),
-    Index(
+    partial_index(
         "uq_deployments_open",
         "model",
         "target",
         unique=True,
-        sqlite_where=text("state = 'requested'"),
-        postgresql_where=text("state = 'requested'"),
+        where="state = 'requested'",
     ),
 )
 
@@ -151,15 +148,14 @@ holders = Table(
     Index("ix_holders_place", "model", "kind", "key", "seq"),
     Index("ix_holders_event", "event_id"),
     Index("ix_holders_until_event", "until_event_id"),
-    Index(
+    partial_index(
         "uq_holders_open",
         "model",
         "kind",
         "key",
         "version",
         unique=True,
-        sqlite_where=text("until IS NULL"),
-        postgresql_where=text("until IS NULL"),
+        where="until IS NULL",
     ),
     sqlite_autoincrement=True,
 )
@@ -212,11 +208,10 @@ journal = Table(
     Column("hash", String(64), nullable=False),
     Index("ix_journal_model", "model", "seq"),
     Index("ix_journal_event", "event_id"),
-    Index(
+    partial_index(
         "ix_journal_disputes",
         "model",
         "seq",
-        sqlite_where=text("kind IN ('record.disputed', 'record.settled')"),
-        postgresql_where=text("kind IN ('record.disputed', 'record.settled')"),
+        where="kind IN ('record.disputed', 'record.settled')",
     ),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import apply, burst, hot, senders
+from tests.bench import apply, burst, doctor, hot, senders
 from tests.bench.installation import Installation, installation
 from tests.bench.load import LoadError
 from tests.bench.options import Options
@@ -119,3 +119,18 @@ def test_all_pools_register_every_run(monkeypatch: pytest.MonkeyPatch, mlflow: P
     ]
     assert all(row[3] > 0 for row in result.table.rows)
     assert [target.unit for target in result.targets] == ["times", "ms"]
+
+
+def test_doctor_is_measured_where_it_compares_every_holder(
+    monkeypatch: pytest.MonkeyPatch, mlflow: Prepared, ours: Installation
+):
+    monkeypatch.setattr(doctor, "MODELS", 2)
+    monkeypatch.setattr(doctor, "VERSIONS", 3)
+    monkeypatch.setattr(doctor, "HOLDER", 2)
+    models = doctor.fill(mlflow, ours)
+    figures = doctor.once(ours, mlflow, models, doctor.Case("beside", queued=20))
+    assert figures["tasks before"] > 0
+    assert doctor.once(ours, mlflow, models, doctor.BY_HAND)["s"] > 0
+    mlflow.client.set_registered_model_alias(models[0], "champion", "3")
+    with pytest.raises(LoadError, match="version 2 is not @champion"):
+        doctor.once(ours, mlflow, models, doctor.Case("at rest", queued=0))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests import sentinels
 from tests.slow.brokers.conftest import installation
-from webhooks.ingress.rate_limit import PREFIX
+from webhooks.ingress.rate_windows import PREFIX
 
 
 def test_a_failover_loses_nothing_and_needs_nobody(tmp_path: Path):

@@ -19,7 +19,7 @@ def model() -> str:
 
 def test_who_sits_at_the_machine_is_signed_in_and_told_so(page: Page):
     page.goto("/")
-    expect(page.locator(".who")).to_contain_text("Ada · operator · signed in by sitting at this machine (loopback)")
+    expect(page.locator(".who")).to_contain_text("Ada · operator · signed in from this machine (loopback)")
     expect(page.locator("#live")).to_have_text("live")
 
 

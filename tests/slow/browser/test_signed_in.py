@@ -102,7 +102,7 @@ def test_a_viewer_sees_no_button_and_is_refused(elsewhere: Elsewhere, site: Site
     promotion = page.url
     refused_form(page, "/approve")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not granted")
-    expect(page.locator("main")).to_contain_text("Vera is signed in as viewer, and this takes approver")
+    expect(page.locator("main")).to_contain_text("Vera is signed in as viewer, and this needs approver")
     expect(page.locator(".who").get_by_role("button", name="Sign out")).to_be_visible()
     page.goto(promotion)
     expect(page.locator(".lead .state")).to_have_text("awaiting approval")
@@ -152,7 +152,9 @@ def test_an_open_page_never_becomes_another_persons(elsewhere: Elsewhere, site: 
 def test_who_is_nobody_of_ours_is_told_so_and_may_sign_in_as_somebody_else(elsewhere: Elsewhere, site: Site):
     page = elsewhere("Eve").new_page()
     sign_in(page)
-    expect(page.locator("main")).to_contain_text("eve@example.com is signed in, and registrar.yml lets them do nothing")
+    expect(page.locator("main")).to_contain_text(
+        "eve@example.com is signed in, but is nobody's account in registrar.yml"
+    )
     site.provider.claims |= {"email": "vera@example.com"}
     page.get_by_role("link", name="Sign in as somebody else").click()
     expect(page.locator(".who")).to_contain_text("Vera · viewer")

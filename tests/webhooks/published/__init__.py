@@ -31,7 +31,7 @@ class Published:
 
 def post(receiver: Receiver, said: Published, *, secret: str | None = None) -> TestResponse:
     """Signed as its source signs. secret: else the source's."""
-    sender = receiver.client.application.extensions["receiver"].endpoint.senders[said.source]
+    sender = receiver.client.application.extensions["receiver"].endpoint.sources[said.source]
     request = source_signing.signed(sender, Outgoing(said.headers, said.body), secret=secret, id=uuid.uuid4().hex)
     return receiver.post(request.body, dict(request.headers), to=said.source)
 

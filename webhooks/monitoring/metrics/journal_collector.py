@@ -1,6 +1,6 @@
 """Counters read from the journal: the same from every receiver, and complete after a restart.
 
-They are absent until the whole journal was read: a counter that climbs back after a restart would look like a busy day.
+They are absent until the whole journal was read: a counter that climbs after a restart would look like a busy day.
 """
 
 import time
@@ -15,8 +15,10 @@ from registrar.policy import Policy
 from webhooks.caches import SingleFlightCache
 from webhooks.monitoring.metrics.journal_metrics import JournalMetrics
 
-PAGE = 2000  # entries
-READ_SECONDS = 0.5  # at a time; a page takes a tenth of that
+# Entries read at once.
+PAGE = 2000
+# Seconds of reading for one scrape; a page takes a tenth of that.
+READ_SECONDS = 0.5
 
 
 class JournalCollector:

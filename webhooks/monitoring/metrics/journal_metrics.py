@@ -7,6 +7,8 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from registrar.events.states import DeploymentState, PromotionState
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.stream import StreamedEntry
 from registrar.policy import Policy
 from registrar.policy.document import NONE, policy_of
@@ -14,10 +16,11 @@ from registrar.policy.document import NONE, policy_of
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 LEGS = (1, 10, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
 BACK = (1, 2, 5, 10, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)
-VERSIONS = 10_000  # whose training is remembered; of older ones, a promotion's legs begin with its request
-# What moves a version back, and not forward: worker.rollback is queued by these alone.
+# Versions whose training is remembered; for older ones, a promotion's legs begin with its request.
+VERSIONS = 10_000
+# The events that move a version back: only these queue worker.rollback.
 _ROLLING_BACK = frozenset({"model.rollback", "deployment.failed", "model.review"})
-_OF = ["policy", "target"]
+_LABELS = ["policy", "target"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class _Version:
 class _Promotion:
     """An open promotion.
 
-    labels: its policy and target. asked: when people were asked; approved: by the last of them.
+    labels: its policy and target. asked: when people were asked for approval. approved: when the last one approved.
     """
 
     labels: tuple[str, str]
@@ -48,17 +51,19 @@ class JournalMetrics:
         self._versions: OrderedDict[tuple[str | None, int | None], _Version] = OrderedDict()
         self._open: dict[str, _Promotion] = {}
         self._deploying: dict[str, tuple[tuple[str, str], datetime]] = {}
-        self._requested = self._counter("promotions_requested", "Promotions that were asked for.", *_OF)
-        self._promotions = self._counter("promotions", "Promotions that ended, by how.", *_OF, "outcome")
-        self._approvals = self._counter("approvals", "Requests to people that ended, by how.", *_OF, "outcome")
-        self._votes = self._counter("votes", "What people said, and whether it counted.", "verdict", "counted")
-        self._deployments = self._counter("deployments", "Deployments that ended, by how.", *_OF, "outcome")
+        self._requested = self._counter("promotions_requested", "Requested promotions.", *_LABELS)
+        self._promotions = self._counter("promotions", "Ended promotions, by outcome.", *_LABELS, "outcome")
+        self._approvals = self._counter("approvals", "Ended requests for approval, by outcome.", *_LABELS, "outcome")
+        self._votes = self._counter("votes", "Votes, by verdict and whether they counted.", "verdict", "counted")
+        self._deployments = self._counter("deployments", "Ended deployments, by outcome.", *_LABELS, "outcome")
         self._entries = self._counter("journal_entries", "Entries of the journal, by kind.", "kind")
-        self._legs = self._histogram("lead_time_seconds", "From training to live, leg by leg.", LEGS, *_OF, "leg")
+        self._legs = self._histogram("lead_time_seconds", "From training to live, leg by leg.", LEGS, *_LABELS, "leg")
         self._decided = self._histogram(
-            "approval_decision_seconds", "From asking people to their answer.", LEGS, *_OF, "outcome"
+            "approval_decision_seconds", "From asking people for approval to their answer.", LEGS, *_LABELS, "outcome"
         )
-        self._back = self._histogram("rollback_seconds", "From saying that it must go to what was before.", BACK, *_OF)
+        self._back = self._histogram(
+            "rollback_seconds", "From the event that causes a rollback to the earlier version's return.", BACK, *_LABELS
+        )
 
     def count(self, entry: StreamedEntry) -> None:
         """Count the next entry. An entry about a promotion from before the journal is skipped."""
@@ -70,14 +75,14 @@ class JournalMetrics:
         labels = self._labels(entry)
         self._requested.labels(*labels).inc()
         state = entry.said["state"]
-        asked = entry.at if state == "awaiting_approval" else None
+        asked = entry.at if state == PromotionState.AWAITING_APPROVAL else None
         self._open[entry.said["promotion_id"]] = _Promotion(
-            labels, entry.at, asked, entry.at if state == "approved" else None
+            labels, entry.at, asked, entry.at if state == PromotionState.APPROVED else None
         )
         self._remember(entry)
 
     def _remember(self, entry: StreamedEntry) -> None:
-        """Keep when a version was trained and registered; the event that registered it makes the first request too."""
+        """Keep when a version was trained and registered. The event that registered it made the first request too."""
         version = entry.model, entry.version
         if entry.registered_at and version not in self._versions:
             trained = entry.occurred_at if entry.event_type == "training_run.finished" else None
@@ -87,20 +92,20 @@ class JournalMetrics:
 
     def _judged(self, entry: StreamedEntry) -> None:
         promotion, state = self._open.get(entry.said["promotion_id"]), entry.said["state"]
-        if promotion and state == "awaiting_approval":
+        if promotion and state == PromotionState.AWAITING_APPROVAL:
             promotion.asked = entry.at
-        elif promotion and state == "approved":
+        elif promotion and state == PromotionState.APPROVED:
             promotion.approved = promotion.approved or entry.at
 
     def _ended(self, entry: StreamedEntry) -> None:
         state = entry.said["state"]
-        if state == "approved":
+        if state == PromotionState.APPROVED:
             self._granted(entry)
         elif promotion := self._open.pop(entry.said["promotion_id"], None):
             self._promotions.labels(*promotion.labels, state).inc()
             if promotion.asked and not promotion.approved:
                 self._answered(promotion, state, entry.at)
-            if state == "promoted":
+            if state == PromotionState.PROMOTED:
                 self._arrived(promotion, entry)
 
     def _granted(self, entry: StreamedEntry) -> None:
@@ -115,14 +120,14 @@ class JournalMetrics:
 
     def _arrived(self, promotion: _Promotion, entry: StreamedEntry) -> None:
         version = self._versions.get((entry.model, entry.version), _Version(None, None))
-        way = {
+        legs = {
             "trained_to_registered": (version.trained, version.registered),
             "registered_to_requested": (version.registered, promotion.requested),
             "requested_to_decided": (promotion.requested, promotion.approved),
             "decided_to_promoted": (promotion.approved, entry.at),
             "trained_to_promoted": (version.trained, entry.at),
         }
-        for leg, (begin, end) in way.items():
+        for leg, (begin, end) in legs.items():
             if begin and end:
                 self._legs.labels(*promotion.labels, leg).observe(_seconds(begin, end))
 
@@ -133,31 +138,31 @@ class JournalMetrics:
         self._deploying[entry.said["deployment_id"]] = self._labels(entry), entry.at
 
     def _deployed(self, entry: StreamedEntry) -> None:
-        if found := self._deploying.pop(entry.said["deployment_id"], None):
-            labels, since = found
+        if deploying := self._deploying.pop(entry.said["deployment_id"], None):
+            labels, since = deploying
             self._deployments.labels(*labels, entry.said["state"]).inc()
-            if entry.said["state"] == "live":
+            if entry.said["state"] == DeploymentState.LIVE:
                 self._legs.labels(*labels, "promoted_to_live").observe(_seconds(since, entry.at))
 
     def _holds(self, entry: StreamedEntry) -> None:
         """Count a rollback: a holding without a promotion, caused by one of _ROLLING_BACK."""
         if entry.event_type not in _ROLLING_BACK or entry.said["promotion_id"] or entry.model is None:
             return
-        of_model = self._policy.model(entry.model)
-        kind = "alias" if of_model.mode == "aliases" else "stage"
-        for target in of_model.targets:
+        model_policy = self._policy.model(entry.model)
+        kind = "alias" if model_policy.mode == "aliases" else "stage"
+        for target in model_policy.targets:
             if entry.said["kind"] == kind and entry.said["key"] == (target.alias if kind == "alias" else target.stage):
                 labels = policy_of(self._policy, entry.model), target.stage
                 self._back.labels(*labels).observe(_seconds(entry.accepted_at or entry.at, entry.at))
 
     _HANDLERS: dict[str, Callable[["JournalMetrics", StreamedEntry], None]] = {
-        "promotion.opened": _opened,
-        "promotion.judged": _judged,
-        "promotion.decided": _ended,
-        "vote": _count_vote,
-        "deployment.requested": _deploy,
-        "deployment.ended": _deployed,
-        "held": _holds,
+        EntryKind.PROMOTION_OPENED: _opened,
+        EntryKind.PROMOTION_REEVALUATED: _judged,
+        EntryKind.PROMOTION_DECIDED: _ended,
+        EntryKind.VOTE: _count_vote,
+        EntryKind.DEPLOYMENT_REQUESTED: _deploy,
+        EntryKind.DEPLOYMENT_ENDED: _deployed,
+        EntryKind.HELD: _holds,
     }
 
     def _labels(self, entry: StreamedEntry) -> tuple[str, str]:

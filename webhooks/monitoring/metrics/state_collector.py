@@ -1,11 +1,12 @@
 """Gauges read from the ledger: the same from every receiver, however many processes there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from registrar.events.states import PromotionState, TaskState
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import free_bytes
 from registrar.ledger.heartbeats import PARTS, Heartbeat, mismatches, time_of
@@ -55,157 +56,148 @@ class StateCollector:
         yield from _disk(free_bytes(self._ledger))
 
 
-def _queue(found: metrics.Queue, at: datetime) -> Iterator[Metric]:
-    states = _family("registrar_tasks", "Tasks that are not done yet, by state.", "state")
-    states.add_metric(["queued"], found.queued)
-    states.add_metric(["running"], found.running)
-    yield states
-    yield GaugeMetricFamily("registrar_tasks_due", "Queued tasks that are due.", value=found.due)
-    again = "Queued tasks that failed before and are tried again."
-    yield GaugeMetricFamily("registrar_tasks_retrying", again, value=found.retried)
-    oldest = "How long the longest of the due tasks has waited; 0 where none is due."
-    yield GaugeMetricFamily("registrar_oldest_due_task_age_seconds", oldest, value=_age(found.oldest_due, at))
+def _queue(queue: metrics.Queue, at: datetime) -> Iterator[Metric]:
+    counts: dict[tuple[str, ...], float] = {(TaskState.QUEUED,): queue.queued, (TaskState.RUNNING,): queue.running}
+    yield _family("registrar_tasks", "Unfinished tasks, by state.", ["state"], counts)
+    yield GaugeMetricFamily("registrar_tasks_due", "Queued tasks that are due.", value=queue.due)
+    help_ = "Queued tasks that failed before and are retried."
+    yield GaugeMetricFamily("registrar_tasks_retrying", help_, value=queue.retried)
+    help_ = "How long the longest of the due tasks has waited; 0 where none is due."
+    yield GaugeMetricFamily("registrar_oldest_due_task_age_seconds", help_, value=_age(queue.oldest_due, at))
 
 
-def _dead(found: Iterable[metrics.DeadLetterCount], at: datetime) -> Iterator[Metric]:
-    counts = _family("registrar_dead_letters", "Tasks that failed for good, by task and state.", "task", "state")
-    first: datetime | None = None
-    for one in found:
-        counts.add_metric([one.name.removeprefix("worker."), one.state], one.count)
-        first = min(first or one.oldest, one.oldest)
-    yield counts
+def _dead(dead_letters: Iterable[metrics.DeadLetterCount], at: datetime) -> Iterator[Metric]:
+    counts: dict[tuple[str, ...], float] = {}
+    oldest: datetime | None = None
+    for row in dead_letters:
+        counts[row.name.removeprefix("worker."), row.state] = row.count
+        oldest = min(oldest or row.oldest, row.oldest)
+    help_ = "Tasks that failed for good, by task and state."
+    yield _family("registrar_dead_letters", help_, ["task", "state"], counts)
     help_ = "How long ago the first of them failed; 0 where there is none."
-    yield GaugeMetricFamily("registrar_oldest_dead_letter_age_seconds", help_, value=_age(first, at))
+    yield GaugeMetricFamily("registrar_oldest_dead_letter_age_seconds", help_, value=_age(oldest, at))
 
 
-def _promotions(policy: Policy, found: Iterable[metrics.OpenPromotion], at: datetime) -> Iterator[Metric]:
+def _promotions(policy: Policy, undecided: Iterable[metrics.OpenPromotion], at: datetime) -> Iterator[Metric]:
     states: dict[tuple[str, ...], int] = defaultdict(int)
-    asked: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for one in found:
-        name = policy_of(policy, one.model)
-        states[name, one.target, one.state] += 1
-        if one.state == "awaiting_approval":
-            for group in _groups(policy, one):
-                asked[name, one.target, group].append(_age(one.since, at))
-    opened = _family("registrar_open_promotions", "Promotions that are not decided.", "policy", "target", "state")
-    waiting = "Promotions that wait for people, by the group that is asked; one that needs two groups counts for both."
-    pending = _family("registrar_approvals_pending", waiting, "policy", "target", "group")
-    oldest = "How long the longest of them has waited."
-    ages = _family("registrar_oldest_approval_age_seconds", oldest, "policy", "target", "group")
-    for labels, count in states.items():
-        opened.add_metric(labels, count)
-    for labels, each in asked.items():
-        pending.add_metric(labels, len(each))
-        ages.add_metric(labels, max(each))
-    yield from (opened, pending, ages)
+    ages: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for promotion in undecided:
+        name = policy_of(policy, promotion.model)
+        states[name, promotion.target, promotion.state] += 1
+        if promotion.state == PromotionState.AWAITING_APPROVAL:
+            for group in _groups(policy, promotion):
+                ages[name, promotion.target, group].append(_age(promotion.since, at))
+    help_ = "Promotions that are not decided."
+    yield _family("registrar_open_promotions", help_, ["policy", "target", "state"], states)
+    labels = ["policy", "target", "group"]
+    help_ = "Promotions that wait for approval, by the group that is asked; one that needs two groups counts for both."
+    yield _family("registrar_approvals_pending", help_, labels, {key: len(each) for key, each in ages.items()})
+    help_ = "How long the longest of them has waited."
+    yield _family(
+        "registrar_oldest_approval_age_seconds", help_, labels, {key: max(each) for key, each in ages.items()}
+    )
 
 
 def _stuck(policy: Policy, gauges: Gauges) -> Iterator[Metric]:
-    """Count what nothing ends by itself: a person must look at it."""
-    impossible: dict[tuple[str, str], int] = defaultdict(int)
+    """Count the states that end only when a person acts."""
+    impossible: dict[tuple[str, ...], int] = defaultdict(int)
     for promotion, is_impossible in gauges.open:
         impossible[policy_of(policy, promotion.model), promotion.target] += is_impossible
     help_ = "Promotions whose approval can't be met any more: nobody is left who may give what it lacks."
-    stuck = _family("registrar_approvals_impossible", help_, "policy", "target")
-    dark: dict[tuple[str, str], int] = defaultdict(int)
+    yield _family("registrar_approvals_impossible", help_, ["policy", "target"], impossible)
+    not_live: dict[tuple[str, ...], int] = defaultdict(int)
     for deployment in gauges.not_live:
-        dark[policy_of(policy, deployment.model), deployment.target] += 1
+        not_live[policy_of(policy, deployment.model), deployment.target] += 1
     help_ = "Versions that hold a target and are not live: their last deployment failed, or was not confirmed in time."
-    holders = _family("registrar_holders_not_live", help_, "policy", "target")
-    for labels, count in impossible.items():
-        stuck.add_metric(labels, count)
-    for labels, count in dark.items():
-        holders.add_metric(labels, count)
-    yield from (stuck, holders)
+    yield _family("registrar_holders_not_live", help_, ["policy", "target"], not_live)
 
 
-def _groups(policy: Policy, one: metrics.OpenPromotion) -> Iterable[str]:
-    target = policy.model(one.model).target(one.target)
+def _groups(policy: Policy, promotion: metrics.OpenPromotion) -> Iterable[str]:
+    target = policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
     return dict.fromkeys(approval.groups) if isinstance(approval, Approval) else (NONE,)
 
 
-def _holders(policy: Policy, found: Iterable[metrics.HeldTarget], at: datetime) -> Iterator[Metric]:
-    most: dict[tuple[str, str], int] = defaultdict(int)
-    oldest: dict[tuple[str, str], float] = defaultdict(float)
-    for one in found:
-        if target := _target(policy, one):
-            labels: tuple[str, str] = policy_of(policy, one.model), target.stage
-            oldest[labels] = max(oldest[labels], _age(one.since, at))
+def _holders(policy: Policy, held: Iterable[metrics.HeldTarget], at: datetime) -> Iterator[Metric]:
+    most: dict[tuple[str, ...], int] = defaultdict(int)
+    oldest: dict[tuple[str, ...], float] = defaultdict(float)
+    for row in held:
+        if target := _target(policy, row):
+            key = policy_of(policy, row.model), target.stage
+            oldest[key] = max(oldest[key], _age(row.since, at))
             if target.exclusive:
-                most[labels] = max(most[labels], one.holders)
+                most[key] = max(most[key], row.holders)
     help_ = "The most versions of one model that hold an exclusive target: never more than 1."
-    counts = _family("registrar_exclusive_holders", help_, "policy", "target")
-    help_ = "Since when a target's version holds it: of several models, the one that is there longest."
-    ages = _family("registrar_holder_age_seconds", help_, "policy", "target")
-    for each, count in most.items():
-        counts.add_metric(each, count)
-    for each, age in oldest.items():
-        ages.add_metric(each, age)
-    yield from (counts, ages)
+    yield _family("registrar_exclusive_holders", help_, ["policy", "target"], most)
+    help_ = "How long the version of a target has held it: the longest, where several models share the policy."
+    yield _family("registrar_holder_age_seconds", help_, ["policy", "target"], oldest)
 
 
-def _target(policy: Policy, one: metrics.HeldTarget) -> Target | None:
+def _target(policy: Policy, held: metrics.HeldTarget) -> Target | None:
     """Return the target that a holding counts for: by its alias in the mode `aliases`, else by its stage."""
-    of_model = policy.model(one.model)
-    if one.kind == "stage":
-        return of_model.target(one.key) if of_model.mode != "aliases" else None
-    named = (target for target in of_model.targets if target.alias == one.key)
-    return next(named, None) if of_model.mode == "aliases" else None
+    model_policy = policy.model(held.model)
+    if held.kind == "stage":
+        return model_policy.target(held.key) if model_policy.mode != "aliases" else None
+    with_alias = (target for target in model_policy.targets if target.alias == held.key)
+    return next(with_alias, None) if model_policy.mode == "aliases" else None
 
 
-def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
-    alive = _family("registrar_processes", "Processes of a part that were heard of within 35 s.", "part")
-    help_ = "Processes of a part that were heard of within the hour, and not within 35 s: dead, frozen, or cut off."
-    silent = _family("registrar_processes_silent", help_, "part")
-    heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
-    help_ = "Seconds since any worker last took a message from the broker, or any beat published one."
-    dispatched = _family("registrar_last_dispatch_age_seconds", help_, "part")
-    former = _family("registrar_last_bell_age_seconds", "Former name of registrar_last_dispatch_age_seconds.", "part")
+def _processes(heartbeats: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
+    alive: dict[tuple[str, ...], float] = {}
+    silent: dict[tuple[str, ...], float] = {}
+    heard: dict[tuple[str, ...], float] = {}
+    dispatched: dict[tuple[str, ...], float] = {}
     for part in PARTS:
-        mine = [one for one in known if one.part == part]
-        if not mine and part == "receiver":  # another server than ours writes no heartbeats
+        of_part = [beat for beat in heartbeats if beat.part == part]
+        if not of_part and part == "receiver":  # another server than ours writes no heartbeats
             continue
-        alive.add_metric([part], sum(not one.silent(at) for one in mine))
-        silent.add_metric([part], sum(one.silent(at) for one in mine))
-        if mine:
-            heard.add_metric([part], min((at - one.seen_at).total_seconds() for one in mine))
-        if mine and part != "receiver":
-            for family in (dispatched, former):
-                family.add_metric([part], min(_age(one.last_dispatched_at or one.started_at, at) for one in mine))
-    in_hand = sum(one.in_hand for one in known if not one.silent(at))
-    yield from (alive, silent, heard, dispatched, former)
-    yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
+        silent[part,] = sum(beat.silent(at) for beat in of_part)
+        alive[part,] = len(of_part) - silent[part,]
+        if of_part:
+            heard[part,] = min((at - beat.seen_at).total_seconds() for beat in of_part)
+        if of_part and part != "receiver":
+            dispatched[part,] = min(_age(beat.last_dispatched_at or beat.started_at, at) for beat in of_part)
+    yield _family("registrar_processes", "Processes of a part that were heard of within 35 s.", ["part"], alive)
+    help_ = "Processes of a part that were heard of within the hour, and not within 35 s: dead, frozen, or cut off."
+    yield _family("registrar_processes_silent", help_, ["part"], silent)
+    help_ = "Seconds since a process of the part was last heard of."
+    yield _family("registrar_heartbeat_age_seconds", help_, ["part"], heard)
+    help_ = "Seconds since any worker last took a message from the broker, or any beat published one."
+    yield _family("registrar_last_dispatch_age_seconds", help_, ["part"], dispatched)
+    help_ = "Former name of registrar_last_dispatch_age_seconds."
+    yield _family("registrar_last_bell_age_seconds", help_, ["part"], dispatched)
+    in_hand = sum(beat.in_hand for beat in heartbeats if not beat.silent(at))
+    yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers report as running.", value=in_hand)
 
 
-def _shared_state(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
-    """Compare what the live processes work with: clocks, keys, registrar.yml, MLflow."""
-    living = [one for one in known if not one.silent(at)]
-    help_ = "Seconds that a part's clock is ahead of the database's (below 0: behind), of the one that is furthest off."
-    clocks = _family("registrar_clock_ahead_seconds", help_, "part")
+def _shared_state(heartbeats: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
+    """Compare the clocks, keys, registrar.yml and MLflow of the live processes."""
+    live = [beat for beat in heartbeats if not beat.silent(at)]
+    ahead: dict[tuple[str, ...], float] = {}
     for part in PARTS:
-        if off := [one.clock_ahead for one in living if one.part == part and one.clock_ahead is not None]:
-            clocks.add_metric([part], max(off, key=abs))
-    help_ = "Processes whose key or registrar.yml (what) is not that of the most."
-    others = _family("registrar_processes_mismatched", help_, "what")
-    for what, found in mismatches(living).items():
-        others.add_metric([what], len(found))
-    mlflow = _family("registrar_mlflow_up", "Whether MLflow answers any worker that lives.")
-    if asked := [one.mlflow == "" for one in living if one.mlflow is not None]:
-        mlflow.add_metric([], any(asked))
-    yield from (clocks, others, mlflow)
+        if offsets := [beat.clock_ahead for beat in live if beat.part == part and beat.clock_ahead is not None]:
+            ahead[part,] = max(offsets, key=abs)
+    help_ = "Seconds that a part's clock is ahead of the database's (below 0: behind); the furthest of its processes."
+    yield _family("registrar_clock_ahead_seconds", help_, ["part"], ahead)
+    help_ = "Processes whose key or registrar.yml (what) differs from that of the majority."
+    different: dict[tuple[str, ...], float] = {(what,): len(processes) for what, processes in mismatches(live).items()}
+    yield _family("registrar_processes_mismatched", help_, ["what"], different)
+    answers = [beat.mlflow == "" for beat in live if beat.mlflow is not None]
+    mlflow: dict[tuple[str, ...], float] = {(): any(answers)} if answers else {}
+    yield _family("registrar_mlflow_up", "Whether MLflow answers any live worker.", [], mlflow)
 
 
 def _disk(free: int | None) -> Iterator[Metric]:
-    help_ = "What is free on the disk that the ledger lies on; of PostgreSQL's nothing is known here."
-    disk = _family("registrar_ledger_disk_free_bytes", help_)
-    if free is not None:
-        disk.add_metric([], free)
-    yield disk
+    help_ = "Free bytes on the ledger's disk; absent for PostgreSQL, whose disk is not known here."
+    yield _family("registrar_ledger_disk_free_bytes", help_, [], {} if free is None else {(): free})
 
 
-def _family(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, help_, labels=labels)
+def _family(name: str, help_: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
+    """Make a gauge with a value for each tuple of labels."""
+    family = GaugeMetricFamily(name, help_, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
 
 
 def _age(since: datetime | None, at: datetime) -> float:

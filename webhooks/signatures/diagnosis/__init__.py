@@ -1,1 +1,1 @@
-"""Finds out why a signature fails: `registrar doctor --source` tries the usual mistakes on a captured request."""
+"""Finds why a signature fails: `registrar doctor --source` tries the usual mistakes on a captured request."""

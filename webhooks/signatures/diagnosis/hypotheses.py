@@ -1,7 +1,4 @@
-"""The usual mistakes: for each the bytes that the sender would have signed, and the advice.
-
-A variant's advice is empty for what is right. Secrets never get into an advice.
-"""
+"""The usual mistakes: the bytes that the sender signs by each, and the advice, which never contains a secret."""
 
 import base64
 import binascii
@@ -17,7 +14,7 @@ from webhooks.signatures.verifier import WeakSecret, decode
 
 @dataclass(frozen=True)
 class Variant:
-    """One part of the signed bytes, correct (empty advice) or as a mistake makes it."""
+    """One part of the signed bytes: the correct one, with an empty advice, or that of a mistake."""
 
     value: Any
     advice: str = ""
@@ -28,19 +25,21 @@ def keys(scheme: Scheme, secret: str) -> Iterator[Variant]:
     right = decode(scheme, secret)
     bare, here = secret.removeprefix("whsec_"), _KEY[scheme.key]
     yield Variant(right)
-    yield from _unless(right, secret.encode(), f"the sender signs with the secret's text as it stands; {here}")
-    yield from _unless(right, bare.encode(), f"the sender signs with the text behind whsec_; {here}")
+    yield from _unless(right, secret.encode(), f"the sender signs with the secret's text as it is; {here}")
+    yield from _unless(right, bare.encode(), f"the sender signs with the text after whsec_; {here}")
     for name, how in (("base64", base64.b64decode), ("hexadecimal", binascii.unhexlify)):
         try:
             yield from _unless(right, how(bare), f"the sender decodes the secret as {name} first; {here}")
         except (binascii.Error, ValueError):
             continue
     for end, name in (("\n", "line break"), ("\r\n", "line break"), (" ", "blank")):
-        advice = f"the sender's copy of the secret ends in a {name}: paste it again, or strip it (echo -n, printf %s)"
+        advice = (
+            f"the sender's copy of the secret ends in a {name}: paste it again, or remove that (echo -n, printf %s)"
+        )
         yield Variant((secret + end).encode(), advice)
         yield from _decoded(scheme, secret + end, advice)
     for quote in "\"'":
-        advice = "the sender's copy of the secret has quotes around it: take them off"
+        advice = "the sender's copy of the secret has quotes around it: remove them"
         yield Variant(f"{quote}{secret}{quote}".encode(), advice)
 
 
@@ -48,7 +47,7 @@ _KEY = {
     "raw": "here the key is the secret's text, all of it",
     "base64": "here the key is the secret decoded from base64",
     "hex": "here the key is the secret decoded from hexadecimal",
-    "whsec": "here the key is what stands behind whsec_, decoded from base64",
+    "whsec": "here the key is the text after whsec_, decoded from base64",
 }
 
 
@@ -65,10 +64,10 @@ def _decoded(scheme: Scheme, secret: str, advice: str) -> Iterator[Variant]:
 
 
 def bodies(body: bytes) -> Iterator[Variant]:
-    """Yield the body, and the bodies that may have been signed instead."""
+    """Yield the body, and those that may have been signed instead."""
     yield Variant(body)
     changed = "the body was changed between signing and sending: "
-    for found, how in (
+    for other, how in (
         (body + b"\n", "the sender signs a line break at its end that it does not send"),
         (body.rstrip(b"\r\n"), "a line break was added to its end (echo, curl -d @file); sign what is sent"),
         (body.replace(b"\r\n", b"\n"), "its line breaks became CRLF; send it as bytes (curl --data-binary)"),
@@ -76,22 +75,22 @@ def bodies(body: bytes) -> Iterator[Variant]:
         (body.replace(b"\n", b""), "line breaks were added; send it as bytes (curl --data-binary)"),
         (b"", "the sender signs an empty body: it signs before the body is set"),
     ):
-        if found != body:
-            yield Variant(found, changed + how)
+        if other != body:
+            yield Variant(other, changed + how)
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         return
-    for name, ways in _WAYS.items():
+    for name, options in _SERIALIZATIONS.items():
         for escaped, ordered in itertools.product((False, True), repeat=2):
-            written = json.dumps(content, ensure_ascii=escaped, sort_keys=ordered, **ways)
-            found = written.encode("utf-8", "replace")
-            if found != body:
-                yield Variant(found, f"{changed}{name}{', its keys sorted,' * ordered} it has the signature; {_SAME}")
+            text = json.dumps(content, ensure_ascii=escaped, sort_keys=ordered, **options)
+            other = text.encode("utf-8", "replace")
+            if other != body:
+                yield Variant(other, f"{changed}{name}{', its keys sorted,' * ordered} it has the signature; {_SAME}")
 
 
-_SAME = "sign the very bytes that are sent, and let nothing parse and rewrite them (a proxy, a JSON client)"
-_WAYS: dict[str, dict[str, Any]] = {
+_SAME = "sign the exact bytes that are sent, and let nothing rewrite them (a proxy, a JSON client)"
+_SERIALIZATIONS: dict[str, dict[str, Any]] = {
     "as compact JSON": {"separators": (",", ":")},
     "as JSON with blanks": {},
     "as indented JSON": {"indent": 2},
@@ -102,13 +101,7 @@ _TEMPLATES = ("{body}", "{timestamp}.{body}", "{id}.{timestamp}.{body}", "v0:{ti
 def templates(scheme: Scheme) -> Iterator[Variant]:
     """Yield the templates of the signed bytes."""
     yield Variant(scheme.signed)
-    for other in (
-        "{body}",
-        "{timestamp}.{body}",
-        "{id}.{timestamp}.{body}",
-        "v0:{timestamp}:{body}",
-        "{timestamp}{body}",
-    ):
+    for other in _TEMPLATES:
         if other != scheme.signed:
             yield Variant(other, f"the sender signs {other}; here {scheme.signed} is signed")
 
@@ -121,7 +114,7 @@ def digests(scheme: Scheme) -> Iterator[Variant]:
 
 
 def timestamps(timestamp: str) -> Iterator[Variant]:
-    """Yield the timestamp, and the same in other units."""
+    """Yield the timestamp, and the same time in other units."""
     yield Variant(timestamp)
     if timestamp.isdigit():
         yield Variant(timestamp + "000", "the sender signs milliseconds and sends seconds; sign the time that is sent")

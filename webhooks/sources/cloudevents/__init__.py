@@ -1,11 +1,11 @@
-"""CloudEvents 1.0 over HTTP, structured, batched or binary: our own events in the field's envelope.
+"""CloudEvents 1.0 over HTTP, structured, batched or binary: our own events in a standard envelope.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
-https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md An event's identity is its source and id, in
-whatever batch it comes. Events of other types, which brokers send too, are ignored by name. In binary mode source, id
-and type are in headers, which a signature of the body does not cover, so binary mode needs a bearer token (and https).
-WebHook-Request-Callback is never called.
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md
+An event's identity is its source and id, in any batch. Events of other types, which brokers send too, are ignored by
+name. In binary mode source, id and type are in headers, which a signature of the body does not cover: so binary mode
+needs a bearer token (and https). WebHook-Request-Callback is never called.
 """
 
 import hashlib
@@ -29,9 +29,17 @@ from webhooks.signatures import configurable
 from webhooks.signatures.configurable import Bearer, Hmac, Verification
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
-from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, FORMATS, STRUCTURED, Cloud, binary, structured
+from webhooks.sources.cloudevents.http_binding import (
+    BATCH,
+    BINARY,
+    FORMATS,
+    STRUCTURED,
+    ReceivedEvent,
+    binary,
+    structured,
+)
 
-CONTENT_TYPES = None  # in binary mode it is the data's, and foreign events have any
+CONTENT_TYPES = None  # in binary mode it is the data's, and other events may have any
 MOST = 100  # events of ours in a batch
 _JSON = re.compile(r"application/([a-z0-9.-]+\+)?json(;.*)?", re.IGNORECASE)
 Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
@@ -40,7 +48,7 @@ Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
 class Options(Strict):
     """type_prefix: before our types, such as com.example.; events without it are ignored.
 
-    origins: who may be told at the handshake that it may send, by DNS name; * is anybody.
+    origins: DNS names that the handshake permits to send; * is any.
     """
 
     verify: Verification = Bearer(how="bearer")
@@ -53,7 +61,7 @@ def _options(context: Context) -> Options:
 
 
 def check_secret(secret: str) -> None:
-    """Check the minimum; `check` does the rest, which depends on the options."""
+    """Check the length; `check` does the rest, which depends on the options."""
     if len(secret) < configurable.MIN_KEY:
         raise WeakSecret(f"a secret needs {configurable.MIN_KEY} characters at least")
 
@@ -71,36 +79,37 @@ def verify(request: Request, context: Context) -> Verified:
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """Parse each event by itself, also in a batch."""
+    """Parse one event, or each event of a batch."""
     try:
         if request.content_type == BATCH:
             return _batch(_json(request), request, context)
-        return _known([_one(request, context)], several=False)
+        return _parsed([_one(request, context)], is_batch=False)
     except Ignored as ignored:
         return ignored.parsed
 
 
 def _one(request: Request, context: Context) -> tuple[CloudEvent, Event]:
-    """Raises Ignored, InvalidEvent, UnsupportedMediaType."""
+    """Parse a request with one event. Raises Ignored, InvalidEvent, UnsupportedMediaType."""
     if request.content_type == STRUCTURED:
         return _event(structured(_json(request)), request, context)
     if request.content_type.startswith(FORMATS):
-        raise Ignored(f"CloudEvents in the format {clean(request.content_type)}; {STRUCTURED} can be read")
-    return _event(binary(request, vouched=not isinstance(_options(context).verify, Hmac)), request, context)
+        raise Ignored(f"CloudEvents in the format {clean(request.content_type)}; send {STRUCTURED}")
+    return _event(binary(request, signed=not isinstance(_options(context).verify, Hmac)), request, context)
 
 
 def handshake(headers: Mapping[str, str], context: Context) -> Answer:
-    """Answer OPTIONS: may this origin send? https://github.com/cloudevents/spec (http-webhook.md, section 4)"""
-    asked = headers.get("webhook-request-origin", "")
-    if not asked:
-        raise InvalidEvent("WebHook-Request-Origin is missing: OPTIONS is CloudEvents' question whether one may send")
-    allowed = next((one for one in _options(context).origins if one == "*" or one.lower() == asked.lower()), None)
+    """Answer OPTIONS, whether an origin may send: https://github.com/cloudevents/spec (http-webhook.md, section 4)"""
+    origin = headers.get("webhook-request-origin", "")
+    if not origin:
+        raise InvalidEvent("the header WebHook-Request-Origin is missing; CloudEvents' handshake needs it")
+    origins = _options(context).origins
+    allowed = next((each for each in origins if each == "*" or each.lower() == origin.lower()), None)
     if allowed is None:
-        raise NotPermitted(f"{clean(asked)} is not in the origins of this source's options")
+        raise NotPermitted(f"{clean(origin)} is not in the origins of this source's options")
     count, _, unit = context.config.rate_limit.partition("/")
     rate = int(count) * (60 if unit == "second" else 1)
-    given = {"WebHook-Allowed-Origin": allowed, "WebHook-Allowed-Rate": str(rate), "Allow": "POST, OPTIONS"}
-    return Answer(200, {"allowed": allowed, "rate": rate}, given)
+    response_headers = {"WebHook-Allowed-Origin": allowed, "WebHook-Allowed-Rate": str(rate), "Allow": "POST, OPTIONS"}
+    return Answer(200, {"allowed": allowed, "rate": rate}, response_headers)
 
 
 def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
@@ -121,29 +130,29 @@ def _batch(content: Any, request: Request, context: Context) -> Parsed:
     """Parse a batch: all our events or none; events of other types are ignored."""
     if not isinstance(content, list):
         raise InvalidEvent("a batch is a JSON array of events")
-    found = []
+    pairs = []
     for position, each in enumerate(content):
         try:
-            found.append(_event(structured(each), request, context))
+            pairs.append(_event(structured(each), request, context))
         except Ignored:
             continue
         except InvalidEvent as error:
             raise InvalidEvent(f"event {position} of the batch: {error.detail}", errors=error.errors) from None
-    if not found:
+    if not pairs:
         raise Ignored("a batch without events of ours")
-    if len(found) > MOST:
-        raise InvalidEvent(f"a batch has {MOST} events of ours at most, and this one {len(found)}")
-    return _known(found, several=True)
+    if len(pairs) > MOST:
+        raise InvalidEvent(f"a batch may have {MOST} events of ours, and this one has {len(pairs)}; send smaller ones")
+    return _parsed(pairs, is_batch=True)
 
 
-def _known(found: Sequence[tuple[CloudEvent, Event]], *, several: bool) -> Parsed:
-    """With what each is known by: sent again, in whatever mode or company, it may be written in another way, and is
-    the same event. One that stands twice in a batch is one.
+def _parsed(pairs: Sequence[tuple[CloudEvent, Event]], *, is_batch: bool) -> Parsed:
+    """Return the events with their identities, which stay the same in any mode and batch. Equal events of a batch count
+    once.
     """
-    events = {Identity(_id(cloud), _digest(cloud)): event for cloud, event in found}
+    events = {Identity(_id(cloud), _digest(cloud)): event for cloud, event in pairs}
     if len({identity.delivery_id for identity in events}) < len(events):
-        raise InvalidEvent("two events of the batch have the same source and id, and say different things")
-    if several:
+        raise InvalidEvent("two events of the batch have the same source and id, but other content")
+    if is_batch:
         return Parsed(tuple(events.values()), identities=tuple(events))
     [(identity, event)] = events.items()
     return Parsed((event,), identity.delivery_id, digest=identity.digest)
@@ -153,19 +162,19 @@ def _json(request: Request) -> Any:
     return strict_json.parse_theirs(request.body)
 
 
-def _event(said: Cloud, request: Request, context: Context) -> tuple[CloudEvent, Event]:
-    """Parse one event; of a foreign type nothing else is read. Raises Ignored, InvalidEvent."""
-    prefix, type_ = _options(context).type_prefix, text(said.attributes, "type")
+def _event(received: ReceivedEvent, request: Request, context: Context) -> tuple[CloudEvent, Event]:
+    """Parse one event; nothing but the type is read of other products' events. Raises Ignored, InvalidEvent."""
+    prefix, type_ = _options(context).type_prefix, text(received.attributes, "type")
     if type_ and not type_.startswith(prefix):
         raise Ignored(f"type {clean(type_)!r} does not begin with {prefix!r}")
     if ours := type_.removeprefix(prefix):
         validation.check_ours(ours)
-    if not said.vouched:
+    if not received.signed:
         raise InvalidEvent(f"the ce- headers are not signed, so anybody could change them; send {STRUCTURED}")
-    cloud = said.judged(request.received_at)
+    cloud = received.validated(request.received_at)
     data = cloud.get_data()
     if not _JSON.fullmatch(cloud.get_datacontenttype() or BINARY) or not isinstance(data, dict):
-        raise InvalidEvent("data must be a JSON object, its datacontenttype application/json")
+        raise InvalidEvent("data must be a JSON object, with the datacontenttype application/json")
     actor = Actor(f"source:{context.name}", context.name)
     return cloud, Event(validation.data(ours, data), actor, cast("datetime", cloud.get_time()))
 

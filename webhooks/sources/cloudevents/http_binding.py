@@ -19,7 +19,7 @@ from webhooks.ingress.source_types import Request
 from webhooks.ingress.validation import clean
 
 STRUCTURED, BATCH, BINARY = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
-# Of other formats than JSON (avro, protobuf, xml).
+# The beginnings of other formats than JSON (avro, protobuf, xml).
 FORMATS = ("application/cloudevents+", "application/cloudevents-batch+")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _DATA = ("data", "data_base64")
@@ -28,44 +28,46 @@ _ATTRIBUTES = frozenset({*_NEEDED, "subject", "datacontenttype", "dataschema"})
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """An event as it was sent, not yet judged. data: is read only of events that are ours. vouched: by a signature."""
+class ReceivedEvent:
+    """An event as sent, not validated yet. data: called only for events of ours. signed: whether the signature covers
+    the attributes.
+    """
 
     attributes: Mapping[str, Any]
     data: Callable[[], Any]
-    vouched: bool = True
+    signed: bool = True
 
-    def judged(self, received_at: datetime) -> CloudEvent:
-        """By CNCF's own class, which would make up an id or a version that lacks. Raises InvalidEvent, NotJson.
+    def validated(self, received_at: datetime) -> CloudEvent:
+        """Validate by CNCF's own class, which would invent a missing id or version. Raises InvalidEvent, NotJson.
 
         Extensions are ignored: brokers add their own.
         """
         attributes = {name: value for name, value in self.attributes.items() if name in _ATTRIBUTES}
-        if lacking := [name for name in ("specversion", "id", "source", "type") if name not in attributes]:
-            raise InvalidEvent(f"no CloudEvent of version 1.0: {', '.join(lacking)} is missing")
+        if missing := [name for name in ("specversion", "id", "source", "type") if name not in attributes]:
+            raise InvalidEvent(f"no CloudEvent of version 1.0: {', '.join(missing)} is missing")
         time = _time(attributes["time"]) if "time" in attributes else received_at
         try:
             return CloudEvent({**attributes, "time": time}, self.data())
         except CloudEventValidationError as error:
-            wrong = "; ".join(str(one) for ones in error.errors.values() for one in ones)
-            raise InvalidEvent(f"no CloudEvent of version 1.0: {clean(wrong, length=800)}") from None
+            messages = "; ".join(str(each) for errors in error.errors.values() for each in errors)
+            raise InvalidEvent(f"no CloudEvent of version 1.0: {clean(messages, length=800)}") from None
 
 
-def structured(content: Any) -> Cloud:
+def structured(content: Any) -> ReceivedEvent:
     """Read a parsed JSON envelope. Raises InvalidEvent."""
     if not isinstance(content, dict):
         raise InvalidEvent("a CloudEvent is one JSON object")
     attributes = {name: value for name, value in content.items() if name not in _DATA and value is not None}
-    return Cloud(attributes, lambda: _data(content))
+    return ReceivedEvent(attributes, lambda: _data(content))
 
 
 def _data(content: dict[str, Any]) -> Any:
     if content.get("data_base64") is not None:
-        raise InvalidEvent("data_base64 is not taken: our events' data is a JSON object, in data")
+        raise InvalidEvent("data_base64 is not accepted: send the data as a JSON object, in data")
     return content.get("data")
 
 
-def binary(request: Request, *, vouched: bool) -> Cloud:
+def binary(request: Request, *, signed: bool) -> ReceivedEvent:
     """Read percent-encoded headers as attributes; the content type is the data's.
 
     Raises InvalidEvent, UnsupportedMediaType.
@@ -76,14 +78,14 @@ def binary(request: Request, *, vouched: bool) -> Cloud:
     attributes = {name: _decoded(name, value) for name, value in sent.items()}
     if request.content_type:
         attributes["datacontenttype"] = request.content_type
-    return Cloud(attributes, lambda: strict_json.parse_theirs(request.body), vouched)
+    return ReceivedEvent(attributes, lambda: strict_json.parse_theirs(request.body), signed)
 
 
 def _no_cloudevent(request: Request) -> Rejected:
-    taken = f"send {STRUCTURED}, {BATCH}, or the attributes as ce- headers"
+    advice = f"send {STRUCTURED}, {BATCH}, or the attributes as ce- headers"
     if request.content_type == BINARY:
-        return InvalidEvent(f"no CloudEvent: {taken}")
-    return UnsupportedMediaType(f"Content-Type {clean(request.content_type) or '(none)'} is no CloudEvent's: {taken}")
+        return InvalidEvent(f"no CloudEvent: {advice}")
+    return UnsupportedMediaType(f"Content-Type {clean(request.content_type) or '(none)'} is no CloudEvent's: {advice}")
 
 
 def _decoded(name: str, value: str) -> str:
@@ -93,10 +95,10 @@ def _decoded(name: str, value: str) -> str:
         raise InvalidEvent(f"the header ce-{name} is not percent-encoded UTF-8") from None
 
 
-def _time(said: Any) -> datetime:
+def _time(text: Any) -> datetime:
     try:
-        if isinstance(said, str) and _RFC_3339.fullmatch(said):
-            return datetime.fromisoformat(said.upper()).astimezone(UTC)
+        if isinstance(text, str) and _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     raise InvalidEvent("time must be RFC 3339, such as 2026-11-22T12:00:00Z")

@@ -1,4 +1,4 @@
-"""Any sender, by its signature and payload as described in registrar.yml. presets/ has ready-made ones.
+"""Any sender, whose signature and payload registrar.yml describes. presets/ has ready-made descriptions.
 
 options:
   verify: {how: hmac, header: x-signature, prefix: "sha256="}      (webhooks/signatures/configurable.py)
@@ -24,7 +24,7 @@ from registrar.policy.base_model import Glob, Strict
 from registrar.text.sanitize import absent
 from registrar.text.wording import meant
 from webhooks.ci import build, training
-from webhooks.ci.payload import COMMIT, Ignored, moment, refused
+from webhooks.ci.payload import COMMIT, Ignored, moment, refusal
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, Rejected, UnusableReport
 from webhooks.ingress.source_types import Context, Outgoing, Parsed, Request, Verified
@@ -34,7 +34,7 @@ from webhooks.signatures.configurable import Verification
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.generic import mapping
-from webhooks.sources.generic.mapping import Expression, Found, Rule
+from webhooks.sources.generic.mapping import Expression, Mapped, Rule
 
 CONTENT_TYPES = frozenset({"application/json"})
 _ID = re.compile(r"[!-~]{1,200}")
@@ -52,12 +52,12 @@ def _preset(name: str) -> ModuleType:
 
 
 class Options(Strict):
-    """preset: a file of presets/; options that stand beside it override its own.
+    """preset: a file of presets/; options beside it override its own.
 
-    branches, workflows: which builds of a CI system train, by name or glob; a tag is refs/tags/NAME. when: what the
-    payload must meet besides, whatever it is. data: fields for the data of every event, such as {model: "'churn'"}.
-    run: where nothing else names the run, it is the newest that finished, of the experiment, and is tagged with the
-    event's commit. delivery_id: the delivery's identity, where the body holds one and is signed.
+    branches, workflows: the builds of a CI system that train, by name or glob; a tag is refs/tags/NAME. when: a further
+    condition for every payload. data: fields for the data of every event, such as {model: "'churn'"}.
+    run: finds the run, if nothing else names it: the experiment's newest finished run that is tagged with the event's
+    commit. delivery_id: the delivery's identity, if the body has one and is signed.
     """
 
     preset: str | None = None
@@ -72,33 +72,32 @@ class Options(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_preset(cls, given: Any) -> Any:
-        """Fill in the preset's settings where the user gave none."""
-        if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str):
-            return given
+    def _with_preset(cls, options: Any) -> Any:
+        """Add the preset's settings that the user did not override."""
+        if not isinstance(options, dict) or not isinstance(name := options.get("preset"), str):
+            return options
         preset = _preset(name)
-        said = {"verify": preset.VERIFY, "rules": getattr(preset, "RULES", [])}
-        return {**said, **given}
+        return {"verify": preset.VERIFY, "rules": getattr(preset, "RULES", []), **options}
 
     @model_validator(mode="after")
-    def _whole(self) -> "Options":
+    def _complete(self) -> "Options":
         if self.verify is None:
-            raise ValueError("say how it is verified: verify, or a preset; there is no way to leave it out")
+            raise ValueError("needs verify or a preset: every request is verified")
         if not self.rules and self.builds is None:
-            raise ValueError("say what its payloads become: rules, or a preset")
+            raise ValueError("needs rules or a preset: they say what a payload becomes")
         return self
 
     @model_validator(mode="after")
-    def _which_train(self) -> "Options":
+    def _training_builds(self) -> "Options":
         """Require branches and workflows: else any build would count, such as a linter's."""
         missing = [name for name in ("branches", "workflows") if getattr(self, name) is None]
         if self.builds and missing:
             raise ValueError(
-                f"preset {self.preset} needs {' and '.join(missing)}: say which builds train the model, such as "
+                f"preset {self.preset} needs {' and '.join(missing)}: the builds that train the model, such as "
                 f'branches: [main] and workflows: [train], the name of the {self.builds.WORKFLOW}; ["*"] takes all'
             )
         if self.builds is None and len(missing) < 2:
-            raise ValueError("branches and workflows are a preset's of a CI system; rules say it by their own `when`")
+            raise ValueError("branches and workflows need the preset of a CI system; rules have their own `when`")
         return self
 
     @property
@@ -121,100 +120,100 @@ def _options(context: Context) -> Options:
     return cast("Options", context.options)
 
 
-def _how(context: Context) -> Any:
+def _verification(context: Context) -> Any:
     return _options(context).verify
 
 
 def check_secret(secret: str) -> None:
-    """Check the minimum; `check` does the rest, which depends on the options."""
+    """Check the length; `check` does the rest, which depends on the options."""
     if len(secret) < configurable.MIN_KEY:
         raise WeakSecret(f"a secret needs {configurable.MIN_KEY} characters at least")
 
 
 def check(context: Context) -> None:
-    configurable.check(_how(context), context.secrets)
+    configurable.check(_verification(context), context.secrets)
 
 
 def scheme(context: Context) -> Scheme | None:
-    return configurable.scheme(_how(context))
+    return configurable.scheme(_verification(context))
 
 
 def verify(request: Request, context: Context) -> Verified:
-    return configurable.verify(_how(context), request, context)
+    return configurable.verify(_verification(context), request, context)
 
 
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
     del now
-    return configurable.sign(_how(context), outgoing, secret=secret)
+    return configurable.sign(_verification(context), outgoing, secret=secret)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """Parse one event, or none: a build that trains no model, or that matches no rule, is ignored with the reason."""
+    """Parse one event, or none: builds that train no model, and payloads that meet no rule, are ignored by name."""
     options, payload = _options(context), strict_json.parse_theirs(request.body)
     if not isinstance(payload, dict):
         raise InvalidEvent("the payload must be one JSON object")
     try:
-        found = _match_rule(options, payload)
-        data = validation.data(found.type, _with_run(found, options))
+        mapped = _match_rule(options, payload)
+        data = validation.data(mapped.type, _with_run(mapped, options))
     except Ignored as ignored:
         return ignored.parsed
     except InvalidEvent as error:
         raise UnusableReport(error.detail, errors=error.errors) if options.builds else error from None
-    # What happened counts more than when: a time that can't be read is no reason to refuse.
-    at = moment(found.at if isinstance(found.at, str) else "", otherwise=request.received_at)
+    # An unreadable time is no reason to refuse the event.
+    at = moment(mapped.at if isinstance(mapped.at, str) else "", otherwise=request.received_at)
     event = Event(data, Actor(f"source:{context.name}", context.name), at)
     return Parsed((event,), _delivery_id(options, payload))
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Answer a product's unusable report with a 200: CI systems disable a hook that fails too often (Azure DevOps)."""
+    """Answer a product's unusable report with a 200: CI systems (Azure DevOps) disable a hook that fails often."""
     del request
-    return refused(rejected) if isinstance(rejected, UnusableReport) else None
+    return refusal(rejected) if isinstance(rejected, UnusableReport) else None
 
 
-def _match_rule(options: Options, payload: dict[str, Any]) -> Found:
+def _match_rule(options: Options, payload: dict[str, Any]) -> Mapped:
     """Return the result of the preset, or of the first matching rule. Raises Ignored, InvalidEvent."""
     if options.builds:
         return _of_build(options, payload)
     _check_when(options, payload)
-    if (found := mapping.apply(options.all_rules, payload)) is None:
-        kind = build.first(payload, "type", "event", "eventType")  # as most senders have it
+    if (mapped := mapping.apply(options.all_rules, payload)) is None:
+        kind = build.first(payload, "type", "event", "eventType")  # as in most senders' payloads
         raise Ignored("no rule of this source's options is met" + (f" by {clean(kind)!r}" if kind else ""))
-    return found
+    return mapped
 
 
 def _check_when(options: Options, payload: dict[str, Any]) -> None:
-    """Check options.when before other fields, which a payload that does not meet it may lack. Raises Ignored."""
+    """Check options.when first: other payloads may lack the other fields. Raises Ignored."""
     if options.when is not None and not mapping.met(options.when, payload):
-        raise Ignored(f"it does not meet {options.when!r} of options.when")
+        raise Ignored(f"the payload does not meet {options.when!r} of options.when")
 
 
-def _of_build(options: Options, payload: dict[str, Any]) -> Found:
+def _of_build(options: Options, payload: dict[str, Any]) -> Mapped:
     preset = cast("ModuleType", options.builds)
     ended: build.Build = preset.ended(payload)
     build.check(ended, branches=options.branches or [], workflows=options.workflows or [], what=preset.WORKFLOW)
     _check_when(options, payload)
-    return Found(ended.type, mapping.added(ended.type, ended.data, options.data, payload), ended.at)
+    return Mapped(ended.type, mapping.overridden(ended.type, ended.data, options.data, payload), ended.at)
 
 
-def _with_run(found: Found, options: Options) -> dict[str, Any]:
+def _with_run(mapped: Mapped, options: Options) -> dict[str, Any]:
     """Add a search for the run by its commit, which must be a full SHA."""
-    named = not (absent(found.data.get("run_id")) and absent(found.data.get("search")))
-    if options.run is None or found.type != "training_run.finished" or named:
-        return found.data
-    commit = found.data.get("commit")
+    has_run = not (absent(mapped.data.get("run_id")) and absent(mapped.data.get("search")))
+    if options.run is None or mapped.type != "training_run.finished" or has_run:
+        return mapped.data
+    commit = mapped.data.get("commit")
     if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-        raise InvalidEvent("the payload names no run, and its commit is not a commit's SHA")
-    return {**found.data, "search": training.search(options.run, commit)}
+        raise InvalidEvent("the payload has no run, and its commit is not a commit's SHA")
+    return {**mapped.data, "search": training.search(options.run, commit)}
 
 
 def _delivery_id(options: Options, payload: Any) -> str | None:
-    """Return the delivery's id. A preset's may be absent; the user's own expression must find one."""
+    """Return the delivery's id. A preset's may be absent; the user's own expression must yield one."""
     if options.identity is None:
         return None
-    found = mapping.value(options.identity, payload)
-    if isinstance(found, str) and _ID.fullmatch(found):
-        return found
+    id = mapping.value(options.identity, payload)
+    if isinstance(id, str) and _ID.fullmatch(id):
+        return id
     if options.delivery_id is None:
         return None
     raise InvalidEvent(f"{options.delivery_id} of the payload must be the delivery's id, a text")

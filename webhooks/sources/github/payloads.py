@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webhooks.ci.payload import Ignored, Place, at, is_one_of, number, text
+from webhooks.ci.payload import Ignored, Repository, at, is_one_of, number, text
 
 SHAPES: Mapping[str, tuple[str, ...]] = {
     "workflow_run": ("workflow_run", "workflow"),
@@ -14,13 +14,15 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def comes_from(payload: Any, places: Sequence[Place]) -> bool:
+def comes_from(payload: Any, repositories: Sequence[Repository]) -> bool:
     """Return whether an event comes from one of these repositories."""
-    return is_one_of(places, id=number(payload, "repository", "id"), path=text(payload, "repository", "full_name"))
+    return is_one_of(
+        repositories, id=number(payload, "repository", "id"), path=text(payload, "repository", "full_name")
+    )
 
 
 def no_fork(payload: Any) -> None:
-    """Raise Ignored for a fork: its pull request runs the base repository's workflows, and gets a signed `success` too.
+    """Raise Ignored for a fork: its pull request runs the base repository's workflows, and can get a signed `success`.
 
     https://docs.github.com/actions/reference/security/secure-use
     """
@@ -28,4 +30,4 @@ def no_fork(payload: Any) -> None:
     if repository is None or number(run, "head_repository", "id") != repository:
         raise Ignored(f"workflow run {number(run, 'id')} is of a fork")
     if text(run, "event") == "pull_request_target":
-        raise Ignored("a run on pull_request_target goes by a branch's name that anybody may choose")
+        raise Ignored("a run on pull_request_target has a branch name that anybody may choose")

@@ -8,36 +8,36 @@ from pydantic import Field
 from registrar.events.types import Data
 from registrar.policy.base_model import Glob, matches
 from webhooks.ci import training
-from webhooks.ci.payload import Ignored, Place, at, commit, link, number, text
+from webhooks.ci.payload import Ignored, Repository, at, commit, link, number, text
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.validation import clean
 from webhooks.sources.github.payloads import comes_from, no_fork
 
-_WELL = {"success": True, "failure": False, "timed_out": False, "startup_failure": False}
+_OUTCOMES = {"success": True, "failure": False, "timed_out": False, "startup_failure": False}
 
 
 class Workflow(training.Training):
-    """Which workflow trains the model. A run for a tag has the tag's name for a branch."""
+    """A rule for workflows that train the model. A tag's run has the tag's name as its branch."""
 
-    repository: Place | None = None
+    repository: Repository | None = None
     branches: Annotated[list[Glob], Field(min_length=1)]
     workflows: Annotated[list[str], Field(min_length=1, description="paths such as .github/workflows/train.yml")]
 
 
 def trained(payload: Any, rules: Sequence[Workflow]) -> list[Data]:
-    """https://docs.github.com/webhooks/webhook-events-and-payloads#workflow_run
+    """Read a finished workflow run. A cancelled one is no failure: a person or a newer run stopped it.
 
-    A cancelled run is no failure: a person or a newer run stopped it.
+    https://docs.github.com/webhooks/webhook-events-and-payloads#workflow_run
     """
     no_fork(payload)
     conclusion = _conclusion(payload)
     fitting = _fitting(payload, rules)
     run = at(payload, "workflow_run")
     ended = training.Ended(
-        well=_WELL[conclusion],
+        succeeded=_OUTCOMES[conclusion],
         commit=commit(payload, "workflow_run", "head_sha"),
-        said=f"workflow {clean(text(run, 'name'))} of {clean(text(payload, 'repository', 'full_name'))} "
+        summary=f"workflow {clean(text(run, 'name'))} of {clean(text(payload, 'repository', 'full_name'))} "
         f"(run {number(run, 'run_number')}, attempt {number(run, 'run_attempt')}) ended as {conclusion}",
         url=link(text(run, "html_url")),
         fields={"title": text(run, "display_title"), "name": text(run, "name"), "branch": text(run, "head_branch")},
@@ -48,14 +48,14 @@ def trained(payload: Any, rules: Sequence[Workflow]) -> list[Data]:
 def _conclusion(payload: Any) -> str:
     if (action := text(payload, "action")) != "completed":
         raise Ignored(f"a workflow run that is {clean(action)}")
-    if (conclusion := text(payload, "workflow_run", "conclusion")) not in _WELL:
+    if (conclusion := text(payload, "workflow_run", "conclusion")) not in _OUTCOMES:
         raise Ignored(f"a workflow run that ended as {clean(conclusion) or 'nothing'}")
     return conclusion
 
 
 def _fitting(payload: Any, rules: Sequence[Workflow]) -> list[Workflow]:
-    """Return the rules for this repository, branch and workflow. Raises Ignored, which names the one without a rule."""
-    # A workflow of another repository comes as PATH@REF.
+    """Return the rules for this repository, branch and workflow. Raises Ignored, and says which has no rule."""
+    # The path of another repository's workflow is PATH@REF.
     branch, path = text(payload, "workflow_run", "head_branch"), text(payload, "workflow_run", "path")
     here = [rule for rule in rules if rule.repository is None or comes_from(payload, [rule.repository])]
     if not here:
@@ -70,10 +70,13 @@ def _fitting(payload: Any, rules: Sequence[Workflow]) -> list[Workflow]:
 
 
 def dispatched(payload: Any, event_type: str) -> Data:
-    """https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event: `action` is its event_type."""
+    """Read one of our events, whose event_type is `action`.
+
+    https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event
+    """
     if (action := text(payload, "action")) != event_type:
-        raise Ignored(f"a dispatch of {clean(action)!r}; those of {event_type!r} are taken")
-    said = at(payload, "client_payload")
-    if not isinstance(said, dict) or set(said) != {"type", "data"} or not isinstance(said["data"], dict):
+        raise Ignored(f"a dispatch of {clean(action)!r}, not of {event_type!r} (options.dispatch)")
+    content = at(payload, "client_payload")
+    if not isinstance(content, dict) or set(content) != {"type", "data"} or not isinstance(content["data"], dict):
         raise InvalidEvent("client_payload must be an object with type and data, and nothing else")
-    return validation.data(text(said, "type"), said["data"])
+    return validation.data(text(content, "type"), content["data"])

@@ -1,9 +1,9 @@
 """GitLab: pipelines and jobs that trained a model, and deployments.
 
-https://docs.gitlab.com/user/project/integrations/webhooks/ Verified by a signing token (Standard Webhooks), or by the
-older secret token (X-Gitlab-Token), as `verify` says; the one is never taken for the other. GitLab disables a hook
-after four 4xx in a row, so every verified request gets a 200 with the result; an unusable one is in `rejections` all
-the same. Pipeline variables are secrets, and are not read.
+https://docs.gitlab.com/user/project/integrations/webhooks/
+Verified by a signing token (Standard Webhooks), or by the older secret token (X-Gitlab-Token): only by the one that
+`verify` names. GitLab disables a hook after four 4xx in a row, so every verified request gets a 200 with the result; an
+unusable one is in `rejections`, too. Pipeline variables are secrets, and are not read.
 """
 
 import hmac
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from registrar.events.event import Actor, Event
 from registrar.policy.base_model import Strict
-from webhooks.ci.payload import Ignored, Place, moment, text
+from webhooks.ci.payload import Ignored, Repository, moment, text
 from webhooks.ingress import strict_json
 from webhooks.ingress.errors import BadSignature, InvalidEvent, Rejected
 from webhooks.ingress.source_types import Context, Outgoing, Parsed, Request, Verified
@@ -36,14 +36,14 @@ from webhooks.sources.gitlab.hooks import (
 )
 
 CONTENT_TYPES = frozenset({"application/json"})
-_HEARD = frozenset({"pipeline", "build", "deployment"})
+_KNOWN_KINDS = frozenset({"pipeline", "build", "deployment"})
 
 
 class Options(Strict):
-    """projects: all that is heard, by path or number. verify: what the hook is set up with."""
+    """projects: those whose events count, by path or number. verify: the kind of token in the hook's settings."""
 
     verify: Literal["signing_token", "secret_token"] = "signing_token"
-    projects: Annotated[list[Place], Field(min_length=1)]
+    projects: Annotated[list[Repository], Field(min_length=1)]
     training: list[Training] = []
     deployments: list[Deployment] = []
 
@@ -52,15 +52,15 @@ def check_secret(secret: str) -> None:
     if secret.startswith("whsec_"):
         verifier.check_secret(schemes.GITLAB, secret)
     elif not re.fullmatch(r"[!-+\--~]{16,200}", secret):
-        raise WeakSecret("a secret token needs 16 to 200 ASCII characters, no spaces or commas; GitLab makes no better")
+        raise WeakSecret("a secret token needs 16 to 200 ASCII characters, without spaces and commas")
 
 
 def check(context: Context) -> None:
-    """Refuse a signing key that is used as a secret token too: it would be sent in the open."""
+    """Refuse a signing token that is used as a secret token: it would be sent with each request."""
     signing = _options(context).verify == "signing_token"
     if any(secret.startswith("whsec_") != signing for secret in context.secrets):
         raise WeakSecret(
-            "a signing token starts with whsec_, and a secret token must not; options.verify says which it is"
+            "a signing token starts with whsec_, and a secret token must not; set options.verify to the one that it is"
         )
 
 
@@ -78,8 +78,8 @@ def verify(request: Request, context: Context) -> Verified:
     """Verify a request. webhook-id is signed by a signing token; with a secret token no id is signed."""
     if _options(context).verify == "signing_token":
         return verifier.verified(schemes.GITLAB, request, context)
-    given = request.headers.get("x-gitlab-token", "").encode("utf-8", "replace")
-    matching = [index for index, secret in enumerate(context.secrets) if hmac.compare_digest(given, secret.encode())]
+    token = request.headers.get("x-gitlab-token", "").encode("utf-8", "replace")
+    matching = [index for index, secret in enumerate(context.secrets) if hmac.compare_digest(token, secret.encode())]
     if not matching:
         raise BadSignature
     return Verified(None, matching[0])
@@ -90,16 +90,16 @@ def normalise(request: Request, context: Context) -> Parsed:
     if not isinstance(payload, dict):
         raise InvalidEvent("GitLab sends one JSON object")
     try:
-        happening = _read(payload, _options(context))
+        hook = _read(payload, _options(context))
     except Ignored as ignored:
         return ignored.parsed
-    at = moment(happening.at, otherwise=request.received_at)
+    at = moment(hook.at, otherwise=request.received_at)
     actor = Actor(f"source:{context.name}", context.name)
-    return Parsed(tuple(Event(data, actor, at) for data in happening.data))
+    return Parsed(tuple(Event(data, actor, at) for data in hook.data))
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Answer a refusal with a 200. A temporary failure stays one: GitLab lists it, and can resend it."""
+    """Return the refusal for a 200. A temporary failure stays one: GitLab lists it, and can send it again."""
     return None if rejected.status == 429 or rejected.status >= 500 else {"events": [], "refused": rejected.detail}
 
 
@@ -110,12 +110,14 @@ def _options(context: Context) -> Options:
 def _read(payload: dict[str, Any], options: Options) -> HookEvents:
     """Read a hook by object_kind, which is signed; X-Gitlab-Event is not. Raises Ignored, InvalidEvent.
 
-    Hooks of groups and of the whole GitLab have an event_name in its place: user_add_to_group, project_create.
+    Hooks of groups and of the whole GitLab have an event_name instead: user_add_to_group, project_create.
     """
     kind = text(payload, "object_kind") or text(payload, "event_name")
     if not kind:
-        raise InvalidEvent("it has no object_kind: a custom template of the hook must keep GitLab's own fields")
-    if kind not in _HEARD:
+        raise InvalidEvent(
+            "the payload has no object_kind: a custom template of the hook must keep GitLab's own fields"
+        )
+    if kind not in _KNOWN_KINDS:
         raise Ignored(f"events of the kind {clean(kind)}")
     if not comes_from(payload, options.projects):
         raise Ignored(f"{project_of(payload)} is none of options.projects")

@@ -12,41 +12,41 @@ from pydantic import Field
 from registrar.events.types import Data
 from registrar.policy.base_model import Glob, matches
 from webhooks.ci import build, deployment, training
-from webhooks.ci.payload import Ignored, Place, at, commit, is_one_of, link, number, text
+from webhooks.ci.payload import Ignored, Repository, at, commit, is_one_of, link, number, text
 from webhooks.ingress import validation
 from webhooks.ingress.validation import clean
 
-_WELL = {"success": True, "failed": False}
+_OUTCOMES = {"success": True, "failed": False}
 _DEPLOYED = {"success": "deployment.succeeded", "failed": "deployment.failed"}
 
 
 class Training(training.Training):
-    """Which pipeline, or with `jobs` which jobs of it, train the model. refs: branches; a tag is refs/tags/NAME."""
+    """A rule for pipelines that train the model, or with `jobs` for jobs. refs: branches; a tag is refs/tags/NAME."""
 
-    project: Place | None = None
+    project: Repository | None = None
     refs: Annotated[list[Glob], Field(min_length=1)]
     jobs: list[Glob] = []
 
 
 class Deployment(deployment.Deployment):
-    """Which deployments are of models."""
+    """A rule for deployments of models."""
 
-    project: Place | None = None
+    project: Repository | None = None
 
 
 @dataclass(frozen=True)
 class HookEvents:
-    """The data of a hook's events. at: their time, as GitLab wrote it."""
+    """The data of a hook's events. at: their time, in GitLab's form."""
 
     data: list[Data]
     at: str
 
 
-def comes_from(payload: Any, places: Sequence[Place]) -> bool:
+def comes_from(payload: Any, projects: Sequence[Repository]) -> bool:
     """Return whether a hook comes from one of these projects. Job hooks of older GitLab have the number only."""
     id = number(payload, "project", "id")
     id = number(payload, "project_id") if id is None else id
-    return is_one_of(places, id=id, path=text(payload, "project", "path_with_namespace"))
+    return is_one_of(projects, id=id, path=text(payload, "project", "path_with_namespace"))
 
 
 def project_of(payload: Any) -> str:
@@ -57,38 +57,38 @@ def project_of(payload: Any) -> str:
 
 def pipeline(payload: Any, rules: Sequence[Training]) -> HookEvents:
     """Read a finished pipeline, for the rules without jobs."""
-    about = at(payload, "object_attributes")
-    status = _status(text(about, "status"), "pipeline")
+    attributes = at(payload, "object_attributes")
+    status = _status(text(attributes, "status"), "pipeline")
     _no_fork(payload)
-    fitting = [rule for rule in _fitting(payload, about, rules) if not rule.jobs]
+    fitting = [rule for rule in _fitting(payload, attributes, rules) if not rule.jobs]
     if not fitting:
-        raise Ignored("the rules of options.training for this ref are about jobs")
+        raise Ignored("the rules of options.training for this ref are for jobs")
     title = text(payload, "commit", "title")
     ended = training.Ended(
-        well=_WELL[status],
+        succeeded=_OUTCOMES[status],
         commit=commit(payload, "object_attributes", "sha"),
-        said=f"pipeline {number(about, 'id')} of {project_of(payload)} ended as {status}",
-        url=link(text(about, "url")),
-        fields={"title": title, "name": text(about, "name"), "branch": text(about, "ref")},
+        summary=f"pipeline {number(attributes, 'id')} of {project_of(payload)} ended as {status}",
+        url=link(text(attributes, "url")),
+        fields={"title": title, "name": text(attributes, "name"), "branch": text(attributes, "ref")},
     )
-    return HookEvents(training.data(fitting, ended), text(about, "finished_at"))
+    return HookEvents(training.data(fitting, ended), text(attributes, "finished_at"))
 
 
 def job(payload: Any, rules: Sequence[Training]) -> HookEvents:
     """Read a finished job; its kind is "build".
 
-    Of a merge request's pipeline the ref is refs/merge-requests/..., and nothing says whether it is a fork's.
+    In a merge request's pipeline the ref is refs/merge-requests/..., and nothing tells whether it is a fork's.
     """
     status, name = _status(text(payload, "build_status"), "job"), text(payload, "build_name")
     fitting = [rule for rule in _fitting(payload, payload, rules) if matches(rule.jobs, name)]
     if not fitting:
         raise Ignored(f"job {clean(name)!r} is none of options.training")
-    build.of_ref(text(payload, "ref"))  # whatever globs of refs there are
+    build.branch_of(text(payload, "ref"))  # refuses merge requests, even if a glob of refs matches
     home = text(payload, "project", "web_url") or text(payload, "repository", "homepage")
     ended = training.Ended(
-        well=_WELL[status],
+        succeeded=_OUTCOMES[status],
         commit=commit(payload, "sha"),
-        said=f"job {clean(name)} ({number(payload, 'build_id')}) of {project_of(payload)} ended as {status}",
+        summary=f"job {clean(name)} ({number(payload, 'build_id')}) of {project_of(payload)} ended as {status}",
         url=link(f"{home}/-/jobs/{number(payload, 'build_id')}"),
         fields={"title": text(payload, "commit", "message"), "name": name, "branch": text(payload, "ref")},
     )
@@ -96,32 +96,32 @@ def job(payload: Any, rules: Sequence[Training]) -> HookEvents:
 
 
 def deployed(payload: Any, rules: Sequence[Deployment]) -> HookEvents:
-    """Read a deployment. options.deployments says which field has the version."""
+    """Read a finished deployment. options.deployments says which field has the version."""
     if (status := text(payload, "status")) not in _DEPLOYED:
         raise Ignored(f"a deployment that is {clean(status) or 'in no state'}")
-    here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
+    rules_here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
     title, branch, environment = (text(payload, name) for name in ("commit_title", "ref", "environment"))
     fields = {"title": title, "branch": branch, "environment": environment}
-    about = deployment.named(here, payload=None, fields=fields)
-    shown, log = text(payload, "environment_external_url"), text(payload, "deployable_url")
-    said = {
-        **about.fields,
+    subject = deployment.subject(rules_here, payload=None, fields=fields)
+    site, log = text(payload, "environment_external_url"), text(payload, "deployable_url")
+    data = {
+        **subject.fields,
         "environment": environment,
-        "url": link(shown, log) if status == "success" else link(log, shown),
+        "url": link(site, log) if status == "success" else link(log, site),
         "commit": text(payload, "short_sha") or None,
     }
-    return HookEvents([validation.data(_DEPLOYED[status], said)], text(payload, "status_changed_at"))
+    return HookEvents([validation.data(_DEPLOYED[status], data)], text(payload, "status_changed_at"))
 
 
 def _status(status: str, what: str) -> str:
     """Return the status. A canceled pipeline is no failure: a person or a newer one stopped it."""
-    if status not in _WELL:
+    if status not in _OUTCOMES:
         raise Ignored(f"a {what} that is {clean(status) or 'in no state'}")
     return status
 
 
 def _no_fork(payload: Any) -> None:
-    """Raise Ignored for a fork: its merge request may run in this project, with the fork's branch, even `main`, as ref.
+    """Raise Ignored for a fork: its merge request may run in this project, with the fork's branch as ref, even `main`.
 
     https://docs.gitlab.com/ci/pipelines/merge_request_pipelines/#use-with-forked-projects
     """
@@ -130,11 +130,11 @@ def _no_fork(payload: Any) -> None:
         raise Ignored("a pipeline for a fork's merge request")
 
 
-def _fitting(payload: Any, about: Any, rules: Sequence[Training]) -> list[Training]:
+def _fitting(payload: Any, attributes: Any, rules: Sequence[Training]) -> list[Training]:
     """Return the rules for this project and ref. Tags are matched by full ref, since a tag may have a branch's name."""
-    ref = f"refs/tags/{text(about, 'ref')}" if at(about, "tag") is not False else text(about, "ref")
-    here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
-    fitting = [rule for rule in here if matches(rule.refs, ref)]
+    ref = f"refs/tags/{text(attributes, 'ref')}" if at(attributes, "tag") is not False else text(attributes, "ref")
+    rules_here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
+    fitting = [rule for rule in rules_here if matches(rule.refs, ref)]
     if not fitting:
         raise Ignored(f"ref {clean(ref)!r} of {project_of(payload)} is none of options.training")
     return fitting

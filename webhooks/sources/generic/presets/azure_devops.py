@@ -2,7 +2,7 @@
 
 https://learn.microsoft.com/azure/devops/service-hooks/services/webhooks ("Resource details to send": all)
 https://learn.microsoft.com/azure/devops/service-hooks/events#build-completed : resource version 2.0 has `result` and
-`sourceVersion`, 1.0 `status` and `sourceGetVersion`. A run's or a stage's state names no branch, so it is not taken.
+`sourceVersion`, 1.0 `status` and `sourceGetVersion`. The events of runs and stages have no branch, so they are ignored.
 """
 
 import re
@@ -16,36 +16,36 @@ from webhooks.ingress.validation import clean
 VERIFY = {"how": "basic"}
 DELIVERY_ID = None
 WORKFLOW = "pipeline"
-# Neither: partiallySucceeded (a step with continueOnError failed), canceled, stopped.
-_WELL = {"succeeded": True, "failed": False}
-_SHELVED = ("validateshelveset", "checkinshelveset")  # the latter is checked in where the build goes well
-_FETCHED = re.compile(r"LG:(refs/[^:]+):([0-9a-f]{40})")
+# Ignored: partiallySucceeded (a step with continueOnError failed), canceled, stopped.
+_OUTCOMES = {"succeeded": True, "failed": False}
+_SHELVED = ("validateshelveset", "checkinshelveset")  # the latter is checked in if the build succeeds
+_SOURCE_VERSION = re.compile(r"LG:(refs/[^:]+):([0-9a-f]{40})")
 
 
 def ended(payload: Any) -> Build:
-    kind, about = text(payload, "eventType"), at(payload, "resource")
+    kind, resource = text(payload, "eventType"), at(payload, "resource")
     if kind != "build.complete":
-        raise Ignored(f'events of the kind {clean(kind) or "(none)"}; build.complete ("Build completed") is taken')
-    status = first(about, "result", "status")
-    fetched = _FETCHED.fullmatch(text(about, "sourceGetVersion"))
-    pipeline = text(about, "definition", "name")
+        raise Ignored(f'events of the kind {clean(kind) or "(none)"}; only build.complete ("Build completed") counts')
+    status = first(resource, "result", "status")
+    version = _SOURCE_VERSION.fullmatch(text(resource, "sourceGetVersion"))
+    pipeline = text(resource, "definition", "name")
     return Build(
-        well=build.well(_WELL, status, what="build"),
-        branch=_branch(about, text(about, "sourceBranch") or (fetched[1] if fetched else "")),
+        succeeded=build.succeeded(_OUTCOMES, status, what="build"),
+        branch=_branch(resource, text(resource, "sourceBranch") or (version[1] if version else "")),
         names=(pipeline,),
-        said=clean(text(payload, "message", "text"), length=500) or f"a build of {clean(pipeline)} {status}",
-        commit=text(about, "sourceVersion") or (fetched[2] if fetched else ""),
-        url=text(about, "_links", "web", "href"),
-        at=text(about, "finishTime"),
+        summary=clean(text(payload, "message", "text"), length=500) or f"a build of {clean(pipeline)} {status}",
+        commit=text(resource, "sourceVersion") or (version[2] if version else ""),
+        url=text(resource, "_links", "web", "href"),
+        at=text(resource, "finishTime"),
     )
 
 
-def _branch(about: Any, ref: str) -> str:
+def _branch(resource: Any, ref: str) -> str:
     """Raises Ignored for pull requests, whose ref is refs/pull/NUMBER/merge, and for TFVC's shelved changes."""
-    trigger = at(about, "triggerInfo")
-    asked = isinstance(trigger, dict) and any(name.startswith("pr.") for name in trigger)
-    if asked or build.proposed(text(about, "reason")):
+    trigger = at(resource, "triggerInfo")
+    by_request = isinstance(trigger, dict) and any(name.startswith("pr.") for name in trigger)
+    if by_request or build.is_of_pull_request(text(resource, "reason")):
         raise build.pull_request(at(trigger, "pr.number"))
-    if text(about, "reason").lower() in _SHELVED:
-        raise Ignored("a build of a shelveset: what is proposed is not checked in yet")
-    return build.of_ref(ref)
+    if text(resource, "reason").lower() in _SHELVED:
+        raise Ignored("a build of a shelveset, which is not checked in yet")
+    return build.branch_of(ref)

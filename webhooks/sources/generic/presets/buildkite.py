@@ -20,33 +20,33 @@ VERIFY = {
 }
 DELIVERY_ID = None
 WORKFLOW = "pipeline"
-_WELL = {"passed": True, "failed": False}
+_OUTCOMES = {"passed": True, "failed": False}
 
 
 def ended(payload: Any) -> Build:
-    kind, about = text(payload, "event"), at(payload, "build")
+    kind, ended_build = text(payload, "event"), at(payload, "build")
     if kind != "build.finished":
         raise Ignored(f"events of the kind {clean(kind) or '(none)'}")
-    if at(about, "blocked") is True:
-        raise Ignored("a build that is blocked: it waits for somebody, and goes on")
+    if at(ended_build, "blocked") is True:
+        raise Ignored("a blocked build, which waits for a person and then goes on")
     pipeline = first(payload, "pipeline.slug", "pipeline.name")
     return Build(
-        well=build.well(_WELL, text(about, "state"), what="build"),
-        branch=_branch(about),
+        succeeded=build.succeeded(_OUTCOMES, text(ended_build, "state"), what="build"),
+        branch=_branch(ended_build),
         names=(pipeline,),
-        said=f"build {number(about, 'number')} of {clean(pipeline)} {clean(text(about, 'state'))}",
-        commit=text(about, "commit"),
-        run_id=text(about, "meta_data", "mlflow_run_id"),
-        url=text(about, "web_url"),
-        at=text(about, "finished_at"),
+        summary=f"build {number(ended_build, 'number')} of {clean(pipeline)} {clean(text(ended_build, 'state'))}",
+        commit=text(ended_build, "commit"),
+        run_id=text(ended_build, "meta_data", "mlflow_run_id"),
+        url=text(ended_build, "web_url"),
+        at=text(ended_build, "finished_at"),
     )
 
 
-def _branch(about: Any) -> str:
-    """Of a pull request that comes from a fork the branch is the fork's: `main`, if it likes, or OWNER:main."""
-    asked = at(about, "pull_request")
-    if isinstance(asked, dict) and not all(map(absent, asked.values())):
-        raise build.pull_request(asked.get("id"))
-    if ":" in text(about, "branch"):  # which no branch of one's own may have
+def _branch(ended_build: Any) -> str:
+    """Raises Ignored for pull requests. A fork's branch may be `main`, or OWNER:main."""
+    request = at(ended_build, "pull_request")
+    if isinstance(request, dict) and not all(map(absent, request.values())):
+        raise build.pull_request(request.get("id"))
+    if ":" in text(ended_build, "branch"):  # not allowed in a branch of one's own repository
         raise build.fork()
-    return build.tag(text(about, "tag")) or text(about, "branch")
+    return build.tag(text(ended_build, "tag")) or text(ended_build, "branch")

@@ -16,7 +16,7 @@ from webhooks.ingress.validation import clean
 VERIFY = {"how": "hmac", "header": "x-gitea-signature"}
 DELIVERY_ID = None
 WORKFLOW = "workflow"
-_WELL = {"success": True, "failure": False}
+_OUTCOMES = {"success": True, "failure": False}
 _DONE = frozenset({"success", "failure", "recover"})
 
 
@@ -25,18 +25,18 @@ def ended(payload: Any) -> Build:
     if run is None and at(payload, "run") is not None:
         return _of_forgejo(payload)
     if run is None:
-        raise Ignored("an event that is not of a workflow's run: workflow_run, or Forgejo's action_run_...")
+        raise Ignored("an event other than workflow_run, or Forgejo's action_run_...")
     if (action := text(payload, "action")) != "completed":
         raise Ignored(f"a workflow's run that is {clean(action)}")
-    # The workflow's file at the ref that it ran on: train.yml@refs/heads/main.
+    # The workflow's file and the ref: train.yml@refs/heads/main.
     file, _, ref = text(run, "path").partition("@")
-    branch = _merged(text(run, "event"), ref=ref) or text(run, "head_branch")
+    branch = _branch(text(run, "event"), ref=ref) or text(run, "head_branch")
     _no_fork(run, payload)
     return Build(
-        well=build.well(_WELL, text(run, "conclusion"), what="workflow's run"),
+        succeeded=build.succeeded(_OUTCOMES, text(run, "conclusion"), what="workflow's run"),
         branch=branch,
         names=_names(file, text(payload, "workflow", "path"), text(payload, "workflow", "id")),
-        said=f"workflow {clean(text(run, 'display_title'))} ended as {text(run, 'conclusion')}",
+        summary=f"workflow {clean(text(run, 'display_title'))} ended as {text(run, 'conclusion')}",
         commit=text(run, "head_sha"),
         url=text(run, "html_url"),
         at=text(run, "completed_at"),
@@ -46,7 +46,7 @@ def ended(payload: Any) -> Build:
 def _of_forgejo(payload: Any) -> Build:
     """Read Forgejo's payload.
 
-    `recover` is an extra report of a success after a failure. A cancelled run is a failure.
+    `recover` is an additional report of a success after a failure. A cancelled run is a failure.
     """
     action, run = text(payload, "action"), at(payload, "run")
     if action not in _DONE:
@@ -55,10 +55,10 @@ def _of_forgejo(payload: Any) -> Build:
         raise build.fork()
     status = text(run, "status") or ("failure" if action == "failure" else "success")
     return Build(
-        well=build.well(_WELL, status, what="workflow's run"),
+        succeeded=build.succeeded(_OUTCOMES, status, what="workflow's run"),
         branch=_forgejo_branch(run),
         names=_names(text(run, "workflow_id")),
-        said=f"workflow {clean(first(run, 'title', 'workflow_id'))} ended as {status}",
+        summary=f"workflow {clean(first(run, 'title', 'workflow_id'))} ended as {status}",
         commit=text(run, "commit_sha"),
         url=text(run, "html_url"),
         at=first(run, "stopped", "updated"),
@@ -66,21 +66,23 @@ def _of_forgejo(payload: Any) -> Build:
 
 
 def _forgejo_branch(run: Any) -> str:
-    """`prettyref` is a branch, a tag, or #NUMBER of a pull request; what set the run off tells a tag from a branch."""
-    pretty, cause = text(run, "prettyref"), _inner(text(run, "event_payload"))
+    """Raises Ignored for pull requests. `prettyref` is a branch, a tag, or a pull request's #NUMBER; the trigger tells
+    a tag from a branch.
+    """
+    pretty, trigger = text(run, "prettyref"), _parse_text(text(run, "event_payload"))
     if pretty.startswith("#") and pretty.removeprefix("#").isdecimal():
         raise build.pull_request(pretty.removeprefix("#"))
     events = (text(run, "trigger_event"), text(run, "event"))
-    ref = _merged(*events, ref=text(cause, "ref"))
-    tagged = ref == build.tag(pretty) or text(cause, "ref_type") == "tag" or "release" in events
-    return build.tag(pretty) if tagged else pretty
+    ref = _branch(*events, ref=text(trigger, "ref"))
+    is_tag = ref == build.tag(pretty) or text(trigger, "ref_type") == "tag" or "release" in events
+    return build.tag(pretty) if is_tag else pretty
 
 
-def _merged(*events: str, ref: str) -> str:
-    """The branch or tag of a ref. Raises Ignored for pull requests; of pull_request_target the ref is the target's."""
-    if build.proposed(*events):
+def _branch(*events: str, ref: str) -> str:
+    """Return a ref's branch or tag. Raises Ignored for pull requests: pull_request_target has the target's ref."""
+    if build.is_of_pull_request(*events):
         raise build.pull_request()
-    return build.of_ref(ref)
+    return build.branch_of(ref)
 
 
 def _no_fork(run: Any, payload: Any) -> None:
@@ -96,9 +98,9 @@ def _names(*files: str) -> tuple[str, ...]:
     return tuple(name for file in files for name in dict.fromkeys([file.rpartition("/")[2], file]))
 
 
-def _inner(said: str) -> Any:
-    """Parse JSON within a text field."""
+def _parse_text(json: str) -> Any:
+    """Parse the JSON in a text field; None if it is malformed."""
     try:
-        return strict_json.parse(said.encode()) if said else None
+        return strict_json.parse(json.encode()) if json else None
     except NotJson:
         return None

@@ -1,7 +1,7 @@
 """Jenkins: the Notification plugin's JSON about a job that ended, with a bearer token (Jenkins signs nothing).
 
-https://plugins.jenkins.io/notification/ , sent by the HTTP Request plugin or through a proxy that adds the header. A
-job that can run `curl` does better with a `standard` source: docs/how-to/ci/jenkins.md.
+https://plugins.jenkins.io/notification/ , sent by the HTTP Request plugin or through a proxy that adds the header. For
+a job that can run `curl` a `standard` source is better: docs/how-to/ci/jenkins.md.
 """
 
 import re
@@ -17,48 +17,50 @@ from webhooks.ingress.validation import clean
 VERIFY = {"how": "bearer"}
 DELIVERY_ID = None
 WORKFLOW = "job"
-# Neither: UNSTABLE (built, and a test failed), ABORTED, NOT_BUILT.
-_WELL = {"SUCCESS": True, "FAILURE": False, "FAILED": False}
-_OVER = ("FINALIZED", "FINISHED")  # before version 1.5 of the plugin the latter, with fullUrl and no scm
+# Ignored: UNSTABLE (built, but a test failed), ABORTED, NOT_BUILT.
+_OUTCOMES = {"SUCCESS": True, "FAILURE": False, "FAILED": False}
+_FINISHED = ("FINALIZED", "FINISHED")  # the latter before version 1.5 of the plugin, with fullUrl and no scm
 _JOB = re.compile(r"job/([^/]+)/")
-# What Branch Source plugins call a pull or merge request, and where the Git plugin fetches one to.
+# The names of pull and merge requests in Branch Source plugins, and their branches in the Git plugin.
 _PULL_REQUEST = re.compile(r"(?:PR|MR)-(\d+)(?:-head|-merge)?|(?:origin/)?(?:pr|pull|merge-requests)/(\d+)(?:/.*)?")
-_ASKED_BY = ("ghprbPullId", "CHANGE_ID", "gitlabMergeRequestIid", "pullRequestId")
-# Of the Gerrit Trigger plugin; its other events are about changes that nobody has taken yet, on the branch they go to.
+_REQUEST_PARAMETERS = ("ghprbPullId", "CHANGE_ID", "gitlabMergeRequestIid", "pullRequestId")
+# Events of the Gerrit Trigger plugin; the others are of changes that are not merged yet, with the target's branch.
 _MERGED_IN_GERRIT = ("change-merged", "ref-updated")
 
 
 def ended(payload: Any) -> Build:
-    about = at(payload, "build")
-    if (phase := text(about, "phase")) not in _OVER:
-        raise Ignored(f"a job in the phase {clean(phase) or '(none)'}; FINALIZED is taken")
+    ended_build = at(payload, "build")
+    if (phase := text(ended_build, "phase")) not in _FINISHED:
+        raise Ignored(f"a job in the phase {clean(phase) or '(none)'}; only FINALIZED counts")
     path, name = _JOB.findall(text(payload, "url")), text(payload, "name")
     full, job = "/".join(map(unquote, path)), unquote(unquote(path[-1])) if path else unquote(name)
-    of_branch = job == text(about, "scm", "branch")  # a job of a multibranch project: the folder tells which
+    is_branch_job = job == text(ended_build, "scm", "branch")  # in a multibranch project, whose name is the folder
     return Build(
-        well=build.well(_WELL, text(about, "status"), what="job"),
-        branch=_branch(about, job),
-        names=(full,) if full and of_branch else (full, name),
-        said=f"job {clean(full or name)} failed",
-        commit=text(about, "scm", "commit"),
-        run_id=text(about, "parameters", "MLFLOW_RUN_ID"),
-        url=first(about, "full_url", "fullUrl"),
+        succeeded=build.succeeded(_OUTCOMES, text(ended_build, "status"), what="job"),
+        branch=_branch(ended_build, job),
+        names=(full,) if full and is_branch_job else (full, name),
+        summary=f"job {clean(full or name)} failed",
+        commit=text(ended_build, "scm", "commit"),
+        run_id=text(ended_build, "parameters", "MLFLOW_RUN_ID"),
+        url=first(ended_build, "full_url", "fullUrl"),
     )
 
 
-def _branch(about: Any, job: str) -> str:
-    """The Git plugin calls a branch origin/main or refs/remotes/origin/main. A multibranch project's job is called as
-    its branch is, whatever that begins with. Raises Ignored for pull requests.
+def _branch(ended_build: Any, job: str) -> str:
+    """Return the branch, without the Git plugin's origin/ or refs/remotes/origin/. A multibranch project's job has the
+    name of its branch, which may begin like that itself. Raises Ignored for pull requests.
     """
-    said = text(about, "scm", "branch")
-    branch = said if said == job else build.of_ref(said.removeprefix("refs/remotes/"))
+    sent = text(ended_build, "scm", "branch")
+    branch = sent if sent == job else build.branch_of(sent.removeprefix("refs/remotes/"))
     for candidate in (branch, job):
-        if found := _PULL_REQUEST.fullmatch(candidate):
-            raise build.pull_request(found[1] or found[2])
-    asked = next((value for name in _ASKED_BY if not absent(value := at(about, "parameters", name))), None)
-    if asked is not None:
-        raise build.pull_request(asked)
-    gerrit = text(about, "parameters", "GERRIT_EVENT_TYPE")
+        if match := _PULL_REQUEST.fullmatch(candidate):
+            raise build.pull_request(match[1] or match[2])
+    request = next(
+        (value for name in _REQUEST_PARAMETERS if not absent(value := at(ended_build, "parameters", name))), None
+    )
+    if request is not None:
+        raise build.pull_request(request)
+    gerrit = text(ended_build, "parameters", "GERRIT_EVENT_TYPE")
     if gerrit and gerrit not in _MERGED_IN_GERRIT:
-        raise Ignored(f"a build of a change in Gerrit ({clean(gerrit)}): what is proposed is not merged yet")
-    return branch if said == job else branch.removeprefix("origin/")
+        raise Ignored(f"a build of a change in Gerrit ({clean(gerrit)}), which is not merged yet")
+    return branch if sent == job else branch.removeprefix("origin/")

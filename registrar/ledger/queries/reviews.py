@@ -14,9 +14,9 @@ _MOST = 16
 
 @dataclass(frozen=True)
 class Reviews:
-    """since: the number of reviews since that time. last: when the newest one was accepted. seq: of its event, else 0.
+    """since: the number of reviews since a time. last: when the newest was accepted. seq: that of its event, or 0.
 
-    under_way: the newest one, or a follow-up of it in the model's lane, is unfinished.
+    under_way: the newest review, or a follow-up of it in the model's lane, is unfinished.
     """
 
     since: int = 0
@@ -27,11 +27,11 @@ class Reviews:
 
 def reviews(connection: Connection, model: str, *, source: str, type_: str, lane: str, since: datetime) -> Reviews:
     """Count the events of one source and type about a model. lane: the model's; tasks in other lanes don't matter."""
-    same = and_(events.c.model == model, events.c.type == type_, events.c.source == source)
-    query = select(events.c.id, events.c.seq, events.c.accepted_at).where(same).order_by(events.c.seq.desc())
-    found = connection.execute(query.limit(_MOST)).all()
-    if not found:
+    matching = and_(events.c.model == model, events.c.type == type_, events.c.source == source)
+    query = select(events.c.id, events.c.seq, events.c.accepted_at).where(matching).order_by(events.c.seq.desc())
+    rows = connection.execute(query.limit(_MOST)).all()
+    if not rows:
         return Reviews()
-    open_ = exists().where(tasks.c.event_id == found[0].id, tasks.c.lane == lane, is_open())
-    later = [row for row in found if row.accepted_at >= since]
-    return Reviews(len(later), found[0].accepted_at, found[0].seq, bool(connection.scalar(select(open_))))
+    open_ = exists().where(tasks.c.event_id == rows[0].id, tasks.c.lane == lane, is_open())
+    later = [row for row in rows if row.accepted_at >= since]
+    return Reviews(len(later), rows[0].accepted_at, rows[0].seq, bool(connection.scalar(select(open_))))

@@ -1,4 +1,4 @@
-"""`registrar archive` and `archive show`, and what other commands say of what went."""
+"""`registrar compact` and `compact show`, and what other commands say of what went."""
 
 import json
 from datetime import UTC, datetime
@@ -18,38 +18,38 @@ KEPT = "1 events of that age stay: the history, promotions, votes, deployments o
 
 def test_what_is_old_goes_into_the_folder_and_is_shown_from_there(run, record, data):
     old = fact(record, OLD)
-    assert [" ".join(row.split()) for row in rows(run("archive", "--older-than", "90d", "--plan").stdout)] == [
+    assert [" ".join(row.split()) for row in rows(run("compact", "--older-than", "90d", "--plan").stdout)] == [
         "kind month rows tasks",
         "events 2025-03 1 1",
     ]
-    written = run("archive", "--older-than", "90d", "--json")
+    written = run("compact", "--older-than", "90d", "--json")
     assert written.exit_code == 0, written.output
     [file] = (data / "archive").iterdir()
     assert [each["path"] for each in json.loads(written.stdout)] == [str(file)]
     missing = run("events", "show", old)
-    assert (missing.exit_code, f"into {file}: registrar archive show {old}" in missing.stderr) == (1, True)
-    assert f"registrar archive show {old}" in run("replay", old, "--plan").stderr
-    shown = run("archive", "show", old)
+    assert (missing.exit_code, f"into {file}: registrar compact show {old}" in missing.stderr) == (1, True)
+    assert f"registrar compact show {old}" in run("replay", old, "--plan").stderr
+    shown = run("compact", "show", old)
     assert f"archive      {file.name}" in shown.output
     assert "worker.report" in shown.output
-    assert json.loads(run("archive", "show", old, "--json").output)["id"] == old
+    assert json.loads(run("compact", "show", old, "--json").output)["id"] == old
 
 
 def test_files_that_were_moved_are_found_where_one_says(run, record, data, tmp_path):
     old = fact(record, OLD)
-    run("archive", "--older-than", "90d", "--to", str(tmp_path / "a"))
+    run("compact", "--older-than", "90d", "--to", str(tmp_path / "a"))
     (tmp_path / "a").rename(tmp_path / "b")
-    lost = run("archive", "show", old)
+    lost = run("compact", "show", old)
     assert (lost.exit_code, "say --from FOLDER if it was moved" in lost.stderr) == (1, True)
-    assert run("archive", "show", old, "--from", str(tmp_path / "b")).exit_code == 0
+    assert run("compact", "show", old, "--from", str(tmp_path / "b")).exit_code == 0
 
 
 def test_history_stays_and_that_is_said(run, record):
     approve(record, 1, OLD)
-    planned = run("archive", "--older-than", "90d", "--plan")
+    planned = run("compact", "--older-than", "90d", "--plan")
     assert KEPT in planned.stderr
-    assert json.loads(run("archive", "--older-than", "90d", "--plan", "--json").stdout)["archive"] == []
-    assert run("archive", "--older-than", "90d").stderr == "nothing was old enough and could go\n"
+    assert json.loads(run("compact", "--older-than", "90d", "--plan", "--json").stdout)["archive"] == []
+    assert run("compact", "--older-than", "90d").stderr == "nothing was old enough and could go\n"
 
 
 def test_too_short_an_age_and_none_are_refused_in_a_sentence(run, record):
@@ -58,14 +58,14 @@ def test_too_short_an_age_and_none_are_refused_in_a_sentence(run, record):
         ("--older-than", "soon"): "'soon' is no age such as 90d",
         (): "--older-than 90d",
     }.items():
-        refused = run("archive", *words)
+        refused = run("compact", *words)
         assert (refused.exit_code, said in " ".join(refused.stderr.split())) == (2, True)
 
 
 def test_an_event_that_is_not_archived_is_said_to_be_there_or_nowhere(run, record):
     here = approve(record, 1, NOON)
-    assert f"registrar events show {here}" in run("archive", "show", here).stderr
-    assert "never archived one" in run("archive", "show", "evt_0").stderr
+    assert f"registrar events show {here}" in run("compact", "show", here).stderr
+    assert "never archived one" in run("compact", "show", "evt_0").stderr
 
 
 def fact(record, at: datetime) -> str:
@@ -77,3 +77,10 @@ def fact(record, at: datetime) -> str:
         assert task
         tasks.finish(connection, task, "succeeded", Outcome("people were told"), at=at)
     return receipt.events[0][0]
+
+
+def test_the_former_name_still_works_and_says_the_new_one(run, record):
+    former = run("archive", "--older-than", "90d", "--plan", "--json")
+    assert (former.exit_code, json.loads(former.stdout)["archive"]) == (0, [])
+    assert "`registrar archive` is now `registrar compact`" in former.stderr
+    assert "archive" not in [line.split()[0] for line in run("--help").stdout.splitlines() if line.strip()]

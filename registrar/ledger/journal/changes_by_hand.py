@@ -7,10 +7,8 @@ from sqlalchemy import Connection
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Cause, Fact
-from registrar.ledger.journal.append import append
+from registrar.ledger.journal.append import EntryKind, append
 
-CHANGED = FactType.REGISTRY_CHANGED_BY_HAND
-PUT_BACK = "registry.put_back"
 _BY = "by hand in MLflow, which does not say who"
 
 
@@ -23,12 +21,12 @@ class DriftReverted:
     text: str
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        append(connection, cause, PUT_BACK, model=self.model, version=self.version, text=self.text)
+        append(connection, cause, EntryKind.DRIFT_REVERTED, model=self.model, version=self.version, text=self.text)
 
 
 def record_changes_by_hand(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
     """Append an entry for each change by hand that a task found."""
     for fact in facts:
-        if fact.type == CHANGED:
-            said = {**fact.details, "text": fact.text, "by": _BY}
-            append(connection, cause, CHANGED, model=fact.model, version=fact.version, **said)
+        if fact.type == FactType.REGISTRY_CHANGED_BY_HAND:
+            fields = {**fact.details, "text": fact.text, "by": _BY}
+            append(connection, cause, EntryKind.CHANGED_BY_HAND, model=fact.model, version=fact.version, **fields)
