@@ -1,4 +1,4 @@
-"""What a worker process holds for all its tasks."""
+"""The context of a worker process, for all its tasks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

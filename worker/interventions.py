@@ -1,4 +1,4 @@
-"""What the actions retry, discard_task and resend share: a dead letter, and a plan of what a resent event would do."""
+"""Dead letters and their outcomes, for retry and discard_task; plans of resent events, for resend."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
@@ -65,7 +65,7 @@ def _plan(evaluation: EvaluationContext, data: Data) -> Plan:
         case ModelVersionTransition() if evaluation.policy.model(data.model).target(data.stage):
             return plan(evaluation, data.model, data.version, data.stage)
         case Vote():
-            return Plan("ready", ["it would be a vote of whoever replays it, and never once more the first voter's"])
+            return Plan("ready", ["it would be a vote of the person who sends it again, not of the first voter"])
     return Plan("ready", ["what is as it should be already is left as it is"])
 
 

@@ -45,9 +45,7 @@ class TaskContext:
             data = parse(self.task.event_type, self.task.data)
         except ValidationError as error:
             problems = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False))
-            raise PermanentError(
-                f"it was accepted by an earlier version, and is not valid any more: {problems}"
-            ) from None
+            raise PermanentError(f"it was accepted by an earlier version, and is no longer valid: {problems}") from None
         if not isinstance(data, kind):
             raise TypeError(f"{self.task.name} does not handle {self.task.event_type}")
         return data

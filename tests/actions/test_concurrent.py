@@ -16,7 +16,7 @@ WORKERS = 8
 
 
 def all_at_once(harness) -> None:
-    """Every bell is heard by every worker, as after a doubled message, until nothing is due."""
+    """Every worker gets every message, as after a doubled one, until nothing is due."""
     with ThreadPoolExecutor(WORKERS) as threads:
         while task_messages := harness.due():
             heard = [task_message for task_message in task_messages for _ in range(3)]

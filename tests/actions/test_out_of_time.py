@@ -100,7 +100,7 @@ def test_an_evaluation_that_is_replayed_replaces_no_newer_one(harness):
     good, _ = evaluated(harness, 5.0, 50.0)
     asked = replay(harness, good)
     again = shown(harness, became(harness, asked))["tasks"][0]["outcome"]["summary"]
-    assert again == "taxi version 1 was evaluated by run e1 since this was told, which counts; nothing to do"
+    assert again == "taxi version 1 was evaluated by run e1 after this one, and that counts; nothing to do"
     harness.post("model_version.transition", by=BOB, model="taxi", version=1, stage="None")
     harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Staging")
     assert harness.stages() == {1: "None"}

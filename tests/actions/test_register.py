@@ -145,7 +145,7 @@ def test_a_reserved_tag_that_an_earlier_version_accepted_is_set_by_nobody(harnes
         connection.execute(update(events).where(events.c.id == event).values(data=old))
     harness.work()
     assert harness.tasks_of(event) == [("register", "failed")]
-    assert "was accepted by an earlier version, and is not valid any more: no event may" in harness.fact("task.failed")
+    assert "was accepted by an earlier version, and is no longer valid: no event may" in harness.fact("task.failed")
     assert harness.stages() == {}
 
 

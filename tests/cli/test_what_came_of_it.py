@@ -242,7 +242,7 @@ def test_a_dispute_and_how_it_was_settled_are_in_history_and_overview(house: Hou
 
 def test_what_ended_since_a_model_was_made_anew_is_in_history_and_overview(house: House):
     live(house.harness, "r1")
-    because = "taxi was made anew in MLflow: none of those versions is there any more"
+    because = "taxi was made anew in MLflow: none of those versions exists now"
     gone = (("stage", "Production"), ("alias", "champion"))
     happened(house, *(HoldingEnded("taxi", kind, 1, key, because=because) for kind, key in gone))
     for said in (

@@ -1,4 +1,4 @@
-"""What a busy receiver says in one message, a worker rings for: each lane's first."""
+"""A worker publishes what a busy receiver sends in one message: the first task of each lane."""
 
 import json
 
@@ -8,7 +8,7 @@ from worker import dispatcher
 from worker.context import WorkerContext
 
 
-def rung(broker: Broker) -> list[str]:
+def published(broker: Broker) -> list[str]:
     """Task ids, in the order in which workers take them."""
     messages = map(json.loads, broker.client.lrange(QUEUE, 0, -1))
     return [message["headers"]["id"] for message in messages][::-1]
@@ -24,16 +24,16 @@ def accepted(harness, *models: str) -> list[TaskMessage]:
     return harness.due()
 
 
-def test_of_a_burst_the_first_of_each_lane_is_rung(harness, broker):
+def test_of_a_burst_the_first_task_of_each_lane_is_published(harness, broker):
     task_messages = accepted(harness, *["taxi", "fraud"] * 3)
     dispatcher.publish_batch(context_with(harness, broker), task_messages)
-    assert rung(broker) == [task_message.task_id for task_message in task_messages[:2]]
+    assert published(broker) == [task_message.task_id for task_message in task_messages[:2]]
 
 
-def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(harness, broker):
+def test_a_batch_that_comes_again_publishes_only_tasks_that_are_still_queued(harness, broker):
     task_messages = accepted(harness, "taxi", "fraud")
     harness.run(task_messages[0])
     dispatcher.publish_batch(
         context_with(harness, broker), [*task_messages, TaskMessage("tsk_of_nobody", "worker.register")]
     )
-    assert rung(broker) == [task_messages[1].task_id]
+    assert published(broker) == [task_messages[1].task_id]

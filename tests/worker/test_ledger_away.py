@@ -13,8 +13,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
 from registrar.ledger.unavailable import OUTAGE_SECONDS, Outages
-from worker import celery_tasks as celery_side
-from worker import dispatcher, retry
+from worker import celery_tasks, dispatcher, retry
 from worker.attempt import UNEXPECTED_ATTEMPTS
 
 DOWN = LedgerUnavailable("connection refused")
@@ -86,7 +85,7 @@ def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_di
 def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(harness, caplog):
     event = harness.accept("training_run.failed", model="taxi")
     with locked(harness):
-        celery_side.run_task(harness.context, "report", row(harness, event).id)
+        celery_tasks.run_task(harness.context, "report", row(harness, event).id)
     assert "not started, the sweep publishes it again: the ledger is locked by another process" in caplog.text
     assert row(harness, event).state == "queued"
 

@@ -10,8 +10,7 @@ from registrar.broker.celery_app import celery_app
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import FORMER_NAMES, MAX_CRASHES
-from worker import celery_tasks as celery_side
-from worker import retry
+from worker import celery_tasks, retry
 from worker.attempt import UNEXPECTED_ATTEMPTS
 from worker.registry.protocol import AmbiguousError, RetryableError
 
@@ -139,8 +138,8 @@ def test_what_the_other_side_asks_for_is_waited_but_not_for_ever():
 
 def test_messages_of_former_names_are_taken_as_those_of_the_present(harness, monkeypatch):
     app, taken = celery_app("memory://"), []
-    monkeypatch.setattr(celery_side, "run_task", lambda _, verb, task_id: taken.append((f"worker.{verb}", task_id)))
-    celery_side.install(replace(harness.context, app=app))
+    monkeypatch.setattr(celery_tasks, "run_task", lambda _, verb, task_id: taken.append((f"worker.{verb}", task_id)))
+    celery_tasks.install(replace(harness.context, app=app))
     for former in FORMER_NAMES:
         app.tasks[former](former)
     assert taken == [(present, former) for former, present in FORMER_NAMES.items()]

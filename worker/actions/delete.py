@@ -1,6 +1,6 @@
 """worker.delete, after worker.prune: delete the versions whose mark has ended, checking each right before.
 
-A version that has to stay by now loses its mark. Where the registry stops answering, or refuses, the deletions so far
+A version that has to stay loses its mark. Where the registry stops answering, or refuses, the deletions so far
 are recorded and the rest becomes a task of its own, so that the record never lacks a deletion.
 """
 
@@ -68,7 +68,7 @@ def _delete_one(context: TaskContext, version: SizedVersion, result: DeleteResul
 def _outcome(context: TaskContext, result: DeleteResult, left: list[SizedVersion]) -> Outcome:
     facts = [*_pruned(context, result.deleted), *_spared(context, result.spared)]
     return Outcome(
-        "; ".join(fact.text for fact in facts) or f"nothing of {context.model} is due any more",
+        "; ".join(fact.text for fact in facts) or f"nothing of {context.model} is due now",
         facts=tuple(facts),
         follow_ups=(FollowUp("worker.delete", {"versions": left, "again": True}),) if left else (),
         records=(*(HoldingEnded(context.model, "stage", number) for number, _ in result.deleted), *result.unmarked),

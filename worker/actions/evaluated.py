@@ -27,7 +27,7 @@ def act(context: TaskContext) -> Outcome:
             f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation"
         )
     if newer := _newer(context, version):
-        return Outcome(f"{version} was evaluated by run {newer} since this was told, which counts; nothing to do")
+        return Outcome(f"{version} was evaluated by run {newer} after this one, and that counts; nothing to do")
     if not _evaluated(run, version):
         raise PermanentError(
             f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "

@@ -83,7 +83,7 @@ def _marked_fact(context: TaskContext, numbers: list[int], size_of: dict[int, in
 
 def _summary(context: TaskContext, everything: list[RetentionDecision], facts: tuple[Fact, ...], due: int) -> str:
     parts = [fact.text for fact in facts]
-    parts += [f"{due} that are due, or have to stay by now, are checked next"] if due else []
+    parts += [f"{due} that are due, or have to stay, are checked next"] if due else []
     steps = Counter(decision.step for decision in everything)
     return (
         "; ".join(parts) or f"nothing to prune: {steps['stay']} versions of {context.model} stay, {steps['wait']} wait"

@@ -28,8 +28,8 @@ def act(context: TaskContext) -> Outcome:
         return _existing_outcome(context, data, run, earlier)
     began = time.monotonic()
     created = _create(context, data, run, source)
-    kept = _keep_older(context, run, source, created, seconds=time.monotonic() - began)
-    return _existing_outcome(context, data, run, kept)
+    version = _keep_older(context, run, source, created, seconds=time.monotonic() - began)
+    return _existing_outcome(context, data, run, version)
 
 
 def _path(context: TaskContext) -> str:

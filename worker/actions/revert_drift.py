@@ -1,8 +1,8 @@
 """worker.revert_drift, after drift that the policy reverts: undo changes made by hand, by the record.
 
 Each step reads before it writes, so a repetition after a crash changes nothing; versions that are gone are skipped.
-As it may run late, no version moves to a place that the record no longer has it in or that another version has by now,
-nor if it is quarantined, or its files are not those that were approved. The outcome says so.
+As it may run late, it checks each version again: none moves where the record no longer has it or another version is
+now, if it is quarantined, or if its files are not those that were approved. The outcome says so.
 """
 
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ from worker.task_context import TaskContext
 
 @dataclass
 class RevertResult:
-    """sentences: one for each step. untouched: facts about steps that were not result. records: ended holdings and
-    reverted moves.
+    """The results of the steps. sentences: one for each. untouched: facts about steps that were not made. records: of
+    ended holdings and reverted moves.
     """
 
     sentences: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ def _restore_alias(context: TaskContext, result: RevertResult, alias: str, numbe
     if version is None:
         result.sentences.append(f"version {number} is gone")
     elif Holder(alias, number) not in _recorded(context, "alias"):
-        result.sentences.append(f"@{alias} of {context.model} stays: the record has it at {version} no more")
+        result.sentences.append(f"@{alias} of {context.model} stays: the record no longer has it at {version}")
     elif alias not in version.aliases and (
         why := _quarantined(context, version) or _not_approved(context, version, alias)
     ):
@@ -88,9 +88,9 @@ def _restore_stage(context: TaskContext, result: RevertResult, number: int, stag
         return
     recorded = _recorded(context, "stage")
     if version.stage != stage and Holder(version.stage, number) in recorded:
-        result.sentences.append(f"{version} stays in {version.stage}: the record has it there by now")
+        result.sentences.append(f"{version} stays in {version.stage}: the record has it there now")
     elif stage != "None" and Holder(stage, number) not in recorded:
-        result.sentences.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
+        result.sentences.append(f"{version} stays in {version.stage}: the record no longer has it in {stage}")
     elif version.stage != stage and (why := _barred(context, version, stage)):
         _untouched(
             result, version, f"{version} is not put back in {stage}: {why}", *_sent_away(context, version, stage)

@@ -43,7 +43,7 @@ def act(context: TaskContext) -> Outcome:
         raise Refused(f"the record has no version of {context.model} in {target}: there is nothing to go back from")
     bad, earlier = holders[0].version, holders[1:]
     if failed is not None and (failed != bad or not _is_deployed_version(context, holders[0])):
-        return Outcome(f"{context.model} version {failed} holds {target} no more; nothing to go back from")
+        return Outcome(f"{context.model} version {failed} no longer holds {target}; nothing to go back from")
     if failed is None:
         _check_holder(context, target_of(context, target), holders[0])
     good = _choose_target(context, target_of(context, target), bad, earlier)

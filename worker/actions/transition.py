@@ -68,7 +68,7 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
     with context.ledger.read() as connection:
         promotion = get(connection, promotion_id)
     if promotion is None or promotion.state != PromotionState.APPROVED:
-        return Outcome(f"promotion {promotion_id} is not approved any more; nothing was moved")
+        return Outcome(f"promotion {promotion_id} is no longer approved; nothing was moved")
     target, version = target_of(context, promotion.target), _read_version(context, promotion.target)
     is_there = current_stage(context.policy.model(context.model), version) == target.stage
     # A move that an earlier attempt began is completed; a version that was moved there by hand is evaluated.

@@ -57,7 +57,7 @@ def check_model(context: TaskContext, versions: Iterable[Version]) -> list[Drift
     versions: all that the registry has, read by number where no search shows them: a missing one was deleted.
 
     Targets with a recorded holder come first, then the other targets: a version that goes back into a target leaves
-    the stage that it was moved to, and is no drift there any more.
+    the stage that it was moved to, and is no drift there.
     """
     model = find_model(context.registry, context.model)
     current, known = dict(model.aliases) if model else {}, _recorded_aliases(context)

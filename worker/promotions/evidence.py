@@ -68,7 +68,7 @@ class Evidence:
             "compared": self.files.compared,  # what the digest covers
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
-            "trained_by": self.trained_by,  # no approval is bound to it: whom the policy excludes, without MLflow
+            "trained_by": self.trained_by,  # no approval is bound to it; who may approve is known without MLflow
         }
 
     def changed_since(self, shown: Mapping[str, Any]) -> str | None:
@@ -183,10 +183,10 @@ def _load_times(context: EvaluationContext, version: Version, target: Target) ->
     of = version.incarnation(context.registry.address)
     with context.ledger.read() as connection:
         since = holding_since(connection, kind, key, of=of)
-        asked = latest(connection, version.model, version.version, target.stage, of=of)
+        request = latest(connection, version.model, version.version, target.stage, of=of)
         promoted = promoted_at(connection, version.model, target.stage)
     if since is None:
-        since = version.created_at if stage == "None" else asked.created_at if asked and asked.open else None
+        since = version.created_at if stage == "None" else request.created_at if request and request.open else None
     return Times(context.now, stage, since, promoted)
 
 

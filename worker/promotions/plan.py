@@ -29,7 +29,7 @@ State = Literal["ready", "blocked", "nothing to do"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What would happen. ready: a request would be opened, or the version moved where nobody has to approve.
+    """The plan of one promotion. ready: a request would be opened, or the version moved where nobody has to approve.
 
     lines: for people, blocking ones first: ✗ a failed gate, … a closed time gate.
     """

@@ -60,7 +60,7 @@ def snapshot_of(
 ) -> StageSnapshot:
     """Return a snapshot of versions: all of a model, or all that may be in its stages. at: as in entities.Recent."""
     by_stage = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
-    held = {stage: {one.version: one.changed for one in there} for stage, there in by_stage.items()}
+    held = {stage: {one.version: one.changed for one in those} for stage, those in by_stage.items()}
     return StageSnapshot(
         by_stage, (StageSnapshotTaken(model, at, held, context.registry.address),) if at and stages else ()
     )
@@ -100,5 +100,5 @@ def _snapshot_since(
             if (version.stage, version.changed) != (stage, time):
                 return None
             kept.append(version)
-    there = with_known(context.registry, before.model, [*recent.versions, *kept], recorded)
-    return snapshot_of(context, before.model, stages, there, recent.at)
+    candidates = with_known(context.registry, before.model, [*recent.versions, *kept], recorded)
+    return snapshot_of(context, before.model, stages, candidates, recent.at)

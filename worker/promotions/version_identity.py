@@ -205,11 +205,11 @@ def _model_changed(model: str, ended: Sequence[Open], now: Sequence[Incarnation]
     """Return the error that ends the records of replaced versions. now: the versions that replaced them. whole: the
     model itself was recreated.
     """
-    present = ", ".join(sorted({str(one) for one in now})) or "none of those versions is there any more"
+    present = ", ".join(sorted({str(one) for one in now})) or "none of those versions exists now"
     what = f"{model} was made anew in MLflow" if whole else f"of {model}, a version was made anew under its number"
     because = f"{what}: {present}"
     old = "; ".join(dict.fromkeys(f"version {one.version}: {one.what}" for one in ended if one.live))
-    old = old or "whom it had archived"
+    old = old or "versions that it had archived"
     text = f"{because}. What the record had of those before has ended ({old})"
     records: list[LedgerChange] = [one.end_record(model, because) for one in ended]
     records.append(Settled(model, because))

@@ -15,47 +15,47 @@ def _time(milliseconds: int | None) -> datetime | None:
         return None
 
 
-def to_version(found: Any) -> Version:
+def to_version(answer: Any) -> Version:
     return Version(
-        model=found.name,
-        version=int(found.version),
-        stage=found.current_stage or "None",
-        run_id=found.run_id or None,
-        source=found.source or "",
-        description=found.description or "",
-        tags=dict(found.tags or {}),
-        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        aliases=tuple(found.aliases or ()),
-        changed=int(found.last_updated_timestamp or 0),
+        model=answer.name,
+        version=int(answer.version),
+        stage=answer.current_stage or "None",
+        run_id=answer.run_id or None,
+        source=answer.source or "",
+        description=answer.description or "",
+        tags=dict(answer.tags or {}),
+        created_at=datetime.fromtimestamp(answer.creation_timestamp / 1000, UTC),
+        aliases=tuple(answer.aliases or ()),
+        changed=int(answer.last_updated_timestamp or 0),
     )
 
 
-def to_run(found: Any) -> Run:
-    outputs = found.outputs.model_outputs if found.outputs else []
-    inputs = (found.inputs.model_inputs or []) if found.inputs else []
+def to_run(answer: Any) -> Run:
+    outputs = answer.outputs.model_outputs if answer.outputs else []
+    inputs = (answer.inputs.model_inputs or []) if answer.inputs else []
     return Run(
-        id=found.info.run_id,
-        name=found.info.run_name or "",
-        experiment_id=found.info.experiment_id,
-        status=found.info.status,
-        user=_user(found),
-        started_at=_time(found.info.start_time),
-        artifact_uri=found.info.artifact_uri,
-        deleted=found.info.lifecycle_stage == "deleted",
-        metrics=dict(found.data.metrics),
-        tags=dict(found.data.tags),
+        id=answer.info.run_id,
+        name=answer.info.run_name or "",
+        experiment_id=answer.info.experiment_id,
+        status=answer.info.status,
+        user=_user(answer),
+        started_at=_time(answer.info.start_time),
+        artifact_uri=answer.info.artifact_uri,
+        deleted=answer.info.lifecycle_stage == "deleted",
+        metrics=dict(answer.data.metrics),
+        tags=dict(answer.data.tags),
         outputs=tuple((output.model_id, output.step) for output in outputs),
         inputs=tuple(model.model_id for model in inputs),
     )
 
 
-def _user(found: Any) -> str:
+def _user(answer: Any) -> str:
     """Return the user who began the run, as MLflow stores it with the run; anybody can change the tag of that name.
 
     A run begun without a user ("unknown", by MLflow's clients) has only the tag.
     """
-    user_id = found.info.user_id or ""
-    return user_id if user_id not in ("", "unknown") else str(found.data.tags.get("mlflow.user", ""))
+    user_id = answer.info.user_id or ""
+    return user_id if user_id not in ("", "unknown") else str(answer.data.tags.get("mlflow.user", ""))
 
 
 def read_mlmodel(text: str) -> dict[str, Any]:
@@ -70,12 +70,12 @@ def read_mlmodel(text: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def to_experiment(found: Any) -> Experiment:
-    deleted = found.lifecycle_stage == "deleted"
-    return Experiment(found.experiment_id, found.name, found.artifact_location, _time(found.creation_time), deleted)
+def to_experiment(answer: Any) -> Experiment:
+    deleted = answer.lifecycle_stage == "deleted"
+    return Experiment(answer.experiment_id, answer.name, answer.artifact_location, _time(answer.creation_time), deleted)
 
 
-def to_model(found: Any) -> Model:
-    aliases = {alias: int(to_version) for alias, to_version in (found.aliases or {}).items()}
-    made, changed = _time(found.creation_timestamp), int(found.last_updated_timestamp or 0)
-    return Model(found.name, found.description or "", dict(found.tags or {}), aliases, made, changed)
+def to_model(answer: Any) -> Model:
+    aliases = {alias: int(to_version) for alias, to_version in (answer.aliases or {}).items()}
+    created_at, changed = _time(answer.creation_timestamp), int(answer.last_updated_timestamp or 0)
+    return Model(answer.name, answer.description or "", dict(answer.tags or {}), aliases, created_at, changed)

@@ -1,4 +1,4 @@
-"""What a model registry holds: models, versions, runs and experiments, and how long its texts may be."""
+"""The entities of a model registry: models, versions, runs and experiments; and how long its texts may be."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +68,7 @@ class Run:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a run's model is, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
+    """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
 
     uri: str
     logged_model: str | None = None

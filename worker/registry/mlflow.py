@@ -87,11 +87,11 @@ class MlflowRegistry(Files, Versions):
         max_results: int = 100,
         run_view_type: str = "ACTIVE_ONLY",
     ) -> list[Run]:
-        if (found := self.experiment(experiment)) is None:
+        if (parent := self.experiment(experiment)) is None:
             raise NotFound(f"there is no experiment {experiment!r}")
         with translate_errors(f"searching the runs of {experiment!r}"):
             runs = self._client.search_runs(
-                [found.id],
+                [parent.id],
                 filter_string=filter_string,
                 run_view_type=ViewType.from_string(run_view_type.lower()),
                 max_results=max_results,
@@ -101,13 +101,13 @@ class MlflowRegistry(Files, Versions):
 
     def experiments(self) -> list[Experiment]:
         with translate_errors("listing experiments"):
-            found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
-            return [conversion.to_experiment(experiment) for experiment in found]
+            answers = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
+            return [conversion.to_experiment(experiment) for experiment in answers]
 
     def experiment(self, name: str) -> Experiment | None:
         with translate_errors(f"reading experiment {name!r}"):
-            found = self._client.get_experiment_by_name(name)
-            return conversion.to_experiment(found) if found else None
+            answer = self._client.get_experiment_by_name(name)
+            return conversion.to_experiment(answer) if answer else None
 
     def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
         with self._write(f"creating experiment {name!r}"):
@@ -140,7 +140,7 @@ class MlflowRegistry(Files, Versions):
     def models(self, *, max_results: int = 100) -> list[Model]:
         with translate_errors("listing models"):
             return [
-                conversion.to_model(found) for found in self._client.search_registered_models(max_results=max_results)
+                conversion.to_model(answer) for answer in self._client.search_registered_models(max_results=max_results)
             ]
 
     def model(self, name: str) -> Model:

@@ -69,7 +69,7 @@ class Registry(Protocol):
         max_results: int = 100,
         run_view_type: str = "ACTIVE_ONLY",
     ) -> list[Run]:
-        """experiment: a name. Raises NotFound for an unknown one, PermanentError for a bad filter."""
+        """Search the runs of an experiment, by its name. Raises NotFound; PermanentError for a bad filter."""
 
     def experiments(self) -> list[Experiment]: ...
 

@@ -55,17 +55,17 @@ class Versions:
 
     def version(self, model: str, version: int) -> Version:
         with translate_errors(f"reading {model} version {version}"):
-            found = self._store.get_model_version(model, str(version))
-        if _is_prompt(found):
+            answer = self._store.get_model_version(model, str(version))
+        if _is_prompt(answer):
             raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
-        return conversion.to_version(found)
+        return conversion.to_version(answer)
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
         with translate_errors(f"listing the versions of {model}"):
             most = min(newest or _PAGE, _PAGE)
-            found = _converted(self._search(wanted, most, _NEWEST)) if newest else list(self._all(wanted))
-            return found or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
+            versions = _converted(self._search(wanted, most, _NEWEST)) if newest else list(self._all(wanted))
+            return versions or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
         """Search by last change: a search shows one moment of the registry, and a version whose stage changed comes
@@ -74,10 +74,10 @@ class Versions:
         wanted, at = f"name = {quoted(model)}", 0
         with translate_errors(f"looking for what changed of {model}"):
             for size in self._search_sizes if since is not None else self._search_sizes[:1]:
-                found = self._search(wanted, size, _CHANGED_LAST)
-                versions = _converted(found) or self._hidden(model)
+                answers = self._search(wanted, size, _CHANGED_LAST)
+                versions = _converted(answers) or self._hidden(model)
                 at = max((version.changed for version in versions), default=0)
-                if not found.token:
+                if not answers.token:
                     return Recent(versions, at, whole=True)
                 if since is not None and 0 < versions[-1].changed < since:
                     return Recent([one for one in versions if one.changed >= since], at, whole=False)
@@ -88,7 +88,7 @@ class Versions:
         tagged = self._search(f"name = {quoted(model)} and {_TAGGED_AS_PROMPT}", 1, _NEWEST)
         if not tagged or _is_prompt(tagged[0]):
             return []
-        newest = max((int(found.version) for found in self._store.get_latest_versions(model)), default=0)
+        newest = max((int(latest.version) for latest in self._store.get_latest_versions(model)), default=0)
         return [replace(one, aliases=()) for number in range(newest, 0, -1) for one in self._at(model, number)]
 
     def _at(self, model: str, number: int) -> list[Version]:
@@ -132,9 +132,9 @@ class Versions:
             return self._client.search_model_versions(wanted, max_results=_PAGE, page_token=token)
 
         with translate_errors(f"looking for copies of {model}"):
-            found = [conversion.to_version(version) for version in pages(page)]
-            found += [version for name in self._hidden_models() for version in self._hidden(name)]
-        return [version for version in found if version.source.startswith(f"models:/{model}/")]
+            copies = [conversion.to_version(version) for version in pages(page)]
+            copies += [version for name in self._hidden_models() for version in self._hidden(name)]
+        return [version for version in copies if version.source.startswith(f"models:/{model}/")]
 
     def _hidden_models(self) -> list[str]:
         def page(token: str | None) -> Any:
@@ -143,10 +143,10 @@ class Versions:
         return sorted({version.name for version in pages(page) if not _is_prompt(version)})
 
 
-def _is_prompt(found: Any) -> bool:
+def _is_prompt(answer: Any) -> bool:
     """Return whether MLflow's answer is a prompt; a prompt's source is a placeholder word, a model's an address."""
-    return "mlflow.prompt.text" in found.tags and "/" not in (found.source or "")
+    return "mlflow.prompt.text" in answer.tags and "/" not in (answer.source or "")
 
 
-def _converted(found: Any) -> list[Version]:
-    return [conversion.to_version(version) for version in found]
+def _converted(answers: Any) -> list[Version]:
+    return [conversion.to_version(version) for version in answers]

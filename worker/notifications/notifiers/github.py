@@ -25,7 +25,7 @@ _HINTS = {
 
 
 class Options(github_app.Access):
-    """as: status, for facts that change the commit's status, or comment, for every fact."""
+    """The place of facts. as: status, for facts that change the commit's status, or comment, for every fact."""
 
     repository: code_hosts.GithubRepository
     as_: commit_status.As = "status"

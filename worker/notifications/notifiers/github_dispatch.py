@@ -26,7 +26,7 @@ _HINTS = {
 
 
 class Options(github_app.Access):
-    """event_type: as the workflow lists it under on.repository_dispatch.types."""
+    """The workflow to start. event_type: as the workflow lists it under on.repository_dispatch.types."""
 
     repository: code_hosts.GithubRepository
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"

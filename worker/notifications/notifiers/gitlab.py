@@ -29,7 +29,7 @@ _HINTS = {
 
 
 class Options(Strict):
-    """as: status, for facts that change the commit's status, or comment, for every fact."""
+    """The place of facts. as: status, for facts that change the commit's status, or comment, for every fact."""
 
     project: GitlabProject
     as_: commit_status.As = "status"

@@ -29,7 +29,7 @@ _HINTS = {
 
 
 class Options(Strict):
-    """ref: the branch or tag whose pipeline runs."""
+    """The pipeline to start. ref: its branch or tag."""
 
     project: GitlabProject
     ref: Annotated[str, Field(min_length=1, max_length=255)]

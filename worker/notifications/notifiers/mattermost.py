@@ -31,7 +31,7 @@ _ID = r"^[a-z0-9]{26}$(?!\n)"
 
 
 class Options(Strict):
-    """channel_id: where a bot posts; shown under View Info of the channel."""
+    """The channel of a bot. channel_id: shown under View Info of the channel."""
 
     channel_id: Annotated[str, Form(_ID, "is no channel's id of 26 letters and digits")] | None = None
 

@@ -55,7 +55,7 @@ _ADVICE = {
 
 
 class Options(Strict):
-    """channel: where a bot posts. api: Slack's own, or another such as https://slack-gov.com/api."""
+    """The channel of a bot. channel: its id. api: Slack's, or another such as https://slack-gov.com/api."""
 
     channel: Annotated[str, Form(r"^[CDG][A-Z0-9]{2,30}$(?!\n)", "is no channel's id such as C0123ABCD")] | None = None
     api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (

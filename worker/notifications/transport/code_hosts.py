@@ -35,7 +35,7 @@ GithubRepository = Annotated[
 
 
 class Unauthorized(PermanentError):
-    """401: the token is wrong or has expired."""
+    """The token is wrong or has expired (401)."""
 
 
 def post_github(
