@@ -186,7 +186,7 @@ def _identity_check(worker_context: WorkerContext, task: Task) -> VersionIdentit
     if model is None or task.lane != f"model:{model}":
         return None
     inner = worker_context.registry(lambda: None)
-    number, made = _version_number(task), task.args.get(tasks.MEANT)
+    number, made = _version_number(task), task.args.get(tasks.BOUND_VERSION)
     meant = (number, made) if number and made else None
     said = (number, task.accepted_at) if number and number == task.data.get("version") else None
     return VersionIdentityCheck(
@@ -203,9 +203,9 @@ def _version_number(task: Task) -> int | None:
 def _bind_version(task: Task, identity: VersionIdentityCheck | None) -> Task:
     """Bind a task to the version that it saw under its number; unchanged where it saw none, or is bound."""
     seen = identity.seen.get((str(task.data.get("model")), _version_number(task) or 0)) if identity else None
-    if seen is None or tasks.MEANT in task.args:
+    if seen is None or tasks.BOUND_VERSION in task.args:
         return task
-    return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
+    return replace(task, args={**task.args, tasks.BOUND_VERSION: seen.created_at.isoformat()})
 
 
 def _save_binding(worker_context: WorkerContext, task: Task, identity: VersionIdentityCheck | None) -> None:
@@ -215,14 +215,14 @@ def _save_binding(worker_context: WorkerContext, task: Task, identity: VersionId
     """
     if (bound := _bind_version(task, identity)) is not task:
         with worker_context.ledger.write() as connection:
-            tasks.bind_version(connection, task, bound.args[tasks.MEANT])
+            tasks.bind_version(connection, task, bound.args[tasks.BOUND_VERSION])
 
 
 def _bind_follow_up(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
     """Bind a follow-up to the version that the task saw: by its turn, the number may be another's."""
     which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
     return (
-        replace(step, args={**step.args, tasks.MEANT: which.created_at.isoformat()})
+        replace(step, args={**step.args, tasks.BOUND_VERSION: which.created_at.isoformat()})
         if which and not step.lane
         else step
     )
