@@ -50,7 +50,7 @@ def markdown_line(text: str) -> str:
     """Return one line of Markdown that mentions nobody and runs nothing: GitLab takes a line that starts with / as a
     command.
     """
-    return f"Registrar: {markdown.unreferred(' '.join(text.split()), most=4000)}"
+    return f"Registrar: {markdown.without_references(' '.join(text.split()), most=4000)}"
 
 
 def link(fact: Fact) -> str | None:

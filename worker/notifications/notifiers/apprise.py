@@ -44,7 +44,7 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
         )
     taken = service.notify(
         title=notification.fact.type,
-        body=markdown.uncalled(notification.fact.text)[:MOST],
+        body=markdown.without_mentions(notification.fact.text)[:MOST],
         body_format=apprise.NotifyFormat.TEXT,
         notify_type=_TYPES[traits(notification.fact.type).severity],
         timeout=SECONDS,

@@ -51,7 +51,7 @@ def _line(text: str, **style: str) -> dict[str, Any]:
 
     A mention takes <at>NAME</at> and an entity that names the person; there is none, and <at> is broken, too.
     """
-    run = {"type": "TextRun", "text": markdown.uncalled(text[:_LONGEST]), **style}
+    run = {"type": "TextRun", "text": markdown.without_mentions(text[:_LONGEST]), **style}
     spacing = {"spacing": run.pop("spacing")} if "spacing" in run else {}
     return {"type": "RichTextBlock", "inlines": [run], **spacing}
 
