@@ -221,6 +221,14 @@ def test_a_rejection_was_of_another_version(real):
     assert real.harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
+def test_a_request_can_be_rejected_where_mlflow_has_the_model_no_more(real):
+    """Nothing moves by it, so it needs no look at MLflow."""
+    real.trained()
+    real.delete()
+    real.post("promotion.reject", by=BOB, version=1, reason="wrong fares")
+    assert real.harness.promotions()[-1] == (1, "Production", "rejected")
+
+
 def test_an_open_request_of_before_is_no_newer_candidate_and_ends(real):
     for _ in range(3):
         real.trained()

@@ -169,7 +169,8 @@ class Oracle:
 
     def counts(self, word: Word, asked: Asked, at: datetime) -> bool:
         """Whether this vote should count, now."""
-        if asked.gone or asked.raw != word.seen.raw or (word.seen.state == "waiting" and not word.glass):
+        gone = asked.gone and word.verdict != "reject"  # a rejection needs no look at MLflow
+        if gone or asked.raw != word.seen.raw or (word.seen.state == "waiting" and not word.glass):
             return False
         if word.glass:
             return self._breaks(word, asked)
