@@ -15,4 +15,4 @@ def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each scrape looks. No series says when others began: Metrics sees to that in a receiver."""
     disable_created_metrics()
     monkeypatch.setattr(caches, "FRESH", 0.0)
-    monkeypatch.setattr(caches, "_SHARE", 0)
+    monkeypatch.setattr(caches, "_TIMES_LOADING", 0)
