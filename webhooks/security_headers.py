@@ -4,8 +4,8 @@ import flask
 
 _ALL = {"X-Content-Type-Options": "nosniff"}
 _NO_CACHE = {"Cache-Control": "no-store"}
-# A page loads only our own scripts and styles, sends forms only to us, and can't be framed. So does an SVG image, which
-# a browser can open like a page.
+# A page loads only our own scripts and styles, sends forms only to us, and can't be framed. An SVG image gets the same
+# headers, since a browser can open it as a page.
 # With no-referrer our own forms would come with `Origin: null`: https://fetch.spec.whatwg.org/#append-a-request-origin-header
 _PAGE_TYPES = ("text/html", "image/svg+xml")
 _PAGES = {

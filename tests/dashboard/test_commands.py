@@ -38,7 +38,7 @@ def test_approving_is_a_vote_pinned_to_what_is_shown(lived: Lived):
     type_, source, actor, data = sent(lived.house, answer)
     assert (type_, source, actor) == ("promotion.approve", "web", "ada")
     assert (data["promotion"], data["version"], data["reason"]) == (lived.promotion, 2, "fine")
-    assert "Accepted, and kept" in lived.house.get(answer.headers["Location"]).text
+    assert "Accepted and stored" in lived.house.get(answer.headers["Location"]).text
 
 
 def test_a_form_that_is_sent_twice_is_one_command(lived: Lived):

@@ -61,7 +61,7 @@ def test_nobody_from_elsewhere_gets_it(lived: Lived):
 
 def test_few_are_written_at_once_and_who_hangs_up_leaves_room(lived: Lived):
     client = lived.house.client
-    open_ = [client.get("/audit/export", **AT_HOME, buffered=False) for _ in range(journal_export.MOST_OF_ONE)]
+    open_ = [client.get("/audit/export", **AT_HOME, buffered=False) for _ in range(journal_export.MOST_PER_PERSON)]
     assert client.get("/audit/export", **AT_HOME).status_code == 429
     open_[0].close()
     assert client.get("/audit/export", **AT_HOME).status_code == 200

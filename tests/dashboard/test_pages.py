@@ -151,7 +151,7 @@ def test_events_are_searched_and_come_a_page_at_a_time(house: House, monkeypatch
     assert seen == ids[::-1]
     text = house.get("/events?model=m1&state=unfinished&source=ci").text
     assert re.findall(r'<td><a href="/events/(evt_\w+)">', text) == [ids[3], ids[1]]
-    assert "No event is like that" in house.get("/events?actor=nobody").text
+    assert "No event matches" in house.get("/events?actor=nobody").text
 
 
 def test_dead_letters_come_a_page_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch):

@@ -4,8 +4,8 @@ import pytest
 
 from tests.metrics.reading import away, scraped
 from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, WorkerHarness
-from webhooks.monitoring.metrics import journal_collector
-from webhooks.monitoring.metrics.journal_collector import JournalCollector
+from webhooks.monitoring.metrics import journal_metrics
+from webhooks.monitoring.metrics.journal_metrics import JournalCollector
 
 HOUR = 3600
 TAXI = ("taxi", "Production")
@@ -82,7 +82,7 @@ def test_nothing_is_counted_twice(harness):
 
 def test_what_was_not_read_to_its_end_is_not_shown(harness, monkeypatch):
     promoted(harness, "r1", rmse=5.0)
-    monkeypatch.setattr(journal_collector, "PAGE", 3)
+    monkeypatch.setattr(journal_metrics, "PAGE", 3)
     slow = JournalCollector(harness.ledger, harness.context.policy, clock=iter(range(10**6)).__next__)
     assert scraped(slow) == {}
     for _ in range(20):

@@ -13,7 +13,7 @@ from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.deliveries import Receipt
 from registrar.policy import Policy
 from webhooks.ingress.source_types import Verified
-from webhooks.monitoring.metrics.journal_collector import JournalCollector
+from webhooks.monitoring.metrics.journal_metrics import JournalCollector
 from webhooks.monitoring.metrics.state_collector import StateCollector
 
 __all__ = ["CONTENT_TYPE", "UNKNOWN", "Metrics"]

@@ -1,23 +1,36 @@
-"""Counts the journal's entries in counters and histograms: outcomes of promotions and how long they took."""
+"""Counters and histograms read from the journal: outcomes of promotions, and how long they took.
 
+They are the same from every receiver, and complete after a restart. They are absent until the whole journal was read: a
+counter that climbs after a restart would look like a busy day.
+"""
+
+import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import Metric
 
 from registrar.events.states import DeploymentState, PromotionState
+from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.journal.append import EntryKind
-from registrar.ledger.journal.stream import StreamedEntry
+from registrar.ledger.journal.stream import StreamedEntry, after
 from registrar.policy import Policy
 from registrar.policy.document import NONE, policy_of
+from webhooks.caches import SingleFlightCache
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 LEGS = (1, 10, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
 BACK = (1, 2, 5, 10, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)
 # Versions whose training is remembered; for older ones, a promotion's legs begin with its request.
 VERSIONS = 10_000
+# Entries read at once.
+PAGE = 2000
+# Seconds of reading for one scrape; a page takes a tenth of that.
+READ_SECONDS = 0.5
 # The events that move a version back: only these queue worker.rollback.
 _ROLLING_BACK = frozenset({"model.rollback", "deployment.failed", "model.review"})
 _LABELS = ["policy", "target"]
@@ -178,3 +191,37 @@ class JournalMetrics:
 def _seconds(begin: datetime | None, end: datetime) -> float:
     """Return seconds, at least 0: two machines' clocks may differ."""
     return max(0.0, (end - begin).total_seconds()) if begin else 0.0
+
+
+class JournalCollector:
+    """A collector for prometheus-client. While the ledger is unavailable the numbers stay."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = JournalMetrics(policy)
+        self._read_to = 0
+        self._complete = False
+        self._cached = SingleFlightCache(self._read_families)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._cached()
+
+    def _read_families(self) -> list[Metric]:
+        with suppress(LedgerUnavailable):  # registrar_ledger_up says so
+            self._follow()
+        return list(self._metrics.registry.collect()) if self._complete else []
+
+    def _follow(self) -> None:
+        until = self._clock() + READ_SECONDS
+        while True:
+            with self._ledger.read() as connection:
+                entries = after(connection, self._read_to, limit=PAGE)
+            for entry in entries:
+                self._metrics.count(entry)
+                self._read_to = entry.seq
+            if len(entries) < PAGE:
+                self._complete = True
+                return
+            if self._clock() >= until:
+                return
