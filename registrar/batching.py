@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 
 
 class _End:
-    """Nothing comes after it."""
+    """The last item, put by close()."""
 
 
 class Batches(Generic[T]):
     """Thread-safe. name: of the thread.
 
-    handle: called in the thread with 1 to `most` of what was put, in its order; what it raises is logged.
-    apart: seconds between two batches at least, in which more of them may come.
+    handle: called in the thread with 1 to `most` items in the order of `put`; its exceptions are logged.
+    apart: the least time between two batches, in seconds, so that they grow.
     """
 
     def __init__(self, name: str, handle: Callable[[list[T]], None], *, most: int, apart: float = 0.0) -> None:
@@ -29,27 +29,27 @@ class Batches(Generic[T]):
         self._thread: threading.Thread | None = None
 
     def put(self, item: T) -> None:
-        """Never blocks."""
+        """Hand an item over. Never blocks."""
         if self._thread is None:
             self._start()
         self._waiting.put(item)
 
     def waiting(self) -> int:
-        """How many wait, about."""
+        """Return the approximate number of waiting items."""
         return self._waiting.qsize()
 
     def close(self, seconds: float) -> None:
-        """Handle what waits, for so long at most, then end the thread."""
+        """Handle the waiting items, within `seconds`, then end the thread."""
         if self._thread is not None:
             self._waiting.put(_End())
             self._thread.join(seconds)
 
     def _start(self) -> None:
-        """At the first item and not before: threads do not survive a fork."""
+        """Start the thread at the first item, as threads do not survive a fork."""
         with self._lock:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                thread.start()  # which may fail: the next item tries again
+                thread.start()  # if it fails, the next item tries again
                 self._thread = thread
 
     def _run(self) -> None:
@@ -61,11 +61,11 @@ class Batches(Generic[T]):
                 continue
             try:
                 self._handle(batch)
-            except Exception:  # the thread must outlive whatever it is
+            except Exception:  # the thread must outlive any error
                 log.exception("%s: a batch of %d was not handled", self._name, len(batch))
 
     def _next(self, earliest: float) -> tuple[list[T], bool]:
-        """All that wait at that time, one at least; and whether there may be more."""
+        """Wait for an item, and until `earliest`. Return the waiting items, and whether more may follow."""
         batch: list[T] = []
         try:
             item = self._waiting.get()

@@ -1,9 +1,9 @@
-"""What a person can mend: said in a sentence, never shown as a traceback."""
+"""The base of errors that are shown to people as a sentence, without a traceback."""
 
 from typing import ClassVar
 
 
 class UserError(Exception):
-    """Raised where the message says all: what is wrong, and what to do. exit_code: of the command line."""
+    """The message says what is wrong, and what to do. exit_code: that of the command line."""
 
     exit_code: ClassVar[int] = 1

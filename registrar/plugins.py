@@ -11,21 +11,21 @@ from types import ModuleType
 
 
 class UnknownKind(ValueError):
-    """No file of that name in the plug-in folder; the message lists those there are."""
+    """The plug-in folder has no file of that name; the message lists the files it has."""
 
 
 def kinds(folder: str) -> list[str]:
-    """The names of the plug-ins in a package such as "webhooks.sources", without importing them."""
+    """Return the names of the plug-ins in a package such as "webhooks.sources", without importing them."""
     try:
         spec = find_spec(folder)
     except ModuleNotFoundError:
         spec = None
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return sorted(found.name for found in pkgutil.iter_modules(places) if not found.name.startswith("_"))
+    paths = list(spec.submodule_search_locations or ()) if spec else []
+    return sorted(module.name for module in pkgutil.iter_modules(paths) if not module.name.startswith("_"))
 
 
 def load(folder: str, kind: str) -> ModuleType:
-    """The module of one plug-in. Raises UnknownKind."""
+    """Import and return the module of a plug-in. Raises UnknownKind."""
     if kind not in (known := kinds(folder)):
         raise UnknownKind(f"unknown kind {kind!r}; known are {', '.join(known)}")
     return importlib.import_module(f"{folder}.{kind}")

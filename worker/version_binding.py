@@ -22,7 +22,7 @@ def identity_check(worker_context: WorkerContext, task: Task) -> VersionIdentity
     model = task.data.get("model")
     if model is None or task.lane != f"model:{model}":
         return None
-    number, created_at = _version_number(task), task.args.get(tasks.MEANT)
+    number, created_at = _version_number(task), task.args.get(tasks.BOUND_VERSION)
     return VersionIdentityCheck(
         worker_context.ledger,
         worker_context.registry(lambda: None),
@@ -41,16 +41,16 @@ def _version_number(task: Task) -> int | None:
 def bind(task: Task, identity: VersionIdentityCheck | None) -> Task:
     """Return the task bound to the version that it saw; unchanged where it saw none, or is bound already."""
     seen = identity.seen.get((str(task.data.get("model")), _version_number(task) or 0)) if identity else None
-    if seen is None or tasks.MEANT in task.args:
+    if seen is None or tasks.BOUND_VERSION in task.args:
         return task
-    return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
+    return replace(task, args={**task.args, tasks.BOUND_VERSION: seen.created_at.isoformat()})
 
 
 def save_binding(worker_context: WorkerContext, task: Task, identity: VersionIdentityCheck | None) -> None:
     """Record the binding for the task's next attempt. Raises LeaseLost."""
     if (bound := bind(task, identity)) is not task:
         with worker_context.ledger.write() as connection:
-            tasks.bind_version(connection, task, bound.args[tasks.MEANT])
+            tasks.bind_version(connection, task, bound.args[tasks.BOUND_VERSION])
 
 
 def bind_follow_up(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
@@ -58,4 +58,4 @@ def bind_follow_up(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], In
     version = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
     if version is None or step.lane:
         return step
-    return replace(step, args={**step.args, tasks.MEANT: version.created_at.isoformat()})
+    return replace(step, args={**step.args, tasks.BOUND_VERSION: version.created_at.isoformat()})

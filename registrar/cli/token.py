@@ -15,7 +15,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy.access import ROLES, Role, lesser
 from registrar.policy.duration import PATTERN, length
-from registrar.text.wording import meant
+from registrar.text.wording import did_you_mean
 
 COLUMNS = ("name", "state", "role", "acts_as", "created_at", "expires_at", "used_at")
 NEVER = "never"
@@ -136,7 +136,7 @@ def revoke(context: Context, name: str, as_json: bool) -> None:
 def _check_person(context: Context, person: str, role: Role, at: datetime) -> None:
     policy = context.policy()
     if person not in policy.people:
-        near = meant(person, policy.people)
+        near = did_you_mean(person, policy.people)
         raise NoSuchPerson(f"{person} is not in people of registrar.yml{near}; without --person it is a machine's")
     own = policy.role(person, at=at)
     if own is None:

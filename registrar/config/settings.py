@@ -12,7 +12,7 @@ from registrar.errors import UserError
 from registrar.telemetry.observability_settings import ObservabilitySettings
 
 ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
-LOCAL_URL = "http://127.0.0.1:8080"  # where the receiver's container listens, as seen from inside
+LOCAL_URL = "http://127.0.0.1:8080"  # the receiver's address inside its container
 
 
 class SettingsError(UserError, ValueError):
@@ -28,19 +28,18 @@ _EXAMPLES = {
     "REGISTRAR_BROKER_URL": "redis://redis:6379/0",
     "REGISTRAR_SECRET_KEY": "44 characters from `registrar secret`; the same for receiver and worker",
 }
-_WRITTEN_ANEW = "`registrar up` writes it anew"
+_RECREATE = "`registrar up` writes it anew"
 _ADDRESSES = ("MLFLOW_TRACKING_URI", "REGISTRAR_LEDGER_URL", "REGISTRAR_BROKER_URL")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Addresses and keys. Secrets are shown by no repr.
+    """Addresses and keys; its repr shows no secrets.
 
-    Each NAME may also be given as NAME_FILE, the path of a file that holds the value
-    (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml. local_operator: the person of
-    registrar.yml, or source:NAME, as whom whoever sits at the receiver's machine acts; None: they may look only.
-    local_url: the receiver's address on its own machine, where commands are given as the local operator.
-    mlflow_url: of MLflow's pages, as people's browsers reach them; None: the tracking URI's, where that is http.
+    Each NAME may also be set as NAME_FILE, the path of a file with the value (container secrets). environ: kept for the
+    `env:NAME` secrets of registrar.yml. local_operator: the person of registrar.yml, or source:NAME, as whom users of
+    the receiver's machine act; None: they may only read. local_url: the receiver's address on its own machine, for
+    commands of the local operator. mlflow_url: MLflow's address for browsers; None: the tracking URI, if that is http.
     """
 
     config_path: Path
@@ -58,23 +57,23 @@ class Settings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError naming every missing setting at once; it never shows one that may hold a password."""
-        found = {name: _value(environ, name) for name in _EXAMPLES}
-        missing = [f"{name} (such as {_EXAMPLES[name]})" for name, value in found.items() if not value]
+        """Read and check the settings. Raises SettingsError, which names all that are missing, and no password."""
+        values = {name: _value(environ, name) for name in _EXAMPLES}
+        missing = [f"{name} (such as {_EXAMPLES[name]})" for name, value in values.items() if not value]
         if missing:
             raise SettingsError("missing in the environment: " + "; ".join(missing))
-        if wrong := [f"{name}: {why}" for name in _ADDRESSES if (why := complaint(found[name] or ""))]:
-            raise SettingsError("; ".join(wrong))
+        if problems := [f"{name}: {why}" for name in _ADDRESSES if (why := complaint(values[name] or ""))]:
+            raise SettingsError("; ".join(problems))
         try:
             watching = ObservabilitySettings.read(environ)
         except ValueError as error:
             raise SettingsError(str(error)) from None
         return cls(
-            config_path=Path(found["REGISTRAR_CONFIG"] or ""),
-            mlflow_uri=found["MLFLOW_TRACKING_URI"] or "",
-            ledger_url=found["REGISTRAR_LEDGER_URL"] or "",
-            broker_url=found["REGISTRAR_BROKER_URL"] or "",
-            secret_key=found["REGISTRAR_SECRET_KEY"] or "",
+            config_path=Path(values["REGISTRAR_CONFIG"] or ""),
+            mlflow_uri=values["MLFLOW_TRACKING_URI"] or "",
+            ledger_url=values["REGISTRAR_LEDGER_URL"] or "",
+            broker_url=values["REGISTRAR_BROKER_URL"] or "",
+            secret_key=values["REGISTRAR_SECRET_KEY"] or "",
             public_url=_value(environ, "REGISTRAR_PUBLIC_URL"),
             artifacts_folder=Path(_value(environ, "REGISTRAR_ARTIFACTS") or "artifacts"),
             environ=environ,
@@ -90,12 +89,12 @@ class Settings:
         return cls(path, "", "", "", "", None, Path(), environ)
 
     def secret(self, reference: str) -> str:
-        """The value behind `env:NAME` or `file:PATH`. Raises SettingsError if it is not there or empty."""
+        """Return the value of `env:NAME` or `file:PATH`. Raises SettingsError if it is missing or empty."""
         return resolve(reference, environ=self.environ, folder=self.config_path.parent)
 
 
 def resolve(reference: str, *, environ: Mapping[str, str], folder: Path) -> str:
-    """A secret's value. folder: of registrar.yml, where a relative `file:PATH` starts. Raises SettingsError."""
+    """Return a secret's value. folder: registrar.yml's, where a relative `file:PATH` starts. Raises SettingsError."""
     kind, _, name = reference.partition(":")
     try:
         value = environ.get(name, "") if kind == "env" else (folder / name).read_text(encoding="utf-8")
@@ -119,25 +118,22 @@ def from_environment() -> Settings:
 
 
 def from_folder(data: Path) -> Settings:
-    """The settings that `registrar up` wrote into its folder; what is set in the environment wins.
-
-    Raises SettingsError.
-    """
-    written = folder_environment(data)
+    """Return the settings that `registrar up` wrote into its folder; the environment wins. Raises SettingsError."""
+    from_file = folder_environment(data)
     try:
-        return Settings.read(written | {name: value for name, value in process_environment().items() if value})
+        return Settings.read(from_file | {name: value for name, value in process_environment().items() if value})
     except SettingsError as error:
-        if written:
+        if from_file:
             raise
         hint = (
             f"`registrar up` writes them to {data / ENVIRONMENT_FILE}, or name its folder: registrar --data FOLDER; "
             "or ask a receiver elsewhere: registrar --url URL"
         )
-        named = any(_value(process_environment(), name) for name in _EXAMPLES if name.startswith("REGISTRAR_"))
-        raise SettingsError(f"{error}\n{hint}" if named else _nothing_here(data)) from None
+        has_settings = any(_value(process_environment(), name) for name in _EXAMPLES if name.startswith("REGISTRAR_"))
+        raise SettingsError(f"{error}\n{hint}" if has_settings else _no_installation_message(data)) from None
 
 
-def _nothing_here(data: Path) -> str:
+def _no_installation_message(data: Path) -> str:
     """Return an error message for a wrong folder, or where `registrar up` never ran."""
     return (
         f"there is no installation here: no {data / ENVIRONMENT_FILE}, which `registrar up` writes, and no settings in "
@@ -147,7 +143,7 @@ def _nothing_here(data: Path) -> str:
 
 
 def folder_environment(data: Path) -> dict[str, str]:
-    """The NAME=VALUE lines that `registrar up` wrote into its folder; none where it never ran."""
+    """Return the NAME=VALUE lines that `registrar up` wrote into its folder; {}: it never ran."""
     try:
         lines = (data / ENVIRONMENT_FILE).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -155,18 +151,18 @@ def folder_environment(data: Path) -> dict[str, str]:
     except OSError as error:
         raise SettingsError(f"{data / ENVIRONMENT_FILE} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{data / ENVIRONMENT_FILE} is not UTF-8 text; {_WRITTEN_ANEW}") from None
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} is not UTF-8 text; {_RECREATE}") from None
     try:
         words = [word for line in lines for word in shlex.split(line, comments=True)]
     except ValueError:
-        raise SettingsError(f"{data / ENVIRONMENT_FILE} has a quote that is not closed; {_WRITTEN_ANEW}") from None
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} has a quote that is not closed; {_RECREATE}") from None
     return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def _value(environ: Mapping[str, str], name: str) -> str | None:
     path = environ.get(f"{name}_FILE")
     if not path:
-        return environ.get(name) or None  # empty, as CI leaves what it has no value for, is not set
+        return environ.get(name) or None  # CI systems set variables without a value to ""
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:

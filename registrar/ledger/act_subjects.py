@@ -1,9 +1,9 @@
-"""Bind decisions to what the ledger held when their event was accepted, as that is what their author saw.
+"""Bind decisions to the state of the ledger at the acceptance of their event, as their author saw that state.
 
-A vote or a cancellation is bound to a promotion and its evidence; a rollback to the holders of the model; an event that
-is sent again, to the same. These pins are stored with the event's first task and compared when it runs.
+A vote or a cancellation is bound to a promotion and its evidence; a rollback to the holders of the model; a resent
+event to the state at the resend. These pins are stored with the event's first task, and compared when it runs.
 
-A report (of a deployment, of an evaluation) that is sent again counts as of its first acceptance.
+A report of a deployment or an evaluation that is sent again counts from the acceptance of the original.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ from registrar.ledger.tables import events, holders, incarnations, tasks
 
 # Key of the pins in a task's args.
 KEY = "pinned"
-# Keys in the pins: when the registry made each holder; the seq of the event that was sent again.
+# Keys in the pins: when the registry created each holder; the seq of the original of a resent event.
 MADE = "made"
-TOLD = "told"
+ORIGINAL = "told"
 _REPORTS = frozenset({DeploymentFailed.type, DeploymentSucceeded.type, EvaluationRunFinished.type})
 _VOTES = frozenset({PromotionApprove.type, PromotionReject.type, PromotionCancel.type})
 # The types of events that are pinned.
@@ -42,66 +42,68 @@ Data = Mapping[str, Any]
 def load_pins(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
     """Return the pins of an event, JSON-able; {} for types of events that are not pinned."""
     if type_ in _VOTES:
-        asked = _find_promotion(connection, data)
+        promotion = _find_promotion(connection, data)
         return {
-            "promotion": asked.id if asked else None,
-            "state": asked.state if asked else None,
-            "evidence": asked.digest if asked and asked.open else None,
+            "promotion": promotion.id if promotion else None,
+            "state": promotion.state if promotion else None,
+            "evidence": promotion.digest if promotion and promotion.open else None,
         }
     if type_ == ModelRollback.type:
         stages = {held.key: held.version for held in held_now(connection, data["model"], "stage")}
         aliases = {f"@{held.key}": held.version for held in held_now(connection, data["model"], "alias")}
         return {"holders": stages | aliases, MADE: _load_creation_times(connection, data["model"])}
     if type_ == EventReplay.type:
-        first = connection.execute(select(events.c.type, events.c.data).where(events.c.id == data["event_id"])).first()
-        return load_pins(connection, first.type, first.data) if first and first.type != type_ else {}
+        original = connection.execute(
+            select(events.c.type, events.c.data).where(events.c.id == data["event_id"])
+        ).first()
+        return load_pins(connection, original.type, original.data) if original and original.type != type_ else {}
     return {}
 
 
 def resend_pins(connection: Connection, event_id: str, type_: str) -> dict[str, int]:
-    """Return the pins of an event that is sent again: of a report, the original's seq; else {}."""
-    return {TOLD: original_seq(connection, event_id)} if type_ in _REPORTS else {}
+    """Return the pins of a resent event: the original's seq for a report, else {}."""
+    return {ORIGINAL: original_seq(connection, event_id)} if type_ in _REPORTS else {}
 
 
 def original_seq(connection: Connection, event_id: str) -> int:
     """Return the seq of an event; of one that was sent again, the seq of the original."""
     query = select(events.c.seq, tasks.c.args).join(tasks, tasks.c.event_id == events.c.id)
     row = connection.execute(query.where(events.c.id == event_id).order_by(tasks.c.seq).limit(1)).one()
-    return int(row.args.get(KEY, {}).get(TOLD, row.seq))
+    return int(row.args.get(KEY, {}).get(ORIGINAL, row.seq))
 
 
 def explain_outdated_vote(
-    connection: Connection, type_: str, data: Data, args: Mapping[str, Any], who: str
+    connection: Connection, type_: str, data: Data, args: Mapping[str, Any], author: str
 ) -> str | None:
     """Say why a vote is not about the present promotion; None: it is, or there was nothing to vote on.
 
-    args: of the vote's first task. who: the name of its author.
+    args: those of the vote's first task. author: the name of its author.
     """
     if KEY not in args:
-        return f"the version of Registrar that accepted it did not note what {who} was shown"
+        return f"the version of Registrar that accepted it did not record what {author} was shown"
     pins = args[KEY]
-    was = get(connection, pins["promotion"]) if pins["promotion"] else None
-    if was is None:
-        now = None if data.get("promotion") else latest(connection, data["model"], data["version"], data["target"])
-        return f"{now} was asked for after {who} said so" if now and now.open else None
+    pinned = get(connection, pins["promotion"]) if pins["promotion"] else None
+    if pinned is None:
+        latest_ = None if data.get("promotion") else latest(connection, data["model"], data["version"], data["target"])
+        return f"{latest_} was asked for after {author} said so" if latest_ and latest_.open else None
     if pins["evidence"] is None:
         return None  # it had ended before the vote; the vote's own check says so
-    if was.open:
-        return _explain_reevaluation(was, pins, type_, data, who)
-    now = latest(connection, was.model, was.version, was.target)
-    because = f" ({was.reason})" if was.reason else ""
-    return f"{now} was asked for after {who} said so{because}" if now and now.open else None
+    if pinned.open:
+        return _explain_reevaluation(pinned, pins, type_, data, author)
+    latest_ = latest(connection, pinned.model, pinned.version, pinned.target)
+    because = f" ({pinned.reason})" if pinned.reason else ""
+    return f"{latest_} was asked for after {author} said so{because}" if latest_ and latest_.open else None
 
 
 def _explain_reevaluation(
-    promotion: Promotion, pins: Mapping[str, Any], type_: str, data: Data, who: str
+    promotion: Promotion, pins: Mapping[str, Any], type_: str, data: Data, author: str
 ) -> str | None:
     """Say whether a reevaluation after a time gate changed what the vote was about; None: it did not."""
     if promotion.digest != pins["evidence"]:
-        return f"what {promotion} shows changed after {who} said so, since it was looked at again after its wait"
+        return f"what {promotion} shows changed after {author} said so, since it was looked at again after its wait"
     early = pins["state"] == PromotionState.WAITING and promotion.state == PromotionState.AWAITING_APPROVAL
     if early and type_ != PromotionCancel.type and not data.get("break_glass"):
-        return f"{promotion} was asked for after {who} said so"
+        return f"{promotion} was asked for after {author} said so"
     return None
 
 

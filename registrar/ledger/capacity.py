@@ -22,8 +22,7 @@ from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.queries.queue import unfinished
 from registrar.policy import Policy
 
-# What was accepted must still be finished and written down: the last of the disk is for the worker. SQLite's own log
-# grows to 4 MB between two checkpoints.
+# Bytes reserved for finishing accepted work. SQLite's own log grows to 16 MiB between two checkpoints.
 LEAST_FREE = 16 * 2**20
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBE = Heartbeat("probe", "probe", "", _LONG_AGO, _LONG_AGO)
@@ -50,7 +49,7 @@ def probe(connection: Connection) -> None:
 FRESH = 1.0
 # Seconds after which counts are too old to decide by: the first request after a quiet time waits for new ones.
 STALE = 3.0
-# Counting may take 1/10 of the time at most; with 50,000 tasks it takes 0.16 s.
+# Counting may take 1/10 of the time at most. With 50,000 tasks one count takes 0.16 s.
 _SHARE = 10
 # `pressing` events (decisions of people) may exceed the total bound by 1/10.
 RESERVE = 10
@@ -131,10 +130,10 @@ class Capacity:
         began = time.monotonic()
         free = free_bytes(self._ledger)
         with self._ledger.read() as connection:
-            found = Counter(unfinished(connection))
+            counts = Counter(unfinished(connection))
         ended = time.monotonic()
         with self._lock:
-            self._counts, self._free = found + self._since, free
+            self._counts, self._free = counts + self._since, free
             self._looked_at, self._due_at = ended, ended + max(FRESH, _SHARE * (ended - began))
 
     def _check(self, source: str, events: Sequence[Event]) -> None:

@@ -24,19 +24,19 @@ from registrar.ledger.promotions import get
 from registrar.ledger.tables import events, tasks
 
 STATES = (TaskState.FAILED, TaskState.DEAD)
-# What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
+# Tasks that retry, drop or resend are no dead letters when they fail: their author is told at once, and may try again.
 ABOUT = (TaskRetry.task, TaskDrop.task, EventReplay.task)
 _DECIDING = (PromotionRequest.task, ModelVersionTransition.task)  # a promotion that they name fails with them
 _VOTES = (PromotionApprove.task, PromotionCancel.task)
 _TASK = ("seq", "id", "name", "state", "lane", "rank", "args", "attempts", "crashes", "error")
-_OURS = ("data", "seq", "event_seq", "rank")  # of a letter, and nobody else's
+_INTERNAL = ("data", "seq", "event_seq", "rank")  # fields that to_json leaves out
 _TIMES = ("created_at", "started_at", "finished_at")
 _EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A task with the event that it is of. attempts, crashes: since it was retried, if it was."""
+    """A task with its event. attempts, crashes: since its last retry by a person, if there was one."""
 
     seq: int
     id: str
@@ -71,19 +71,19 @@ class DeadLetter:
 
     @property
     def promotion(self) -> str | None:
-        """The id of the promotion that goes on, or fails, with it."""
+        """The id of the promotion that fails if this task fails."""
         return self.args.get("promotion") if self.name in _DECIDING else None
 
     def was(self) -> dict[str, Any]:
-        """How it ended, for the record; JSON-able."""
+        """Return how it ended, for the record; JSON-able."""
         ended = self.finished_at.isoformat() if self.finished_at else None
-        told = {name: getattr(self, name) for name in ("state", "error", "attempts", "crashes")}
-        return {**told, "finished_at": ended}
+        columns = {name: getattr(self, name) for name in ("state", "error", "attempts", "crashes")}
+        return {**columns, "finished_at": ended}
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-able but for the datetimes; without the sealed address that an answer goes to."""
-        told = {name: value for name, value in asdict(self).items() if name not in _OURS}
-        return told | {"args": {name: value for name, value in self.args.items() if name != "to"}}
+        """Return it, JSON-able except datetimes, without the encrypted address for the answer."""
+        columns = {name: value for name, value in asdict(self).items() if name not in _INTERNAL}
+        return columns | {"args": {name: value for name, value in self.args.items() if name != "to"}}
 
 
 def list_dead_letters(
@@ -94,12 +94,12 @@ def list_dead_letters(
     before: tuple[datetime, int] | None = None,
     limit: int = 50,
 ) -> list[DeadLetter]:
-    """The open ones, newest first: failed or dead, and not dropped. before: (finished_at, seq) of the last one seen."""
+    """Return failed and dead tasks, newest first. before: (finished_at, seq) of the last one of the page before."""
     query = _query().where(is_failed(), tasks.c.name.not_in(ABOUT))
     if state is not None:
         query = query.where(tasks.c.state == state)
     if model is not None:
-        # What failed is few, a model's events may be most: SQLite would begin with those, by their index, if it could.
+        # Dead letters are few, and a model's events many: coalesce keeps SQLite from beginning with the index on model.
         query = query.where(func.coalesce(events.c.model, "") == model)
     if before is not None:
         at, seq = before
@@ -115,61 +115,61 @@ def get_dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
     return DeadLetter(**row) if row else None
 
 
-def explain_not_dead(found: DeadLetter) -> str | None:
+def explain_not_dead(letter: DeadLetter) -> str | None:
     """Say why a task is no dead letter; None: it failed or is dead."""
-    if found.name in ABOUT:
-        return f"{found.id} is a {found.event_type} that could not be done: send it again"
-    if found.state in STATES:
+    if letter.name in ABOUT:
+        return f"{letter.id} is a {letter.event_type} that could not be done: send it again"
+    if letter.state in STATES:
         return None
-    said: dict[str, str] = {
+    endings: dict[str, str] = {
         TaskState.SUCCEEDED: "is done",
-        TaskState.REFUSED: f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
-        TaskState.DROPPED: f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
+        TaskState.REFUSED: f"was refused, and nothing is left to do; to ask again: registrar replay {letter.event_id}",
+        TaskState.DROPPED: f"was dropped; to do it nevertheless: registrar replay {letter.event_id}",
     }
-    return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
+    return f"{letter.id} {endings.get(letter.state, f'is {letter.state}: it is being done')}"
 
 
-def explain_no_drop(found: DeadLetter) -> str | None:
+def explain_no_drop(letter: DeadLetter) -> str | None:
     """Say why a task can't be dropped; None: it can, as it failed, is dead, or is queued."""
-    if found.state == TaskState.RUNNING and found.name not in ABOUT:
-        return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
-    if found.state != TaskState.QUEUED or found.name in ABOUT:
-        return explain_not_dead(found)
-    if found.rank != Rank.HALF_DONE:
+    if letter.state == TaskState.RUNNING and letter.name not in ABOUT:
+        return f"{letter.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
+    if letter.state != TaskState.QUEUED or letter.name in ABOUT:
+        return explain_not_dead(letter)
+    if letter.rank != Rank.HALF_DONE:
         return None
     return (
-        f"{found.id} has begun to move a version in MLflow, or is what is left of a move: it is finished, or given up "
+        f"{letter.id} has begun to move a version in MLflow, or is what is left of a move: it is finished, or given up "
         "and taken back. Drop it when it has failed"
     )
 
 
-def explain_no_retry(connection: Connection, found: DeadLetter) -> str | None:
+def explain_no_retry(connection: Connection, letter: DeadLetter) -> str | None:
     """Say why a task can't be tried again, and what to do instead; None: it can."""
     return (
-        explain_not_dead(found)
-        or _explain_ended_promotion(connection, found)
-        or _explain_outdated_vote(connection, found)
+        explain_not_dead(letter)
+        or _explain_ended_promotion(connection, letter)
+        or _explain_outdated_vote(connection, letter)
     )
 
 
-def _explain_ended_promotion(connection: Connection, found: DeadLetter) -> str | None:
+def _explain_ended_promotion(connection: Connection, letter: DeadLetter) -> str | None:
     """Say that the task's promotion has ended; a retry can't revive it, it must be requested again."""
-    promotion = get(connection, found.promotion) if found.promotion else None
+    promotion = get(connection, letter.promotion) if letter.promotion else None
     if promotion is None or promotion.open:
         return None
-    asked = f"model={promotion.model} version={promotion.version} target={promotion.target}"
+    request = f"model={promotion.model} version={promotion.version} target={promotion.target}"
     return (
         f"the promotion of {promotion} has ended ({promotion.state}), and does not come back by a retry; "
-        f"ask for it anew: registrar send promotion.request {asked}"
+        f"ask for it anew: registrar send promotion.request {request}"
     )
 
 
-def _explain_outdated_vote(connection: Connection, found: DeadLetter) -> str | None:
+def _explain_outdated_vote(connection: Connection, letter: DeadLetter) -> str | None:
     """Say that the vote is about an earlier promotion or earlier evidence."""
-    if found.name not in _VOTES:
+    if letter.name not in _VOTES:
         return None
-    why = explain_outdated_vote(connection, found.event_type, found.data, found.args, found.actor_name)
-    return f"{why}; it takes a new {found.event_type}" if why else None
+    why = explain_outdated_vote(connection, letter.event_type, letter.data, letter.args, letter.actor_name)
+    return f"{why}; it takes a new {letter.event_type}" if why else None
 
 
 def _query() -> Select[Any]:

@@ -11,7 +11,15 @@ from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Event
 from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks
-from registrar.ledger.event_rows import FIRST_TASKS, NEW_EVENTS, Delivery, _Key, event_row, first_task_row, new_id
+from registrar.ledger.event_rows import (
+    FIRST_TASKS,
+    NEW_EVENTS,
+    Delivery,
+    DeliveryKey,
+    event_row,
+    first_task_row,
+    new_id,
+)
 from registrar.ledger.tables import archived, events, tasks
 
 # Events of known deliveries of a source. Built once, as SQLAlchemy takes longer for that than SQLite to run it.
@@ -97,21 +105,21 @@ class _Batch:
 
     def __init__(self, arrivals: Sequence[Arrival], dialect: str) -> None:
         self.receipts: list[Receipt] = []
-        rows, firsts = [], []
+        event_rows, task_rows = [], []
         self._acts: list[tuple[str, str, Mapping[str, Any]]] = []
         for arrival in arrivals:
             receipt = Receipt([], [])
             for position, event in enumerate(arrival.events):
-                rows.append(event_row(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
-                firsts.append(first_task_row(event, event_id=rows[-1]["id"], at=arrival.at))
-                receipt.events.append((rows[-1]["id"], event.type))
-                receipt.task_messages.append(TaskMessage(firsts[-1]["id"], event.data.task))
+                event_rows.append(event_row(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
+                task_rows.append(first_task_row(event, event_id=event_rows[-1]["id"], at=arrival.at))
+                receipt.events.append((event_rows[-1]["id"], event.type))
+                receipt.task_messages.append(TaskMessage(task_rows[-1]["id"], event.data.task))
                 if event.type in act_subjects.ACTS:
-                    self._acts.append((firsts[-1]["id"], event.type, rows[-1]["data"]))
+                    self._acts.append((task_rows[-1]["id"], event.type, event_rows[-1]["data"]))
             self.receipts.append(receipt)
-        self._ids = [row["id"] for row in rows]
-        self._events = NEW_EVENTS.ready(rows, dialect)
-        self._tasks = FIRST_TASKS.ready(firsts, dialect)
+        self._ids = [row["id"] for row in event_rows]
+        self._events = NEW_EVENTS.ready(event_rows, dialect)
+        self._tasks = FIRST_TASKS.ready(task_rows, dialect)
 
     def written(self, connection: Connection) -> bool:
         """Write all of them, or nothing where not all are new. Returns whether it wrote them."""
@@ -139,27 +147,27 @@ def _write_unknown(connection: Connection, arrivals: Sequence[Arrival]) -> list[
     On PostgreSQL another process may commit one of them between read and write; the next round finds it.
     """
     for _ in range(len(arrivals) + 1):
-        earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
-        fresh: dict[_Key, Arrival] = {}
+        known_events = _load_known(connection, [arrival.delivery for arrival in arrivals])
+        fresh: dict[DeliveryKey, Arrival] = {}
         for arrival in arrivals:
-            if arrival.delivery.key not in earlier:
+            if arrival.delivery.key not in known_events:
                 fresh.setdefault(arrival.delivery.key, arrival)
         batch = _Batch(list(fresh.values()), connection.dialect.name)
         if batch.written(connection):
             written = dict(zip(fresh, batch.receipts, strict=True))
-            return [_answer(arrival, fresh, written, earlier) for arrival in arrivals]
+            return [_answer(arrival, fresh, written, known_events) for arrival in arrivals]
     raise RuntimeError("a delivery is there and can't be found")
 
 
 def _answer(
     arrival: Arrival,
-    fresh: Mapping[_Key, Arrival],
-    written: Mapping[_Key, Receipt],
-    earlier: Mapping[_Key, Sequence[_Written]],
+    fresh: Mapping[DeliveryKey, Arrival],
+    written: Mapping[DeliveryKey, Receipt],
+    known_events: Mapping[DeliveryKey, Sequence[_Written]],
 ) -> Answer:
     key = arrival.delivery.key
-    if key in earlier:
-        return _repeated(arrival.delivery, earlier[key])
+    if key in known_events:
+        return _repeated(arrival.delivery, known_events[key])
     if fresh[key] is arrival:
         return written[key]
     digest = fresh[key].delivery.body_sha256  # two of the same in one batch
@@ -168,29 +176,29 @@ def _answer(
 
 def known(connection: Connection, delivery: Delivery) -> Receipt | None:
     """Return the first receipt of a delivery that was accepted before, else None. Raises DeliveryConflict."""
-    earlier = _earlier(connection, [delivery])
-    answer = _repeated(delivery, earlier[delivery.key]) if earlier else None
+    known_events = _load_known(connection, [delivery])
+    answer = _repeated(delivery, known_events[delivery.key]) if known_events else None
     if isinstance(answer, DeliveryConflict):
         raise answer
     return answer
 
 
-def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Key, list[_Written]]:
+def _load_known(connection: Connection, deliveries: Sequence[Delivery]) -> dict[DeliveryKey, list[_Written]]:
     """Return the events of those deliveries that are known already, in order."""
-    found: dict[_Key, list[_Written]] = {}
+    events_by_key: dict[DeliveryKey, list[_Written]] = {}
     for source in {delivery.source for delivery in deliveries}:
         ids = [delivery.id for delivery in deliveries if delivery.source == source]
         for delivery_id, _, *event in sorted(connection.execute(_EARLIER, {"source": source, "ids": ids}).all()):
-            found.setdefault((source, delivery_id), []).append(_Written(*event))
-    return found
+            events_by_key.setdefault((source, delivery_id), []).append(_Written(*event))
+    return events_by_key
 
 
-def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Answer:
-    if any(one.body_sha256 != delivery.body_sha256 for one in earlier):
+def _repeated(delivery: Delivery, known_events: Sequence[_Written]) -> Answer:
+    if any(event.body_sha256 != delivery.body_sha256 for event in known_events):
         return DeliveryConflict(
             f"delivery id {delivery.id!r} was used before with another body; use a new id for a new event"
         )
-    return Receipt([(one.id, one.type) for one in earlier], [], repeated=True)
+    return Receipt([(event.id, event.type) for event in known_events], [], repeated=True)
 
 
 def add(
@@ -209,10 +217,10 @@ def add(
     """
     row = event_row(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
-    first = first_task_row(event, event_id=id, at=at)
+    task_row = first_task_row(event, event_id=id, at=at)
     if pins or event.type in act_subjects.ACTS:
-        first |= {"args": {act_subjects.KEY: dict(pins)}}
+        task_row |= {"args": {act_subjects.KEY: dict(pins)}}
     if event.type in act_subjects.ACTS:
-        first |= {"rank": ranks.rank_of_event(connection, event.type, pins, lane=first["lane"], seq=seq)}
-    connection.execute(insert(tasks).values(first | {"event_seq": seq}))
-    return TaskMessage(first["id"], event.data.task)
+        task_row |= {"rank": ranks.rank_of_event(connection, event.type, pins, lane=task_row["lane"], seq=seq)}
+    connection.execute(insert(tasks).values(task_row | {"event_seq": seq}))
+    return TaskMessage(task_row["id"], event.data.task)

@@ -56,8 +56,8 @@ class DeploymentRequested:
     id: str = field(default_factory=lambda: f"dep_{uuid.uuid4().hex}")
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        under_way = and_(_requested(self.model), deployments.c.target == self.target)
-        _end(connection, under_way, DeploymentState.SUPERSEDED, cause)
+        superseded = and_(_requested(self.model), deployments.c.target == self.target)
+        _end(connection, superseded, DeploymentState.SUPERSEDED, cause)
         row = {
             "id": self.id,
             "model": self.model,
@@ -72,7 +72,7 @@ class DeploymentRequested:
             "incarnation": record_incarnation(connection, cause, self.model, self.version),
         }
         connection.execute(insert(deployments).values(row))
-        said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure", "incarnation")}
+        fields = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure", "incarnation")}
         append(
             connection,
             cause,
@@ -80,7 +80,7 @@ class DeploymentRequested:
             model=self.model,
             version=self.version,
             deployment_id=self.id,
-            **said,
+            **fields,
         )
 
 
@@ -105,10 +105,14 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
     """Return the failed and timed out deployments of a version, newest first; none of an earlier incarnation of it."""
-    same = and_(deployments.c.model == model, deployments.c.version == version)
-    query = select(deployments).where(same).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc())
-    found = [Deployment(**row._mapping) for row in connection.execute(query)]
-    return [one for one in found if one.state in IN_VAIN and one.incarnation == found[0].incarnation]
+    of_version = and_(deployments.c.model == model, deployments.c.version == version)
+    query = select(deployments).where(of_version).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc())
+    newest_first = [Deployment(**row._mapping) for row in connection.execute(query)]
+    return [
+        deployment
+        for deployment in newest_first
+        if deployment.state in IN_VAIN and deployment.incarnation == newest_first[0].incarnation
+    ]
 
 
 def get(connection: Connection, deployment_id: str) -> Deployment | None:
@@ -118,23 +122,25 @@ def get(connection: Connection, deployment_id: str) -> Deployment | None:
 
 def was_live(connection: Connection, target: str, *, of: Incarnation) -> bool:
     """Return whether a deployment of this incarnation to a target was ever reported as succeeded."""
-    same = and_(deployments.c.model == of.model, deployments.c.version == of.version, deployments.c.target == target)
-    found = connection.execute(select(deployments).where(same, deployments.c.state == DeploymentState.LIVE)).all()
-    which = known(connection, of.model, version=of.version) if found else {}
-    return any(recorded(Deployment(**row._mapping), which).is_of(of) for row in found)
+    matching = and_(
+        deployments.c.model == of.model, deployments.c.version == of.version, deployments.c.target == target
+    )
+    rows = connection.execute(select(deployments).where(matching, deployments.c.state == DeploymentState.LIVE)).all()
+    which = known(connection, of.model, version=of.version) if rows else {}
+    return any(recorded(Deployment(**row._mapping), which).is_of(of) for row in rows)
 
 
 def last(
     connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
 ) -> Deployment | None:
     """Return the deployment of a version to a target that was written last. of: as in promotions.latest."""
-    same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
+    matching = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
     newest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc(), deployments.c.requested_at.desc())
     which = known(connection, model, version=version) if of else {}
-    for row in connection.execute(select(deployments).where(same).order_by(*newest)):
-        found = Deployment(**row._mapping)
-        if of is None or recorded(found, which).is_of(of):
-            return found
+    for row in connection.execute(select(deployments).where(matching).order_by(*newest)):
+        deployment = Deployment(**row._mapping)
+        if of is None or recorded(deployment, which).is_of(of):
+            return deployment
     return None
 
 
@@ -154,13 +160,15 @@ class HolderDeployment:
 
 def of_holders(connection: Connection) -> list[HolderDeployment]:
     """Return every deployment of each version that holds a stage or alias, oldest first."""
-    one = or_(
+    same_incarnation = or_(
         deployments.c.incarnation == holders.c.incarnation,
         deployments.c.incarnation.is_(None),  # not noted before schema 0011
         holders.c.incarnation.is_(None),
     )
-    same = and_(deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, one)
-    query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same))
+    same_version = and_(
+        deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, same_incarnation
+    )
+    query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same_version))
     query = query.where(holders.c.until.is_(None)).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED))
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
@@ -178,5 +186,5 @@ def _end(connection: Connection, which: ColumnElement[bool], state: str, cause: 
     for row in connection.execute(select(deployments).where(which).order_by(deployments.c.requested_at)).all():
         ended = {"state": state, "ended_at": cause.at, "ended_by": cause.event_id}
         connection.execute(update(deployments).where(deployments.c.id == row.id).values(ended))
-        said = {"deployment_id": row.id, "target": row.target, "state": state}
-        append(connection, cause, EntryKind.DEPLOYMENT_ENDED, model=row.model, version=row.version, **said)
+        fields = {"deployment_id": row.id, "target": row.target, "state": state}
+        append(connection, cause, EntryKind.DEPLOYMENT_ENDED, model=row.model, version=row.version, **fields)

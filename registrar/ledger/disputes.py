@@ -1,7 +1,7 @@
 """Disputes: the registry and the record of a model contradict each other.
 
-One of them was restored from a backup, or MLFLOW_TRACKING_URI names another registry. An operator settles which counts;
-until then no version of the model is moved. Disputes are stored in the journal alone, which nobody can edit.
+One of them was restored from a backup, or MLFLOW_TRACKING_URI names another registry. An operator settles which one
+counts; until then no version of the model is moved. Disputes are stored in the journal alone, which nobody can edit.
 """
 
 import json
@@ -56,11 +56,11 @@ class Settled:
 
 def dispute(connection: Connection, model: str) -> Dispute | None:
     """Return the open dispute of a model."""
-    found = _load_last_entry(connection, model)
-    if found is None or found.kind == EntryKind.SETTLED:
+    entry = _load_last_entry(connection, model)
+    if entry is None or entry.kind == EntryKind.SETTLED:
         return None
-    said = json.loads(found.body)["said"]
-    return Dispute(said["why"], found.at, said["moves"])
+    fields = json.loads(entry.body)["said"]
+    return Dispute(fields["why"], entry.at, fields["moves"])
 
 
 def settled_at(connection: Connection, model: str) -> datetime | None:
@@ -77,7 +77,7 @@ def disputed(connection: Connection) -> list[str]:
 
 def disputes(connection: Connection) -> dict[str, Dispute]:
     """Return the open disputes by model."""
-    return {model: one for model in disputed(connection) if (one := dispute(connection, model))}
+    return {model: found for model in disputed(connection) if (found := dispute(connection, model))}
 
 
 def _load_last_entry(connection: Connection, model: str) -> Any:

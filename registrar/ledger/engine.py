@@ -23,7 +23,7 @@ TRANSACTION_ERRORS = (LedgerUnavailable, SQLAlchemyError)
 # Seconds that a writer waits for another; less than Slack's 3 s.
 BUSY_SECONDS = 2.0
 # libpq's defaults wait for ever for a dead host: https://www.postgresql.org/docs/current/libpq-connect.html
-_PATIENCE = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_TIMEOUTS = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 # Seconds between two tries of a writer; a commit takes ten times as long.
 _RETRY_SECONDS = 0.0005
 Result = TypeVar("Result")
@@ -51,7 +51,7 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction, committed at the end of the block. Raises LedgerUnavailable."""
-        with self._honest():
+        with self._translate_errors():
             with self._in_turn(), self.engine.begin() as connection:
                 yield connection
             self.outages.succeeded()
@@ -75,11 +75,11 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a consistent view, without a lock. Raises LedgerUnavailable."""
-        with self._honest(), self.engine.connect().execution_options(read=True) as connection:
+        with self._translate_errors(), self.engine.connect().execution_options(read=True) as connection:
             yield connection
 
     @contextmanager
-    def _honest(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except PoolTimeout as error:
@@ -89,13 +89,13 @@ class Ledger:
             if (why := reason(error)) is None:
                 raise
             self.outages.failed()
-            if why != LOCKED:  # a connection that was opened while nothing could be written stays so when it can be
+            if why != LOCKED:  # connections that were opened during the failure would keep failing after it
                 self.engine.dispose()
             raise LedgerUnavailable(str(error.orig), why) from error
 
     def _in_turn(self) -> AbstractContextManager[None]:
-        """Let the threads of a process write in turn. With SQLite's own lock they sleep and retry, and of 16 threads
-        under load some never got it within BUSY_SECONDS.
+        """Let the threads of a process write in turn. With SQLite's lock alone they sleep and retry, and some of 16
+        threads under load never got it within BUSY_SECONDS.
         """
         return _held(self._turn) if self._turn else nullcontext()
 
@@ -123,24 +123,24 @@ def _engine(url: str) -> Engine:
         engine = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _server(url)
     except (ArgumentError, ValueError):  # their messages contain parts of the URL, which has a password
         raise LedgerUrlError(f"REGISTRAR_LEDGER_URL is no database's address; one is such as {_EXAMPLE}") from None
-    # Many rows are one statement, also where nothing is returned: with a statement for each, a thread would give its
-    # turn away and wait for it again as often.
+    # Insert many rows by one statement, also without RETURNING: with a statement per row, a thread would release the
+    # GIL and wait for it again for each row.
     engine.dialect.use_insertmanyvalues_wo_returning = True
     return engine
 
 
 def _server(url: str) -> Engine:
-    waits = {"connect_args": {**_PATIENCE, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
+    waits = {"connect_args": {**_TIMEOUTS, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
     event.listen(engine, "connect", _postgresql_connected)
     return engine
 
 
 def _sqlite(url: str) -> Engine:
-    # Last in, first out: writers take turns, so one warm connection does nearly all.
+    # Last in, first out: writers take turns, so that one warm connection does nearly all writes.
     engine = create_engine(
         url,
-        hide_parameters=True,  # what was sent stands in no error
+        hide_parameters=True,  # no error shows the data of an event
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         pool_size=5,
         max_overflow=20,
@@ -153,17 +153,17 @@ def _sqlite(url: str) -> Engine:
 
 
 def _sqlite_connected(connection: Any, record: object) -> None:
-    # FULL: a commit is on the disk, not only in the page cache, before a 2xx is answered. A checkpoint, for which one
-    # of the commits waits, is after 16 MiB, not 4: what is written again and again goes to its place once.
+    # FULL: a commit is on disk, and not only in the page cache, before a 2xx is answered. A checkpoint, for which one
+    # commit waits, comes after 16 MiB instead of 4, as pages that change often are then written back once.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _postgresql_connected(connection: Any, record: object) -> None:
-    # A lock on a table, by VACUUM FULL or by mistake, must not keep a sender waiting for ever.
+    # A table lock, such as that of VACUUM FULL, must not keep a sender waiting for ever.
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {BUSY_SECONDS * 1000:.0f}")
-        # A plan that is kept from when a table was empty would read it whole, however much it has grown by now.
+        # A plan cached while a table was empty would scan the whole table after it has grown.
         cursor.execute("SET plan_cache_mode = force_custom_plan")
     connection.commit()
 
@@ -172,26 +172,26 @@ def _sqlite_begin(connection: Connection) -> None:
     # IMMEDIATE: a writer takes the lock at once. One that began by reading would fail at its first write.
     reads = connection.get_execution_options().get("read", False)
     own: Any = connection.connection.driver_connection
-    if connection.info.get("patient", True) is not reads:  # while it writes, nothing is left to wait for
+    if connection.info.get("patient", True) is not reads:  # a writer has the lock, and waits for nothing more
         own.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000 if reads else 0:.0f}")
         connection.info["patient"] = reads
     if reads:
         connection.exec_driver_sql("BEGIN")
-    elif not _entered(own):
+    elif not _begin_write(own):
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails, and raises the error
 
 
-def _entered(connection: sqlite3.Connection) -> bool:
+def _begin_write(connection: sqlite3.Connection) -> bool:
     """Begin a write within BUSY_SECONDS; return whether that was possible.
 
     SQLite itself would sleep longer and longer, up to 0.1 s: most of the time of a receiver with several processes.
     """
-    until = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 return False
             time.sleep(_RETRY_SECONDS)
         else:

@@ -13,9 +13,9 @@ from registrar.ledger.tables import events, tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER
 from registrar.ledger.tasks import new_id as new_task_id
 
-_Key: TypeAlias = tuple[str, str]  # source and delivery id
-# Skips events of a delivery that is in the ledger or in an archive file. ON CONFLICT alone does not do: on PostgreSQL,
-# a row that is archived while the statement runs is no conflict any more, and not yet in the `archived` that it sees.
+DeliveryKey: TypeAlias = tuple[str, str]  # source and delivery id
+# Skips events of a delivery that is in the ledger or in an archive file. ON CONFLICT alone won't do: on PostgreSQL, a
+# row that is archived while the statement runs does not conflict any more, and is not in its view of `archived` yet.
 _IS_NEW = """
 NOT EXISTS (SELECT 1 FROM events AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
 AND NOT EXISTS (SELECT 1 FROM archived AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
@@ -42,7 +42,7 @@ class Delivery:
     body_sha256: str
 
     @property
-    def key(self) -> _Key:
+    def key(self) -> DeliveryKey:
         return (self.source, self.id)
 
 

@@ -1,7 +1,7 @@
 """Group commit: one thread writes all waiting submissions in one transaction, with one wait for the disk.
 
-Submissions that come during a transaction wait for the next one. An idle process thus adds no delay, and a busy one no
-commits.
+Submissions that arrive during a transaction wait for the next one. So an idle process adds no delay, and a busy one
+makes few commits.
 """
 
 import logging
@@ -55,22 +55,22 @@ class GroupCommitter(Generic[A]):
     def _settle(self, group: Sequence[Pending[A]]) -> None:
         answers = list(zip(group, self._write([pending.arrival for pending in group]), strict=True))
         try:
-            self._committed([(one.arrival, answer) for one, answer in answers if isinstance(answer, Receipt)])
+            self._committed([(pending.arrival, answer) for pending, answer in answers if isinstance(answer, Receipt)])
         except Exception:  # committed already: an error here must not keep the receipt from the sender
             log.exception("accepted, and not dispatched or counted")
-        for one, answer in answers:
+        for pending, answer in answers:
             if isinstance(answer, Receipt):
-                one.future.set_result(answer)
+                pending.future.set_result(answer)
             else:
-                one.future.set_exception(answer)
+                pending.future.set_exception(answer)
 
     def _write(self, group: Sequence[A]) -> Sequence[Answer | Exception]:
         try:
             return self._ledger.written(prepare(group, self._ledger.engine.dialect.name))
         except LedgerUnavailable as error:
             return [LedgerUnavailable(str(error), error.reason) for _ in group]
-        except Exception as error:  # noqa: BLE001 (set in the future of the one that it is about)
+        except Exception as error:  # noqa: BLE001 (set in the future of the submission that causes it)
             if len(group) == 1:
                 return [error]
             # One submission that the database refuses must not fail the others.
-            return [answer for one in group for answer in self._write([one])]
+            return [answer for arrival in group for answer in self._write([arrival])]

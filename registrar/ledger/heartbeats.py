@@ -115,7 +115,7 @@ KEYS, CONFIG = "keys", "config"
 
 
 def mismatches(living: Sequence[Heartbeat]) -> Mapping[str, list[Heartbeat]]:
-    """Return the processes that differ from the majority, by KEYS and CONFIG. Of two, the older one is right."""
+    """Return the processes that differ from the majority, by KEYS and CONFIG. Of two, the younger one differs."""
     return {KEYS: _keys(living), CONFIG: _config(living)}
 
 
@@ -124,11 +124,11 @@ def _keys(living: Sequence[Heartbeat]) -> list[Heartbeat]:
 
     During a key exchange, NEW,OLD fits OLD,NEW.
     """
-    said = [one for one in _by_age(living) if one.keys]
-    if not said:
+    reporting = [process for process in _by_age(living) if process.keys]
+    if not reporting:
         return []
-    [(usual, _)] = Counter(str(one.keys) for one in said).most_common(1)
-    return [one for one in said if not fits(str(one.keys), usual)]
+    [(usual, _)] = Counter(str(process.keys) for process in reporting).most_common(1)
+    return [process for process in reporting if not fits(str(process.keys), usual)]
 
 
 def fits(keys: str, others: str) -> bool:
@@ -138,12 +138,12 @@ def fits(keys: str, others: str) -> bool:
 
 
 def _config(living: Sequence[Heartbeat]) -> list[Heartbeat]:
-    said = [one for one in _by_age(living) if one.config]
-    if not said:
+    reporting = [process for process in _by_age(living) if process.config]
+    if not reporting:
         return []
-    [(usual, _)] = Counter(one.config for one in said).most_common(1)
-    return [one for one in said if one.config != usual]
+    [(usual, _)] = Counter(process.config for process in reporting).most_common(1)
+    return [process for process in reporting if process.config != usual]
 
 
 def _by_age(living: Sequence[Heartbeat]) -> list[Heartbeat]:
-    return sorted(living, key=lambda one: one.started_at)
+    return sorted(living, key=lambda process: process.started_at)

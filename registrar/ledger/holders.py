@@ -25,9 +25,9 @@ BY_HAND = (RegistryChanged.type, RegistryReconcile.type)
 class HoldingStarted:
     """Record: a version holds a stage or an alias from now on. alone: it ends the holdings of all other versions.
 
-    promotion: the id of the promotion that moved it. anew: the version moved just now, so that an open holding of its
-    own is stale and ends; otherwise the record has no effect where the version holds already. adopted: it was moved by
-    hand, and passed the checks of the policy.
+    promotion: the id of the promotion that moved it. anew: the version was moved just now, so that an open holding of
+    its own is stale and ends; otherwise the record has no effect where the version already holds the key. adopted: it
+    was moved by hand, and passed the checks of the policy.
     """
 
     model: str
@@ -40,18 +40,18 @@ class HoldingStarted:
     adopted: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        same = and_(_open(self.model, self.kind), holders.c.key == self.key)
-        own = and_(same, holders.c.version == self.version)
+        same_key = and_(_open(self.model, self.kind), holders.c.key == self.key)
+        own_holding = and_(same_key, holders.c.version == self.version)
         if self.alone:
-            _close(connection, and_(same, holders.c.version != self.version), cause)
+            _close(connection, and_(same_key, holders.c.version != self.version), cause)
         if self.anew:
-            _close(connection, own, cause)
-        elif connection.execute(select(holders.c.seq).where(own)).first():
+            _close(connection, own_holding, cause)
+        elif connection.execute(select(holders.c.seq).where(own_holding)).first():
             return
         which = record_incarnation(connection, cause, self.model, self.version)
-        what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion, "incarnation": which}
+        columns = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion, "incarnation": which}
         row = {
-            **what,
+            **columns,
             "model": self.model,
             "version": self.version,
             "since": cause.at,
@@ -60,8 +60,8 @@ class HoldingStarted:
             "actor_name": cause.actor_name,
         }
         connection.execute(insert(holders).values(row))
-        how = {"adopted": True} if self.adopted else {}
-        append(connection, cause, EntryKind.HELD, model=self.model, version=self.version, **what, **how)
+        adoption = {"adopted": True} if self.adopted else {}
+        append(connection, cause, EntryKind.HELD, model=self.model, version=self.version, **columns, **adoption)
 
 
 @dataclass(frozen=True)
@@ -89,32 +89,33 @@ class HoldingEnded:
 
 @dataclass(frozen=True)
 class PastHolding(Recorded):
-    """A time that a version held a stage or an alias. still: it holds it now.
+    """A period in which a version held a stage or an alias. still: it holds it now.
 
-    given: by a promotion, a rollback, a command or a passed adoption; False: by hand alone.
+    given: it began by a promotion, a rollback, a command or a passed adoption; False: by hand. digest: that of the
+    approved files, by its promotion or the one before a rollback to it. compared: the files that the digest covers.
     """
 
     still: bool = False
     given: bool = False
-    digest: str | None = None  # of the files that were approved: by its promotion, or the one before a rollback to it
-    compared: str | None = None  # what of them the digest covers
+    digest: str | None = None
+    compared: str | None = None
 
 
 def held_before(connection: Connection, model: str, kind: str, key: str) -> list[PastHolding]:
     """Return all holdings of a stage or an alias, newest first."""
-    same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
+    same_key = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
-    query = select(holders, events.c.type, promotions.c.evidence).select_from(joined).where(same)
+    query = select(holders, events.c.type, promotions.c.evidence).select_from(joined).where(same_key)
     rows = connection.execute(query.order_by(holders.c.seq.desc())).all()
     by_hand = {row.event_id for row in rows if row.promotion_id is None and row.type in BY_HAND}
     adopted = _adopted(connection, by_hand, kind, key)
-    which, approved = known(connection, model), _approved(rows, by_hand)
+    incarnations_, approved = known(connection, model), _approved(rows, by_hand)
     return [
         PastHolding(
             row.version,
             row.since,
-            which.get(row.incarnation),
+            incarnations_.get(row.incarnation),
             (row.evidence or {}).get("run_id"),
             still=row.until is None,
             given=row.event_id not in by_hand or (row.event_id, row.version) in adopted,
@@ -126,28 +127,30 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
 
 
 def _approved(rows: Sequence[Row[Any]], by_hand: set[str]) -> Mapping[int, Mapping[str, Any]]:
-    """Return the evidence by which each holding was approved, by its seq; {} for holdings made by hand.
+    """Return the evidence by which each holding was approved, by its seq; {} for holdings that began by hand.
 
-    A rollback has no promotion of its own: it takes the evidence of the version's holding before. rows: newest first.
+    A rollback has no promotion of its own: it takes the evidence of the version's previous holding. rows: newest first.
     """
-    found: dict[int, Mapping[str, Any]] = {}
+    evidence: dict[int, Mapping[str, Any]] = {}
     last: dict[tuple[int, int | None], Mapping[str, Any]] = {}
     for row in reversed(rows):
-        which = (row.version, row.incarnation)
-        before = {} if row.event_id in by_hand else last.get(which, {})
-        found[row.seq] = last[which] = row.evidence or before
-    return found
+        version = (row.version, row.incarnation)
+        before = {} if row.event_id in by_hand else last.get(version, {})
+        evidence[row.seq] = last[version] = row.evidence or before
+    return evidence
 
 
 def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -> set[tuple[str, int]]:
     """Return (event id, version) of passed adoptions, from the facts of their tasks."""
     if not event_ids:
         return set()
-    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == TaskState.SUCCEEDED)
-    found = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(done)).all()
+    adoptions = and_(
+        tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == TaskState.SUCCEEDED
+    )
+    rows = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(adoptions)).all()
     return {
         (row.event_id, fact["version"])
-        for row in found
+        for row in rows
         for fact in row.outcome["facts"]
         if fact["details"].get(kind) == key and fact["details"].get("adopted")
     }
@@ -156,13 +159,13 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
 def ever_held(
     connection: Connection, model: str, places: Iterable[tuple[str, str]], *, made: datetime | None = None
 ) -> list[int]:
-    """Return the versions that ever held one of these places, latest first, each once. places: (kind, key).
+    """Return the versions that ever held one of these stages or aliases, latest first, each once. places: (kind, key).
 
-    made: when the registry made the model; versions of an earlier model of that name are left out. Where the record
-    does not know when a version was made, the start of its holding decides.
+    made: when the registry created the model; versions of an earlier model of that name are left out. Where the record
+    does not know when a version was created, the start of its holding decides.
     """
-    there = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
-    query = select(holders.c.version).where(holders.c.model == model, there).order_by(holders.c.seq.desc())
+    any_place = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
+    query = select(holders.c.version).where(holders.c.model == model, any_place).order_by(holders.c.seq.desc())
     if made is not None:
         joined = holders.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
         query = query.select_from(joined).where(func.coalesce(incarnations.c.created_at, holders.c.since) >= made)
@@ -171,20 +174,20 @@ def ever_held(
 
 def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
     """Return since when this incarnation of a version holds a stage or an alias; None: it does not."""
-    same = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
+    matching = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
     joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
-    query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(same)
+    query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(matching)
     if (row := connection.execute(query).one_or_none()) is None:
         return None
-    which = known(connection, of.model, version=of.version)
-    held = Recorded(of.version, row.since, which.get(row.incarnation), (row.evidence or {}).get("run_id"))
+    incarnations_ = known(connection, of.model, version=of.version)
+    held = Recorded(of.version, row.since, incarnations_.get(row.incarnation), (row.evidence or {}).get("run_id"))
     return held.since if held.is_of(of) else None
 
 
 def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
     """Return the version that holds a stage or an alias; of several, the latest."""
-    same = and_(_open(model, kind), holders.c.key == key)
-    query = select(holders.c.version).where(same).order_by(holders.c.seq.desc())
+    same_key = and_(_open(model, kind), holders.c.key == key)
+    query = select(holders.c.version).where(same_key).order_by(holders.c.seq.desc())
     return connection.execute(query.limit(1)).scalar_one_or_none()
 
 
@@ -216,5 +219,5 @@ def _close(connection: Connection, which: ColumnElement[bool], cause: Cause, bec
     for row in closed:
         ended = {"until": cause.at, "until_event_id": cause.event_id, "until_because": because}
         connection.execute(update(holders).where(holders.c.seq == row.seq).values(ended))
-        said = {"kind": row.kind, "key": row.key, "because": because}
-        append(connection, cause, EntryKind.RELEASED, model=row.model, version=row.version, **said)
+        fields = {"kind": row.kind, "key": row.key, "because": because}
+        append(connection, cause, EntryKind.RELEASED, model=row.model, version=row.version, **fields)

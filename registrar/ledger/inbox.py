@@ -40,7 +40,7 @@ _Pending: TypeAlias = Pending[Submission]
 class Inbox:
     """One per process; thread-safe. Without `capacity` nothing is refused.
 
-    dispatch: publishes tasks after a commit, and never blocks. count: is told each source and receipt.
+    dispatch: publishes tasks after a commit; must not block. count: called with each delivery's source and receipt.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class Inbox:
         self._capacity = capacity
         self._count = count
         self._committer: GroupCommitter[Submission] = GroupCommitter(ledger, self._committed)
-        # Whatever asks the ledger before a commit: one at a time, and never in the writer's thread.
+        # Reads of the ledger before a commit: one at a time, and never in the writer's thread.
         self._executor = ThreadPoolExecutor(1, "capacity")
 
     def submit(self, submission: Submission) -> Future[Receipt]:
-        """Never blocks. The future holds the receipt once it is on disk, the first one again for a repetition.
+        """Submit a delivery. Never blocks. The future gets the receipt once the delivery is on disk.
 
-        It raises NoCapacity, DiskFull, DeliveryConflict, LedgerUnavailable: nothing was accepted.
+        A repeated delivery gets its first receipt again. The future raises NoCapacity, DiskFull, DeliveryConflict or
+        LedgerUnavailable: nothing was accepted.
         """
         pending = Pending(submission)
         pending.future.set_running_or_notify_cancel()  # a sender that hangs up cancels nothing
@@ -77,7 +78,7 @@ class Inbox:
         return pending.future
 
     def close(self) -> None:
-        """Write and answer what was submitted; nothing may be submitted from then on."""
+        """Write and answer what was submitted. Call submit() no more."""
         self._executor.shutdown()
         self._committer.close()
 
@@ -89,12 +90,12 @@ class Inbox:
         else:
             self._committer.put(pending)
 
-    def _run_later(self, job: Callable[[Any, _Pending], None], about: object, pending: _Pending) -> None:
+    def _run_later(self, job: Callable[[Any, _Pending], None], argument: object, pending: _Pending) -> None:
         """Run a job that reads the ledger. Its error becomes the answer, so that no sender waits for ever."""
 
         def run() -> None:
             try:
-                job(about, pending)
+                job(argument, pending)
             except Exception as error:  # noqa: BLE001 (raised where the receipt is waited for)
                 pending.future.set_exception(error)
 
@@ -130,7 +131,7 @@ class Inbox:
 
 
 def _trace(submission: Submission, receipt: Receipt) -> None:
-    """A repetition has its trace from the first time."""
+    """Trace a delivery; a repeated one has its trace from the first time."""
     if tracing.on() and not receipt.repeated:
         tracing.accepted(
             submission.entrance,

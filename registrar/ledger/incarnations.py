@@ -1,7 +1,7 @@
 """Incarnations of versions: recorded with holdings, promotions and deployments, and compared before these count.
 
-What was written before schema 0011 has no note. It is about a version where it began after the registry had made that,
-from the same run where the run is known; nothing is guessed beyond that.
+Rows from before schema 0011 have none. Such a row is about a version if it began after the registry created the
+version, and if the runs agree where both are known.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,18 +23,18 @@ COLUMNS = tuple(incarnations.c[name] for name in NAMES)
 
 
 def is_about(created_at: datetime, *, recorded: datetime | None, since: datetime) -> bool:
-    """Return whether a record is about the version that the registry made at `created_at`.
+    """Return whether a record is about the version that the registry created at `created_at`.
 
-    recorded: the time in the record; None: unknown, and the record must have begun later.
+    recorded: the time of creation in the record; None: unknown, so that the record must have begun later.
     """
     return since >= created_at if recorded is None else recorded == created_at
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A record about a version. since: when it began. noted: which version it is about; None: not known.
+    """A record about a version. since: when it began. noted: the version's incarnation; None: not known.
 
-    run_id: of its promotion's evidence, which tells more where nothing was noted.
+    run_id: from its promotion's evidence, which helps where no incarnation was noted.
     """
 
     version: int
@@ -44,7 +44,7 @@ class Recorded:
 
     @property
     def made_by(self) -> datetime:
-        """A time by which the registry had made the version."""
+        """A time by which the registry had created the version."""
         return self.noted.created_at if self.noted else self.since
 
     def is_of(self, found: Incarnation) -> bool:
@@ -60,24 +60,26 @@ class Recorded:
 
 
 def record_incarnation(connection: Connection, cause: Cause, model: str, version: int) -> int | None:
-    """Return the seq of the incarnation that the task saw, inserted if it is new; None: it saw none."""
+    """Return the seq of the incarnation that the task saw, inserted if it is new; None: the task saw none."""
     seen = cause.seen.get((model, version))
     if seen is None:
         return None
-    same = and_(incarnations.c.created_at == seen.created_at, incarnations.c.run_id.is_not_distinct_from(seen.run_id))
-    known = select(incarnations.c.seq).where(incarnations.c.model == model, incarnations.c.version == version, same)
-    if (number := connection.execute(known).scalar()) is not None:
+    matching = and_(
+        incarnations.c.created_at == seen.created_at, incarnations.c.run_id.is_not_distinct_from(seen.run_id)
+    )
+    query = select(incarnations.c.seq).where(incarnations.c.model == model, incarnations.c.version == version, matching)
+    if (number := connection.execute(query).scalar()) is not None:
         return int(number)
     row = {name: getattr(seen, name) for name in NAMES} | {"event_id": cause.event_id, "at": cause.at}
     number = connection.execute(insert(incarnations).values(row).returning(incarnations.c.seq)).scalar_one()
-    said = {name: row[name] for name in ("created_at", "run_id", "source", "registry")}
-    append(connection, cause, EntryKind.VERSION_SEEN, model=model, version=version, incarnation=number, **said)
+    fields = {name: row[name] for name in ("created_at", "run_id", "source", "registry")}
+    append(connection, cause, EntryKind.VERSION_SEEN, model=model, version=version, incarnation=number, **fields)
     return int(number)
 
 
 @dataclass(frozen=True)
 class Noted:
-    """Record: a version is known, though nothing else is written about it. It must have been seen."""
+    """Record: a version is known, though no other row is written about it. The task must have seen it."""
 
     model: str
     version: int
@@ -87,7 +89,7 @@ class Noted:
 
 
 def known(connection: Connection, model: str, *, version: int | None = None) -> Mapping[int, Incarnation]:
-    """All that were noted of a model's versions, or of one number, by the number that records have of them."""
+    """Return the incarnations of a model's versions, or of one version number, by their seq."""
     query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.model == model).order_by(incarnations.c.seq)
     if version is not None:
         query = query.where(incarnations.c.version == version)
@@ -102,22 +104,24 @@ def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, dat
         order_by=(incarnations.c.created_at, incarnations.c.seq),
         rows=(None, -1),
     )
-    noted = select(*columns, before.label("before")).where(incarnations.c.model.in_(set(models))).subquery()
-    begins = noted.c.version <= noted.c.before  # else numbers grow with time
-    query = select(noted.c.model, func.max(noted.c.created_at).label("at")).where(begins).group_by(noted.c.model)
+    in_order = select(*columns, before.label("before")).where(incarnations.c.model.in_(set(models))).subquery()
+    restarts = in_order.c.version <= in_order.c.before  # numbers of one model grow with time
+    query = (
+        select(in_order.c.model, func.max(in_order.c.created_at).label("at")).where(restarts).group_by(in_order.c.model)
+    )
     return {row.model: row.at for row in connection.execute(query)}
 
 
 def of_deleted(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:
     """Return when the present model was created, by the id of each promotion of a deleted model. rows: promotions."""
     rows = list(rows)
-    anew = made_anew_at(connection, {row["model"] for row in rows})
-    asked = [row for row in rows if row["model"] in anew]
-    numbers = {row["incarnation"] for row in asked} - {None}
+    recreated = made_anew_at(connection, {row["model"] for row in rows})
+    affected = [row for row in rows if row["model"] in recreated]
+    numbers = {row["incarnation"] for row in affected} - {None}
     query = select(incarnations.c.seq, incarnations.c.created_at).where(incarnations.c.seq.in_(numbers))
-    made = {row.seq: row.created_at for row in connection.execute(query)} if numbers else {}
+    created = {row.seq: row.created_at for row in connection.execute(query)} if numbers else {}
     return {
-        row["id"]: anew[row["model"]]
-        for row in asked
-        if made.get(row["incarnation"], row["created_at"]) < anew[row["model"]]
+        row["id"]: recreated[row["model"]]
+        for row in affected
+        if created.get(row["incarnation"], row["created_at"]) < recreated[row["model"]]
     }

@@ -54,12 +54,12 @@ def rank_of_event(connection: Connection, type_: str, pins: Mapping[str, Any], *
     rank = _GOES_FIRST.get(type_, Rank.ORDINARY)
     if rank == Rank.ORDINARY:
         return rank
-    passed = _load_overtaken_decisions(connection, rank, lane, seq)
+    overtaken = _load_overtaken_decisions(connection, rank, lane, seq)
     if type_ == ModelRollback.type:
-        return Rank.ORDINARY if any(row.type in _BEFORE_ROLLBACK for row in passed) else rank
-    if not pins.get("evidence"):  # nothing to stop: no approval is asked for, or the promotion has ended
+        return Rank.ORDINARY if any(row.type in _BEFORE_ROLLBACK for row in overtaken) else rank
+    if not pins.get("evidence"):  # there is nothing to stop: no promotion is open
         return Rank.ORDINARY
-    votes = [row.args.get(KEY, {}).get("promotion") for row in passed if row.type in _VOTES]
+    votes = [row.args.get(KEY, {}).get("promotion") for row in overtaken if row.type in _VOTES]
     return Rank.ORDINARY if pins["promotion"] in votes else rank
 
 
@@ -67,5 +67,5 @@ def _load_overtaken_decisions(connection: Connection, rank: Rank, lane: str, seq
     """Return earlier decisions in the lane that are unfinished and would be overtaken."""
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     waiting = and_(tasks.c.lane == lane, is_open(), tasks.c.rank > rank, tasks.c.event_seq < seq)
-    decided = events.c.type.in_({*_VOTES, *_BEFORE_ROLLBACK})
-    return connection.execute(select(tasks.c.args, events.c.type).select_from(joined).where(waiting, decided)).all()
+    is_decision = events.c.type.in_({*_VOTES, *_BEFORE_ROLLBACK})
+    return connection.execute(select(tasks.c.args, events.c.type).select_from(joined).where(waiting, is_decision)).all()

@@ -38,7 +38,7 @@ class Posted:
 
 def posted(connection: Connection, promotion_id: str, channel: str) -> list[Card]:
     """Return a promotion's cards in a channel, oldest first: the request's, then those of reminders."""
-    mine = (cards.c.promotion_id == promotion_id) & (cards.c.channel == channel)
+    matching = (cards.c.promotion_id == promotion_id) & (cards.c.channel == channel)
     columns = [cards.c[name] for name in Card.__dataclass_fields__]
-    rows = connection.execute(select(*columns).where(mine).order_by(cards.c.seq)).all()
+    rows = connection.execute(select(*columns).where(matching).order_by(cards.c.seq)).all()
     return [Card(**row._mapping) for row in rows]

@@ -14,7 +14,7 @@ from registrar.ledger.holders import ARCHIVED, HoldingEnded
 from registrar.ledger.incarnations import COLUMNS, Recorded
 from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.tables import holders, incarnations
-from registrar.ledger.tables import promotions as asked_for
+from registrar.ledger.tables import promotions as promotion_rows
 
 
 @dataclass(frozen=True)
@@ -44,40 +44,58 @@ class Open(Recorded):
 
 def open_records(connection: Connection, model: str, *, about: Collection[int] | None = None) -> Sequence[Open]:
     """Return the open records of a model. about: versions in Archived to include; None: all."""
-    asked = promotions.still_open(connection, model=model)
-    deployed = deployments.under_way(connection, model=model)
-    which = _noted(connection, [*(one.incarnation for one in asked), *(one.incarnation for one in deployed)])
+    promotions_ = promotions.still_open(connection, model=model)
+    deployments_ = deployments.under_way(connection, model=model)
+    incarnations_ = _noted(
+        connection, [*(row.incarnation for row in promotions_), *(row.incarnation for row in deployments_)]
+    )
     return [
         *_holdings(connection, model, about),
         *(
-            _open(promotions.recorded(one, which), f"its promotion to {one.target}", "promotion", one.id, one.target)
-            for one in asked
+            _open(
+                promotions.recorded(row, incarnations_),
+                f"its promotion to {row.target}",
+                "promotion",
+                row.id,
+                row.target,
+            )
+            for row in promotions_
         ),
         *(
-            _open(deployments.recorded(one, which), f"its deployment to {one.target}", "deployment", one.id, one.target)
-            for one in deployed
+            _open(
+                deployments.recorded(row, incarnations_),
+                f"its deployment to {row.target}",
+                "deployment",
+                row.id,
+                row.target,
+            )
+            for row in deployments_
         ),
     ]
 
 
 def _noted(connection: Connection, numbers: Iterable[int | None]) -> dict[int, Incarnation]:
-    found = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.seq.in_({each for each in numbers if each}))
-    return {number: Incarnation(*row) for number, *row in connection.execute(found)}
+    query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.seq.in_({each for each in numbers if each}))
+    return {number: Incarnation(*row) for number, *row in connection.execute(query)}
 
 
 def _holdings(connection: Connection, model: str, about: Collection[int] | None) -> Iterator[Open]:
-    wanted = true() if about is None else or_(holders.c.key != ARCHIVED, holders.c.version.in_(about))
-    joined = holders.outerjoin(asked_for, holders.c.promotion_id == asked_for.c.id)
+    included = true() if about is None else or_(holders.c.key != ARCHIVED, holders.c.version.in_(about))
+    joined = holders.outerjoin(promotion_rows, holders.c.promotion_id == promotion_rows.c.id)
     joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
-    columns = (holders.c.version, holders.c.since, holders.c.kind, holders.c.key, asked_for.c.evidence)
-    mine = select(*columns, holders.c.incarnation, *COLUMNS).select_from(joined).where(holders.c.model == model, wanted)
+    columns = (holders.c.version, holders.c.since, holders.c.kind, holders.c.key, promotion_rows.c.evidence)
+    query = (
+        select(*columns, holders.c.incarnation, *COLUMNS).select_from(joined).where(holders.c.model == model, included)
+    )
     for version, since, kind, key, evidence, number, *noted in connection.execute(
-        mine.where(holders.c.until.is_(None)).order_by(holders.c.seq)
+        query.where(holders.c.until.is_(None)).order_by(holders.c.seq)
     ):
-        which = Incarnation(*noted) if number else None
-        found = Recorded(version, since, which, (evidence or {}).get("run_id"))
-        yield _open(found, key if kind == "stage" else f"@{key}", kind, key)
+        incarnation = Incarnation(*noted) if number else None
+        holding = Recorded(version, since, incarnation, (evidence or {}).get("run_id"))
+        yield _open(holding, key if kind == "stage" else f"@{key}", kind, key)
 
 
-def _open(found: Recorded, what: str, kind: str, key: str, target: str = "") -> Open:
-    return Open(found.version, found.since, found.noted, found.run_id, what=what, kind=kind, key=key, target=target)
+def _open(recorded: Recorded, what: str, kind: str, key: str, target: str = "") -> Open:
+    return Open(
+        recorded.version, recorded.since, recorded.noted, recorded.run_id, what=what, kind=kind, key=key, target=target
+    )

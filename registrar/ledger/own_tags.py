@@ -1,7 +1,7 @@
-"""The tags that Registrar gave a version, by the record; others in MLflow were set by hand.
+"""The tags that Registrar gave a version, by the record; other tags in MLflow were set by hand.
 
-They are read from events and outcomes of succeeded tasks, not from MLflow, where copies of versions keep their tags and
-anybody may write some.
+They are read from events and from outcomes of succeeded tasks. MLflow itself proves nothing: copies of versions keep
+their tags, and anybody may set one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,13 +24,13 @@ _TASKS = (TrainingRunFinished.task, ModelVersionDescribe.task, PromotionRequest.
 
 def own_tags(connection: Connection, model: str, version: int, created_at: datetime) -> dict[str, str]:
     """Return the tags by key, untruncated. created_at: when MLflow made the version."""
-    found: dict[str, str] = {}
+    tags: dict[str, str] = {}
     for row in _load_tagging_tasks(connection, model):
         # In a deleted model of that name, the number was another version's.
         if row.finished_at >= created_at - CLOCKS:
-            found |= dict(_iter_tags_of_task(row, version, created_at))
+            tags |= dict(_iter_tags_of_task(row, version, created_at))
     recorded = current(states(connection, model, version=version), version, created_at)
-    return found | {key.removeprefix(TAG): value for key, value in recorded.items()}
+    return tags | {key.removeprefix(TAG): value for key, value in recorded.items()}
 
 
 def _load_tagging_tasks(connection: Connection, model: str) -> list[Row[Any]]:
@@ -50,10 +50,10 @@ def _iter_tags_of_task(row: Row[Any], version: int, created_at: datetime) -> Ite
         if fact.get("version") != version or details.get("created_at") not in (None, created_at.isoformat()):
             continue
         if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
-            told = {"run": details.get("run_id"), "commit": details.get("commit"), "by": row.actor_name}
-            told |= {"event": row.event_id, "task": row.id}
+            own = {"run": details.get("run_id"), "commit": details.get("commit"), "by": row.actor_name}
+            own |= {"event": row.event_id, "task": row.id}
             yield from row.data.get("tags", {}).items()
-            yield from ((f"registrar.{name}", value) for name, value in told.items() if value)
+            yield from ((f"registrar.{name}", value) for name, value in own.items() if value)
         elif fact["type"] == FactType.MODEL_VERSION_DESCRIBED:
             yield from row.data.get("tags", {}).items()
         elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:

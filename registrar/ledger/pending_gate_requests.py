@@ -23,28 +23,31 @@ class GateRequestReceived:
 
     @property
     def lane(self) -> str:
-        """The lane of the task that answers the request; where it has a task, the answer was given or is on its way."""
+        """The lane of the task that answers the request. If it has a task, the request is or will be answered."""
         return f"answer:{self.event_id}"
 
 
 def unanswered(connection: Connection, *, model: str, version: int, target: str) -> list[GateRequestReceived]:
     """Return the unanswered requests for this step whose own task succeeded: only these are part of the promotion."""
-    done = exists().where(
+    request_succeeded = exists().where(
         tasks.c.event_id == events.c.id, tasks.c.name == PromotionRequest.task, tasks.c.state == TaskState.SUCCEEDED
     )
     of_model = and_(
-        events.c.model == model, events.c.type == PromotionRequest.type, events.c.reply_to.is_not(None), done
+        events.c.model == model,
+        events.c.type == PromotionRequest.type,
+        events.c.reply_to.is_not(None),
+        request_succeeded,
     )
-    found = [
+    requests = [
         GateRequestReceived(row.id, row.source, row.reply_to)
         for row in connection.execute(select(events).where(of_model).order_by(events.c.seq))
         if (row.data["version"], row.data["target"]) == (version, target)
     ]
-    given = answered(connection, [asked.lane for asked in found])
-    return [asked for asked in found if asked.lane not in given]
+    answered_lanes = answered(connection, [request.lane for request in requests])
+    return [request for request in requests if request.lane not in answered_lanes]
 
 
 def answered(connection: Connection, lanes: Sequence[str]) -> set[str]:
     """Return those of the lanes that have an answering task."""
-    given = select(tasks.c.lane).where(tasks.c.name == _ANSWER, tasks.c.lane.in_(lanes))
-    return set(connection.execute(given).scalars()) if lanes else set()
+    query = select(tasks.c.lane).where(tasks.c.name == _ANSWER, tasks.c.lane.in_(lanes))
+    return set(connection.execute(query).scalars()) if lanes else set()

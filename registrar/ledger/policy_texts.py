@@ -50,14 +50,14 @@ class PolicyText:
 
 def find(connection: Connection, digest: str) -> PolicyText | None:
     """Return the text of a digest, or of a unique prefix; None: no match, or several."""
-    named = journal.c.body.contains(f'"digest":"{digest}', autoescape=True)
+    has_digest = journal.c.body.contains(f'"digest":"{digest}', autoescape=True)
     query = select(journal.c.at, journal.c.body).where(
-        journal.c.event_id == "", journal.c.kind == EntryKind.POLICY_USED, named
+        journal.c.event_id == "", journal.c.kind == EntryKind.POLICY_USED, has_digest
     )
-    found = {one.digest: one for one in (_parse_entry(row.at, row.body) for row in connection.execute(query))}
-    return next(iter(found.values())) if len(found) == 1 else None
+    by_digest = {text.digest: text for text in (_parse_entry(row.at, row.body) for row in connection.execute(query))}
+    return next(iter(by_digest.values())) if len(by_digest) == 1 else None
 
 
 def _parse_entry(at: datetime, body: str) -> PolicyText:
-    said: dict[str, Any] = json.loads(body)["said"]
-    return PolicyText(said["digest"], said["text"], at, said["event"])
+    fields: dict[str, Any] = json.loads(body)["said"]
+    return PolicyText(fields["digest"], fields["text"], at, fields["event"])

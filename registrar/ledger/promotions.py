@@ -115,8 +115,8 @@ class Reevaluated:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         before = get(connection, self.promotion_id)
-        shown = {} if self.evidence is None else {"evidence": dict(self.evidence)}
-        change = {"state": self.state, "due_at": self.due_at, **shown}
+        new_evidence = {} if self.evidence is None else {"evidence": dict(self.evidence)}
+        change = {"state": self.state, "due_at": self.due_at, **new_evidence}
         if before is None or not before.open or all(getattr(before, name) == change[name] for name in change):
             return
         connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
@@ -168,20 +168,20 @@ def latest(
     Ordered by the journal, as workers' clocks may differ. of: only requests about this incarnation of the version;
     None: about any version that had the number.
     """
-    same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
+    matching = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
     newest = (written(promotions, EntryKind.PROMOTION_OPENED).desc(), promotions.c.created_at.desc())
-    which = known(connection, model, version=version) if of else {}
-    for row in connection.execute(select(promotions).where(same).order_by(*newest)):
-        found = Promotion(**row._mapping)
-        if of is None or recorded(found, which).is_of(of):
-            return found
+    incarnations_ = known(connection, model, version=version) if of else {}
+    for row in connection.execute(select(promotions).where(matching).order_by(*newest)):
+        promotion = Promotion(**row._mapping)
+        if of is None or recorded(promotion, incarnations_).is_of(of):
+            return promotion
     return None
 
 
 def recorded(promotion: Promotion, which: Mapping[int, Incarnation]) -> Recorded:
     """Return the version that a promotion is about. which: from incarnations.known."""
-    noted = which.get(promotion.incarnation or 0)
-    return Recorded(promotion.version, promotion.created_at, noted, promotion.evidence.get("run_id"))
+    incarnation = which.get(promotion.incarnation or 0)
+    return Recorded(promotion.version, promotion.created_at, incarnation, promotion.evidence.get("run_id"))
 
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:
@@ -194,10 +194,10 @@ def still_open(connection: Connection, *, model: str | None = None) -> list[Prom
 
 def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
     """Return the times of promotions of a model to a target, newest first."""
-    done = and_(
+    promoted = and_(
         promotions.c.model == model, promotions.c.target == target, promotions.c.state == PromotionState.PROMOTED
     )
-    query = select(promotions.c.decided_at).where(done).order_by(promotions.c.decided_at.desc()).limit(most)
+    query = select(promotions.c.decided_at).where(promoted).order_by(promotions.c.decided_at.desc()).limit(most)
     return [at for at in connection.execute(query).scalars() if at]
 
 
@@ -206,11 +206,13 @@ def journal_promotion(connection: Connection, cause: Cause, kind: EntryKind, pro
 
     kind: begins with "promotion.", so that `audit verify` compares the table with it.
     """
-    now = get(connection, promotion_id)
-    if now is None:
+    promotion = get(connection, promotion_id)
+    if promotion is None:
         raise LookupError(promotion_id)
-    said = {name: getattr(now, name) for name in columns}
-    append(connection, cause, kind, model=now.model, version=now.version, promotion_id=now.id, **said)
+    values = {name: getattr(promotion, name) for name in columns}
+    append(
+        connection, cause, kind, model=promotion.model, version=promotion.version, promotion_id=promotion.id, **values
+    )
 
 
 def is_open() -> Any:

@@ -22,10 +22,10 @@ class NewerSchema(SchemaMismatch):
 
 def refuse_foreign(connection: Connection) -> None:
     """Raise SchemaMismatch for another program's database, such as MLflow's, which has an alembic_version, too."""
-    found = revision(connection)
-    taken = set(inspect(connection).get_table_names()) & set(metadata.tables) if found is None else set()
-    if taken or (found is not None and not re.fullmatch(r"[0-9]{4}", found)):
-        named = f"a table {sorted(taken)[0]}" if taken else f"a schema at revision {found}"
+    present = revision(connection)
+    own_names = set(inspect(connection).get_table_names()) & set(metadata.tables) if present is None else set()
+    if own_names or (present is not None and not re.fullmatch(r"[0-9]{4}", present)):
+        named = f"a table {sorted(own_names)[0]}" if own_names else f"a schema at revision {present}"
         raise SchemaMismatch(
             f"the ledger's database is another program's: it has {named} that is none of ours. Give Registrar a "
             "database of its own: REGISTRAR_LEDGER_URL, `registrar up --ledger`"
@@ -37,22 +37,22 @@ def check(ledger: Ledger) -> None:
     with ledger.read() as connection:
         refuse_foreign(connection)
         refuse_newer(connection)
-        found = revision(connection)
-    if found != HEAD:
+        present = revision(connection)
+    if present != HEAD:
         raise SchemaMismatch(
-            f"the ledger is at revision {found or 'none'}, this version needs {HEAD}: run `registrar migrate`"
+            f"the ledger is at revision {present or 'none'}, this version needs {HEAD}: run `registrar migrate`"
         )
 
 
 def refuse_newer(connection: Connection) -> None:
     """Raise NewerSchema for a revision above HEAD. Revisions are numbers of four digits."""
-    found = revision(connection)
-    if found is None or found <= HEAD:
+    present = revision(connection)
+    if present is None or present <= HEAD:
         return
-    own, other = version("mlflow-registrar"), _version(connection, found)
-    use = f"use {other} or later" if other not in (None, own) else f"use one that knows revision {found}, or later"
+    own, other = version("mlflow-registrar"), _version(connection, present)
+    use = f"use {other} or later" if other not in (None, own) else f"use one that knows revision {present}, or later"
     raise NewerSchema(
-        f"the ledger is newer than this version ({own}, revision {HEAD}): it is at revision {found}; {use}"
+        f"the ledger is newer than this version ({own}, revision {HEAD}): it is at revision {present}; {use}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Snapshots of the versions in a model's exclusive stages, as last read from the registry. No audit trail."""
+"""Snapshots of the versions in a model's exclusive stages, as last read from the registry; not part of the record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ FORMER_NAMES = {
     "worker.replay": "worker.resend",
 }
 # Key in a task's args: when the registry made the version that the task is bound to, ISO 8601.
-MEANT = "version_created_at"
+BOUND_VERSION = "version_created_at"
 # After so many crashes of its worker a task is not begun again: the next claim ends it as dead.
 MAX_CRASHES = 5
 
@@ -78,12 +78,12 @@ class Task:
     @property
     def first(self) -> bool:
         """Whether it is the event's own first task, and no follow-up."""
-        return not self.args.keys() - {act_subjects.KEY, MEANT}
+        return not self.args.keys() - {act_subjects.KEY, BOUND_VERSION}
 
     @property
     def original_seq(self) -> int:
         """The seq of the event; of an event that was sent again, the seq of the original."""
-        return int(self.args.get(act_subjects.KEY, {}).get(act_subjects.TOLD, self.event_seq))
+        return int(self.args.get(act_subjects.KEY, {}).get(act_subjects.ORIGINAL, self.event_seq))
 
     @property
     def of_model(self) -> bool:
@@ -96,10 +96,10 @@ class Task:
 
 def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
     """Start a task if it is due and first in its lane; else return None."""
-    started = {"task_id": task_id, "new_lease": uuid.uuid4().hex, "until": at + timedelta(seconds=LEASE_SECONDS)}
+    params = {"task_id": task_id, "new_lease": uuid.uuid4().hex, "until": at + timedelta(seconds=LEASE_SECONDS)}
     try:
         with connection.begin_nested():
-            if connection.execute(claim_statement(), started | as_of(at)).rowcount == 0:
+            if connection.execute(claim_statement(), params | as_of(at)).rowcount == 0:
                 return None
     except IntegrityError:  # uq_tasks_running: on PostgreSQL, another task of this lane started at the same moment
         return None
@@ -118,12 +118,12 @@ def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = Fa
         raise LeaseLost(task.id)
 
 
-def bind_version(connection: Connection, task: Task, made: str) -> None:
+def bind_version(connection: Connection, task: Task, created_at: str) -> None:
     """Bind a task to the version that its first attempt found. made: when the registry made it, ISO 8601.
 
     Raises LeaseLost.
     """
-    if not _update_own(connection, task, args={**task.args, MEANT: made}):
+    if not _update_own(connection, task, args={**task.args, BOUND_VERSION: created_at}):
         raise LeaseLost(task.id)
 
 
@@ -152,8 +152,8 @@ def record_discovery(connection: Connection, task: Task, outcome: Outcome, *, at
 def _apply_outcome(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
     """Write an outcome's records and follow-ups. Returns the lanes in which something became due."""
     cause = task.cause(at, outcome)
-    woken = [lane for record in outcome.records for lane in record.apply(connection, cause) or ()]
-    return {*woken, *(_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups)}
+    lanes = [lane for record in outcome.records for lane in record.apply(connection, cause) or ()]
+    return {*lanes, *(_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups)}
 
 
 def retry(

@@ -35,9 +35,9 @@ class NoSuchToken(UserError):
 
 @dataclass(frozen=True)
 class Token:
-    """sha256: hex. person: of registrar.yml, as whom its bearer acts; None: a machine's, which acts as itself.
+    """sha256: hexadecimal. person: the person of registrar.yml as whom its bearer acts; None: a machine, as itself.
 
-    used_at: when it was last used, to the minute.
+    used_at: the time of its last use, to the minute.
     """
 
     name: str
@@ -62,7 +62,7 @@ def digest(secret: str) -> str:
 
 
 def fingerprint(sha256: str) -> str:
-    """Return the digest of a digest, for the journal: its exports must not contain what the table is looked up by."""
+    """Return the digest of a digest, for the journal: its exports must not contain the digest that finds a token."""
     return digest(sha256)
 
 
@@ -75,9 +75,9 @@ def create(connection: Connection, token: Token, by: Actor) -> None:
         raise NameTaken(
             f"there is a token {token.name}, or there was: names are not used twice, choose another"
         ) from None
-    told = {name: getattr(token, name) for name in ("name", "role", "person", "expires_at")}
-    told["fingerprint"] = fingerprint(token.sha256)
-    append_deed(connection, by, token.created_at, EntryKind.TOKEN_CREATED, **told)
+    fields = {name: getattr(token, name) for name in ("name", "role", "person", "expires_at")}
+    fields["fingerprint"] = fingerprint(token.sha256)
+    append_deed(connection, by, token.created_at, EntryKind.TOKEN_CREATED, **fields)
 
 
 def find(connection: Connection, sha256: str) -> Token | None:
@@ -93,8 +93,8 @@ def digests(connection: Connection) -> frozenset[str]:
 
 def used(connection: Connection, token: Token, *, at: datetime) -> None:
     """Note the time of use, at most once in USED_EVERY."""
-    long_ago = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= at - USED_EVERY)
-    connection.execute(update(tokens).where(tokens.c.name == token.name, long_ago).values(used_at=at))
+    is_due = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= at - USED_EVERY)
+    connection.execute(update(tokens).where(tokens.c.name == token.name, is_due).values(used_at=at))
 
 
 def revoke(connection: Connection, name: str, by: Actor, *, at: datetime) -> Token:

@@ -1,4 +1,4 @@
-"""Say in plain words why a database can't be written; the driver's own words go to the log."""
+"""Say in plain words why a database can't be written; the driver's message goes to the log."""
 
 import time
 from collections.abc import Callable
@@ -45,7 +45,7 @@ _REFUSED = {
 class LedgerUnavailable(UserError, RuntimeError):
     """The database is down, locked for too long, full or read-only: nothing was written; try again later.
 
-    reason: what is wrong with it, to be said after "the ledger"; it names no host and no path.
+    reason: words that follow "the ledger" in a sentence; without hosts and paths.
     """
 
     def __init__(self, message: str, reason: str = SILENT) -> None:
@@ -54,17 +54,17 @@ class LedgerUnavailable(UserError, RuntimeError):
 
 
 def reason(error: DBAPIError) -> str | None:
-    """Return what is wrong with the database; None if the statement is at fault."""
-    if said := _of_sqlite(error.orig) or _POSTGRESQL.get(getattr(error.orig, "sqlstate", None) or ""):
-        return said
+    """Return what is wrong with the database; None: the statement is wrong."""
+    if text := _sqlite_reason(error.orig) or _POSTGRESQL.get(getattr(error.orig, "sqlstate", None) or ""):
+        return text
     if isinstance(error, OperationalError) or error.connection_invalidated:
-        return next((said for words, said in _REFUSED.items() if words in str(error.orig)), SILENT)
+        return next((text for words, text in _REFUSED.items() if words in str(error.orig)), SILENT)
     return None
 
 
-def _of_sqlite(error: object) -> str | None:
+def _sqlite_reason(error: object) -> str | None:
     name = str(getattr(error, "sqlite_errorname", ""))
-    return next((said for code, said in _SQLITE.items() if name == code or name.startswith(f"{code}_")), None)
+    return next((text for code, text in _SQLITE.items() if name == code or name.startswith(f"{code}_")), None)
 
 
 # Seconds without one success; shorter failures are lock timeouts.

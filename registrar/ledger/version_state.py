@@ -27,17 +27,17 @@ class Key(StrEnum):
     EVALUATION = "registrar.evaluation"  # the id of the run that evaluated it
     QUARANTINED = "registrar.quarantined"  # why, when and by whom it was rolled back
     PRUNE_AFTER = "registrar.prune_after"  # ISO 8601: from then on it may be deleted
-    AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run named nobody
-    AUTHOR_SEEN = "registrar.author_seen"  # of one not registered here, or before this was kept: at the first look
+    AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run has none
+    AUTHOR_SEEN = "registrar.author_seen"  # the run's user when it was first seen; of versions without AUTHOR
     REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it
 
 
 @dataclass(frozen=True)
 class State:
-    """A row. value None: it has the state no more.
+    """A row. value None: the version does not have the state any more.
 
-    version_created_at: when the registry made the version, for numbers begin anew in a model that was deleted and made
-    again. None: not known, of what was carried over from an earlier schema.
+    version_created_at: when the registry created the version, as a model that is deleted and created again reuses
+    version numbers; None: not known, in rows from an earlier schema. source: that of the event.
     """
 
     version: int
@@ -45,7 +45,7 @@ class State:
     key: str
     value: str | None
     at: datetime
-    source: str = ""  # of the event that said so
+    source: str = ""
 
     def is_of(self, version: int, created_at: datetime) -> bool:
         if self.version != version:
@@ -55,9 +55,9 @@ class State:
 
 @dataclass(frozen=True)
 class StateSet:
-    """Record: a version has a state from now on; value None: no more. Written again, it changes nothing.
+    """Record: a version has a state from now on; value None: it ends. Without effect where the value is the same.
 
-    once: what the version has of that key already stays. why: it is so from now on, where the value does not say it.
+    once: a value that the version already has stays. why: the reason, where the value has none.
     """
 
     model: str
@@ -70,8 +70,8 @@ class StateSet:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         before = states(connection, self.model, version=self.version)
-        has = current(before, self.version, self.version_created_at).get(self.key)
-        if has == self.value or (self.once and has is not None):
+        present = current(before, self.version, self.version_created_at).get(self.key)
+        if present == self.value or (self.once and present is not None):
             return
         _add(connection, cause, self, self.key.value, **({"why": self.why} if self.why else {}))
 
@@ -89,15 +89,15 @@ class TagGiven:
     def apply(self, connection: Connection, cause: Cause) -> None:
         before = given_tags(states(connection, self.model, version=self.version), self.version, self.version_created_at)
         source = connection.execute(select(events.c.source).where(events.c.id == cause.event_id)).scalar_one()
-        given = before.get(self.name)
-        if given and given.value == self.value and source in given.sources:
+        tag = before.get(self.name)
+        if tag and tag.value == self.value and source in tag.sources:
             return
         _add(connection, cause, self, f"{TAG}{self.name}")
 
 
 @dataclass(frozen=True)
 class GivenTag:
-    """The latest value of a tag. sources: all that gave it this value since another one."""
+    """The latest value of a tag. sources: those that gave it this value since it last changed."""
 
     value: str
     sources: frozenset[str]
@@ -117,10 +117,10 @@ def given_tags(found: Iterable[State], version: int, created_at: datetime) -> di
 
 def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key: str, **more: str) -> None:
     """Insert a state and its journal entry. more: fields of the entry alone."""
-    said = {"key": key, "value": about.value, "version_created_at": about.version_created_at}
-    row = {**said, "model": about.model, "version": about.version, "event_id": cause.event_id, "at": cause.at}
+    fields = {"key": key, "value": about.value, "version_created_at": about.version_created_at}
+    row = {**fields, "model": about.model, "version": about.version, "event_id": cause.event_id, "at": cause.at}
     connection.execute(insert(version_states).values(row))
-    append(connection, cause, EntryKind.VERSION_STATE, model=about.model, version=about.version, **said, **more)
+    append(connection, cause, EntryKind.VERSION_STATE, model=about.model, version=about.version, **fields, **more)
 
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:
@@ -135,19 +135,19 @@ def states(connection: Connection, model: str, *, version: int | None = None) ->
 
 def recorded_creation(connection: Connection, model: str, version: int) -> datetime | None:
     """Return when the registry made a version, by the newest of its states; None: not known."""
-    same = (version_states.c.model == model, version_states.c.version == version)
-    query = select(version_states.c.version_created_at).where(*same).order_by(version_states.c.seq.desc()).limit(1)
+    matching = (version_states.c.model == model, version_states.c.version == version)
+    query = select(version_states.c.version_created_at).where(*matching).order_by(version_states.c.seq.desc()).limit(1)
     return connection.execute(query).scalar()
 
 
 def reported_seq(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:
-    """Return the seq of the event behind the present state (of one sent again: the original's); None: no state.
+    """Return the seq of the event behind the present state (for a resent event, the original's); None: no state.
 
     key: a Key, or TAG and a tag's name.
     """
     query = select(*(version_states.c[name] for name in (*_STATE, "event_id"))).order_by(version_states.c.seq)
-    same = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
-    rows = [row for row in connection.execute(query.where(same)) if State(*row[:-1]).is_of(version, created_at)]
+    matching = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
+    rows = [row for row in connection.execute(query.where(matching)) if State(*row[:-1]).is_of(version, created_at)]
     return act_subjects.original_seq(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
 
 

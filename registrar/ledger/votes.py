@@ -31,14 +31,14 @@ class VoteCast:
             "at": cause.at,
         }
         connection.execute(insert(votes).values(row))
-        about = get(connection, self.promotion_id) if self.promotion_id else None
-        model, version = (about.model, about.version) if about else (None, None)
-        said = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
-        append(connection, cause, EntryKind.VOTE, model=model, version=version, **said)
+        promotion = get(connection, self.promotion_id) if self.promotion_id else None
+        model, version = (promotion.model, promotion.version) if promotion else (None, None)
+        fields = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
+        append(connection, cause, EntryKind.VOTE, model=model, version=version, **fields)
 
 
 def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
     """Return (actor, time) of the counted approvals, one per person, oldest first."""
-    counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
-    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
+    counted = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
+    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counted).order_by(votes.c.seq)).all()
     return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]

@@ -10,7 +10,7 @@ from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.key_index import keys
 from registrar.policy.validation_messages import complaints
-from registrar.text.wording import meant
+from registrar.text.wording import did_you_mean
 
 
 class NoOptions(BaseModel):
@@ -68,7 +68,7 @@ def unknown(section: str, kind: str) -> str | None:
         return None
     if section == "sources" and kind.replace("-", "_") in kinds(_PRESETS):
         return f"{kind!r} is a preset: kind: generic, and options: {{preset: {kind}}}"
-    return f"there is no kind {kind!r}{meant(kind, here)}"
+    return f"there is no kind {kind!r}{did_you_mean(kind, here)}"
 
 
 def option_of(content: Any) -> Callable[[Place], str | None]:

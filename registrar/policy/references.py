@@ -8,7 +8,7 @@ from registrar.policy.approvals import Approval, Rule, missing_approvals
 from registrar.policy.document import OURSELVES, WEB, Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import RequiredTags
-from registrar.text.wording import meant, plural
+from registrar.text.wording import did_you_mean, plural
 
 _TAKEN = {OURSELVES: "what Registrar itself is called", WEB: "what its own pages and API are called"}
 
@@ -38,7 +38,7 @@ def unresolved(policy: Policy) -> list[Complaint]:
 
 
 def _lacking(name: str, known: Collection[str], where: str) -> str | None:
-    return None if name in known else f"{name!r} is not in {where}{meant(name, known)}"
+    return None if name in known else f"{name!r} is not in {where}{did_you_mean(name, known)}"
 
 
 def _members(policy: Policy) -> Iterator[Complaint]:
@@ -55,7 +55,10 @@ def _members(policy: Policy) -> Iterator[Complaint]:
                 elif member in names:
                     yield at, f"{member!r} is a person's name; a member is named by the id: {names[member]}"
                 else:
-                    yield at, f"{member!r} is neither in people nor a source:NAME of this file{meant(member, known)}"
+                    yield (
+                        at,
+                        f"{member!r} is neither in people nor a source:NAME of this file{did_you_mean(member, known)}",
+                    )
 
 
 def _delegates(policy: Policy) -> Iterator[Complaint]:
@@ -175,4 +178,4 @@ def _users(policy: Policy) -> Iterator[Complaint]:
             if who == EVERYBODY and not more:
                 yield ("access", key, index), f"{who!r} is for viewers alone; name people or groups"
             elif who not in (*known, *more):
-                yield ("access", key, index), f"{who!r} is neither in people nor in groups{meant(who, known)}"
+                yield ("access", key, index), f"{who!r} is neither in people nor in groups{did_you_mean(who, known)}"

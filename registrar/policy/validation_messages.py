@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from registrar.policy import key_index
 from registrar.policy.errors import Complaint, Place
 from registrar.text.validation import describe_limit, expected_words, none_of, own_message
-from registrar.text.wording import meant, nearest
+from registrar.text.wording import did_you_mean, nearest
 
 _ALIKE = 0.8  # so near that it is rather a slip than a key of another place
 # What a key looks like, for where it is missing or of another type.
@@ -136,7 +136,7 @@ class _Messages:
         below = [home for model in key_index.models(self.root, loc[:-1]) for home in key_index.homes(model, key)]
         if homes := (below or ([] if self.lacks else key_index.homes(self.root, key)))[:3]:
             return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
-        return f"unknown key{meant(key, here)}"
+        return f"unknown key{did_you_mean(key, here)}"
 
     def _describe_no_mapping(self, loc: Place, given: Any, place: Place) -> str:
         known = key_index.known(self.root, loc)

@@ -11,8 +11,8 @@ from registrar.ledger.tasks import LEASE_SECONDS
 WELL = "alive"
 _START = {"worker": "python -m worker run", "beat": "python -m worker beat"}  # no receiver: none is there to answer
 _SILENT = "not heard of for more than 35 s: it is dead, hangs, or can't reach the ledger"
-_STUCK = "it is alive, but its loop does not turn"
-_IDLE = "it is alive, but exchanges nothing with the broker"
+_STUCK = "it lives, and its loop stands still"
+_IDLE = "it lives, yet nothing passes between it and the broker"
 
 
 def parts(connection: Connection) -> list[dict[str, Any]]:

@@ -40,18 +40,19 @@ class Digests:
 class HeartbeatWriter:
     """Write the heartbeats of a process, as a context manager around its life. part: receiver, worker or beat.
 
-    A thread of its own writes them: a slow ledger holds up no work, and a stalled loop shows by its last turn.
+    They are written in a thread of their own: a slow ledger delays no work, and a stalled loop shows by the time of its
+    last turn.
     """
 
-    def __init__(self, ledger: Ledger, part: str, given: Digests | None = None) -> None:
+    def __init__(self, ledger: Ledger, part: str, digests: Digests | None = None) -> None:
         self.loop = LoopActivity()
         self._ledger, self._part = ledger, part
-        self._given = given or Digests()
-        self._sign = LivenessFile(part, ledger.url, self.loop)
+        self._digests = digests or Digests()
+        self._liveness = LivenessFile(part, ledger.url, self.loop)
         self._clock_is_wrong = False
         self._began = time.monotonic()
         self._started_at: datetime | None = None  # by the database
-        self._told: dict[str, tuple[float, datetime]] = {}
+        self._converted: dict[str, tuple[float, datetime]] = {}
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
 
@@ -84,9 +85,9 @@ class HeartbeatWriter:
         self._compare_clocks(ahead)
         times = {name: self._by_database(name, mark, at) for name, mark in self.marks().items()}
         self._started_at = times.pop("started_at")
-        said = Heartbeat(self._part, self._instance, version("mlflow-registrar"), self._started_at, at)
+        heartbeat = Heartbeat(self._part, self._instance, version("mlflow-registrar"), self._started_at, at)
         more: dict[str, Any] = {**times, **self.more()}
-        return replace(said, clock_ahead=ahead, keys=self._given.keys, config=self._given.config, **more)
+        return replace(heartbeat, clock_ahead=ahead, keys=self._digests.keys, config=self._digests.config, **more)
 
     def _compare_clocks(self, ahead: float | None) -> None:
         """Log when this machine's clock goes wrong, and when it is right again."""
@@ -100,9 +101,9 @@ class HeartbeatWriter:
 
     def _by_database(self, name: str, mark: float, at: datetime) -> datetime:
         """Convert a monotonic time to the database's; the same mark gives the same time."""
-        if name not in self._told or self._told[name][0] != mark:
-            self._told[name] = (mark, at - timedelta(seconds=time.monotonic() - mark))
-        return self._told[name][1]
+        if name not in self._converted or self._converted[name][0] != mark:
+            self._converted[name] = (mark, at - timedelta(seconds=time.monotonic() - mark))
+        return self._converted[name][1]
 
     def marks(self) -> dict[str, float]:
         """Return times that are columns of Heartbeat, by the monotonic clock."""
@@ -110,9 +111,11 @@ class HeartbeatWriter:
 
     def _replace(self, connection: Connection) -> None:
         """Delete the heartbeats of ended processes of this part and host."""
-        for one in heartbeats.all_known(connection):
-            if (one.part, one.host) == (self._part, self._instance.rpartition(":")[0]) and _has_ended(one):
-                heartbeats.forget(connection, one)
+        for heartbeat in heartbeats.all_known(connection):
+            if (heartbeat.part, heartbeat.host) == (self._part, self._instance.rpartition(":")[0]) and _has_ended(
+                heartbeat
+            ):
+                heartbeats.forget(connection, heartbeat)
 
     def _keep(self) -> None:
         self.write()
@@ -121,7 +124,7 @@ class HeartbeatWriter:
 
     def start(self) -> None:
         """Start the threads. Returns at once."""
-        self._sign.start()
+        self._liveness.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -129,7 +132,7 @@ class HeartbeatWriter:
         self._done.set()
         if not self._thread.is_alive():
             return
-        self._sign.stop()
+        self._liveness.stop()
         self._thread.join(timeout=self.every())
         if self._started_at is None:
             return
@@ -137,8 +140,8 @@ class HeartbeatWriter:
         try:
             with self._ledger.write() as connection:
                 heartbeats.stopped(connection, own)
-        except TRANSACTION_ERRORS as failed:
-            log.warning("the ledger is not told that this %s stopped: %s", self._part, failed)
+        except TRANSACTION_ERRORS as error:
+            log.warning("the ledger is not told that this %s stopped: %s", self._part, error)
 
     def __enter__(self) -> Self:
         self.start()
@@ -150,9 +153,9 @@ class HeartbeatWriter:
         self.stop()
 
 
-def _has_ended(one: Heartbeat) -> bool:
+def _has_ended(heartbeat: Heartbeat) -> bool:
     """Return whether the process of this machine has ended. A reused pid is taken for the process."""
-    pid = one.instance.rpartition(":")[2]
+    pid = heartbeat.instance.rpartition(":")[2]
     try:
         os.kill(int(pid), 0)
     except (ProcessLookupError, ValueError):

@@ -1,8 +1,8 @@
 """Liveness of processes on one machine, without broker and database.
 
-Each process keeps a small file in a folder of its user: when it last wrote, and when its loop last went round. It locks
-the file while it lives, so that the file of a dead process can be told from that of a frozen one. Times are of the
-monotonic clock, which all processes of a machine share.
+Each process keeps a small file in a folder of its user, with the times of its last write and of its loop's last turn.
+It locks the file while it runs, which distinguishes a dead process from a frozen one. Times are of the monotonic clock,
+which all processes of a machine share.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ from registrar.config.settings import process_environment
 
 log = logging.getLogger(__name__)
 
-# Seconds between two words of a process.
+# Seconds between two writes of a process.
 EVERY = 1.0
-# Seconds without a word, or without a turn of the loop: a try to reach a broker takes some.
+# Seconds without a write, or without a turn of the loop. An attempt to reach a broker takes some of them.
 SILENT_AFTER = 35.0
 _NUMBERS = count(1)
-_LENGTH = 200  # bytes of a file: it is written in place, so a full disk changes nothing
+_LENGTH = 200  # bytes of a file, which is overwritten in place, so that a full disk does no harm
 
 
 class LoopActivity:
-    """When the loop of a process last went round. The loop itself calls `turned`."""
+    """The time of the last turn of a process's main loop. The loop calls `turned`."""
 
     def __init__(self) -> None:
         self._turned = time.monotonic()
@@ -44,7 +44,7 @@ class LoopActivity:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Mark that the loop waits for something that ends by itself, such as a broker outage, and does not hang."""
+        """Count the block as a turn: the loop waits for something that ends by itself, such as a broker outage."""
         self._waits += 1
         try:
             yield
@@ -82,16 +82,16 @@ class LivenessFile:
             self._thread.join(timeout=EVERY)
 
     def _keep(self) -> None:
-        told = False
+        warned = False
         while True:
             try:
                 self._write()
             except OSError as error:
-                if not told:
+                if not warned:
                     log.warning(
-                        "`registrar alive` can't tell of this %s: %s", self._part, _describe_error(self._folder, error)
+                        "`registrar alive` can't tell of this %s: %s", self._part, _write_error(self._folder, error)
                     )
-                told = True
+                warned = True
             if self._done.wait(EVERY):
                 return
 
@@ -105,8 +105,8 @@ class LivenessFile:
 
     def _text(self) -> bytes:
         at = time.monotonic()
-        said = {"part": self._part, "pid": os.getpid(), "at": at, "turned": at - self._loop.age}
-        return json.dumps(said).ljust(_LENGTH).encode()
+        content = {"part": self._part, "pid": os.getpid(), "at": at, "turned": at - self._loop.age}
+        return json.dumps(content).ljust(_LENGTH).encode()
 
 
 @contextmanager
@@ -163,16 +163,16 @@ def processes(ledger_url: str, part: str) -> list[Liveness]:
 
 def why_silent(ledger_url: str) -> str | None:
     """Try to write a file; return why it fails, or None."""
-    at = folder(ledger_url)
+    where = folder(ledger_url)
     try:
-        with _locked_file(at / f"asked-{os.getpid()}") as file:
+        with _locked_file(where / f"asked-{os.getpid()}") as file:
             os.pwrite(file, b" " * _LENGTH, 0)
     except OSError as error:
-        return _describe_error(at, error)
+        return _write_error(where, error)
     return None
 
 
-def _describe_error(at: Path, error: OSError) -> str:
+def _write_error(at: Path, error: OSError) -> str:
     return f"{at} can't be written: {error.strerror}"
 
 
@@ -184,15 +184,15 @@ def _read_liveness(path: Path) -> Liveness | None:
                 with contextlib.suppress(OSError):
                     path.unlink()
                 return None
-            said = json.loads(file.read() or b"null")
+            content = json.loads(file.read() or b"null")
     except FileNotFoundError:
         return None
-    except ValueError:  # begun, and nothing said yet
-        said = None
-    if not isinstance(said, dict):
+    except ValueError:  # not written yet
+        content = None
+    if not isinstance(content, dict):
         return None
     at = time.monotonic()
-    return Liveness(said["part"], said["pid"], max(0.0, at - said["at"]), max(0.0, at - said["turned"]))
+    return Liveness(content["part"], content["pid"], max(0.0, at - content["at"]), max(0.0, at - content["turned"]))
 
 
 def _is_free(file: int) -> bool:

@@ -1,6 +1,6 @@
 """Log lines for people or as JSON, with ids: event, task, lane, model, promotion, trace.
 
-The standard library's logging is what Celery, granian, MLflow and SQLAlchemy log by: a formatter reaches them all.
+Celery, granian, MLflow and SQLAlchemy use the standard library's logging: a formatter reaches the lines of all.
 """
 
 import json
@@ -40,7 +40,7 @@ def start(environ: Mapping[str, str], stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(kind))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # No line says from which thread and line of code it is: https://docs.python.org/3/howto/logging.html#optimization
+    # No line names its thread and line of code: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logMultiprocessing = False
     logging._srcfile = None
 
@@ -53,19 +53,19 @@ def formatter(kind: str) -> logging.Formatter:
 class Console(logging.Formatter):
     """A line for people, followed by the ids that the line itself does not name.
 
-    redact: removes secrets before invisible characters are escaped, as it would not find them afterwards.
+    redact: removes secrets, before invisible characters are escaped: afterwards it would not find them.
     """
 
     redact: Callable[[str], str] = staticmethod(str)
     _second: tuple[int, str] = (0, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """As the standard library's, which looks the calendar up for each line of a second."""
-        second, shown = self._second
+        """Format like the standard library, but compute the date and time once per second, not per line."""
+        second, text = self._second
         if second != int(record.created):
-            shown = time.strftime(self.default_time_format, self.converter(record.created))
-            self._second = (int(record.created), shown)
-        return f"{shown},{int(record.msecs):03d}"
+            text = time.strftime(self.default_time_format, self.converter(record.created))
+            self._second = (int(record.created), text)
+        return f"{text},{int(record.msecs):03d}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
@@ -80,13 +80,13 @@ class Console(logging.Formatter):
 class Json(logging.Formatter):
     """An object in a line: time (ISO 8601, UTC), level, logger, message, ids; exception, where there is one.
 
-    redact: removes secrets before they are quoted, as it would not find them afterwards.
+    redact: removes secrets, before they are quoted: afterwards it would not find them.
     """
 
     redact: Callable[[str], str] = staticmethod(str)
 
     def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -94,13 +94,13 @@ class Json(logging.Formatter):
             **_fields(record),
         }
         if record.exc_info:
-            said["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
-            said["stack"] = record.stack_info
-        clean = {name: self.redact(value) if isinstance(value, str) else value for name, value in said.items()}
+            fields["stack"] = record.stack_info
+        clean = {name: self.redact(value) if isinstance(value, str) else value for name, value in fields.items()}
         return escaped(json.dumps(clean, ensure_ascii=False))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What the line is about, and what it has of its own: log.info(..., extra={"about": {...}})."""
+    """Return the ids of the context and of the line itself: log.info(..., extra={"about": {...}})."""
     return {**_ABOUT.get(), **getattr(record, "about", {})}

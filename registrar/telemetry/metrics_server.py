@@ -50,7 +50,7 @@ class MetricsServer:
             self._server.shutdown()
 
     def _serve(self) -> None:
-        said = logging.WARNING  # once: of a receiver's processes one has the address, and another takes it over
+        level = logging.WARNING  # only once: one of a receiver's processes has the address, the others wait for it
         while not self._stopped.is_set():
             try:
                 with _server(self._at, self._text) as self._server:
@@ -58,8 +58,8 @@ class MetricsServer:
                     self._server.serve_forever()
                     return
             except OSError as error:
-                log.log(said, "no metrics at %s:%d (%s); tried every %.0f s", *self._at, error.strerror, TAKEN)
-                said = logging.DEBUG
+                log.log(level, "no metrics at %s:%d (%s); tried every %.0f s", *self._at, error.strerror, TAKEN)
+                level = logging.DEBUG
                 self._stopped.wait(TAKEN)
 
 

@@ -11,10 +11,9 @@ _SWITCH = {"1": True, "0": False, "": False}
 
 @dataclass(frozen=True)
 class ObservabilitySettings:
-    """receiver_metrics, worker_metrics, beat_metrics: (host, port) where Prometheus may read them without a login.
+    """receiver_metrics, worker_metrics, beat_metrics: (host, port) of the metrics without a login, for Prometheus.
 
-    tracing: whether OpenTelemetry has somewhere to send spans. task_events: whether Celery says to the broker what it
-    does, which Flower shows.
+    tracing: whether an OTLP endpoint is set. task_events: whether Celery sends task events, which Flower shows.
     """
 
     log: Literal["console", "json"] = "console"
@@ -56,12 +55,12 @@ def _address(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:
 
 def _tracing(environ: Mapping[str, str]) -> bool:
     """https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/"""
-    there = any(environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
-    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
-    return there and not off
+    has_endpoint = any(environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
+    disabled = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
+    return has_endpoint and not disabled
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
-    if (given := environ.get(name, "")) not in _SWITCH:
+    if (value := environ.get(name, "")) not in _SWITCH:
         raise ValueError(f"{name}: 1 or 0")
-    return _SWITCH[given]
+    return _SWITCH[value]

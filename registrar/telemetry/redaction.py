@@ -1,6 +1,6 @@
 """Redact secrets in every log line of this process, tracebacks included.
 
-The second line of defence. The first is that no message is made of a secret; this one is for the messages of libraries.
+The second line of defence, for messages of libraries. Our own messages contain no secrets in the first place.
 """
 
 import logging
@@ -17,14 +17,14 @@ from registrar.policy import Policy
 from registrar.telemetry.log_format import Console, Json
 
 SHOWN = "***"
-_SHORTEST = 6  # characters: what is shorter stands in too many words
+_SHORTEST = 6  # characters; shorter ones occur in too many words
 _MLFLOW = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 class Redactor:
-    """secrets: as they are; also found quoted, and of an address its path and its password alone.
+    """Replace secrets in texts: as they are, URL-quoted, and the path and the password of a URL by themselves.
 
-    Tokens of the API are known by their form: they are kept nowhere.
+    API tokens are recognized by their form, as no process stores them.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:

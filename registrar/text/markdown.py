@@ -1,6 +1,6 @@
 """Escape texts for chat systems that render Markdown: no name formats, links or mentions.
 
-A zero-width space after @ and < takes their meaning: @channel, <@1>, <!here>. A backslash would be shown by some.
+A zero-width space after @ and < keeps @channel, <@1> and <!here> from being mentions; some systems show a backslash.
 """
 
 import re
@@ -9,9 +9,9 @@ from registrar.text.sanitize import shown
 
 FENCE = "```"  # a line of its own, around a table (worker/lookups.py)
 _FORMATTING = re.compile(r"[\\`*_~|#>\[\]]")
-_CALLING = re.compile("[@<]")
+_MENTIONS = re.compile("[@<]")
 # https://docs.gitlab.com/user/markdown/#gitlab-specific-references; a backslash before # does not keep GitHub from it.
-_REFERRING = re.compile(r"[#!~%$&^](?=[\w\"\[])|(?<=\bGH)-(?=\d)", re.IGNORECASE)
+_REFERENCES = re.compile(r"[#!~%$&^](?=[\w\"\[])|(?<=\bGH)-(?=\d)", re.IGNORECASE)
 
 
 def escape(text: str, *, most: int) -> str:
@@ -26,19 +26,19 @@ def escape(text: str, *, most: int) -> str:
     return _cut("\n".join(lines), most)
 
 
-def uncalled(text: str) -> str:
+def without_mentions(text: str) -> str:
     """Return the text without mentions, for systems that render no Markdown."""
-    return _CALLING.sub("\\g<0>\u200b", shown(text, lines=True))
+    return _MENTIONS.sub("\\g<0>\u200b", shown(text, lines=True))
 
 
-def unreferred(text: str, *, most: int) -> str:
+def without_references(text: str, *, most: int) -> str:
     """Escape for GitHub and GitLab, and break references to issues, merge requests, labels, milestones, snippets."""
-    return escape(_REFERRING.sub("\\g<0>\u200b", text), most=most)
+    return escape(_REFERENCES.sub("\\g<0>\u200b", text), most=most)
 
 
 def _line(line: str, *, inside: bool) -> str:
-    quiet = uncalled(line)
-    return quiet.replace("`", "'") if inside else _FORMATTING.sub(r"\\\g<0>", quiet)
+    escaped = without_mentions(line)
+    return escaped.replace("`", "'") if inside else _FORMATTING.sub(r"\\\g<0>", escaped)
 
 
 def _cut(text: str, most: int) -> str:

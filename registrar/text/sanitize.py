@@ -1,7 +1,7 @@
-"""Clean and escape texts of people and other systems, before they are stored and when they are shown.
+"""Clean texts of people and other systems before they are stored, and escape them when they are shown.
 
-A text is kept as it came but for line breaks, control characters and its length. Where it is shown, nothing in it can
-pass for more than a text: no line of its own in a log or a table, no colour, no change of direction.
+Stored texts differ from their originals only in line breaks, control characters and length. Where a text is shown, it
+can't begin a line of a log or a table, set a colour, or change the direction of writing.
 """
 
 import json
@@ -13,7 +13,7 @@ MOST = 2000
 CUT = "… (cut)"
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # all that str.splitlines() breaks at, but \n
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # half a surrogate pair: a cut emoji
-# What JSON leaves as it is, and no terminal should see: C1 controls, what turns the direction, what has no width.
+# Characters that JSON does not escape and no terminal should get: C1 controls, changes of direction, zero width.
 _MOVING = re.compile(
     "[\x7f-\x9f\xad\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
@@ -32,7 +32,7 @@ def absent(value: object) -> bool:
 
 
 def shown(text: str, *, lines: bool = False) -> str:
-    """What can't be seen, or moves what stands beside it, as an escape such as \\u202e. lines: keep its line breaks."""
+    """Replace characters that are invisible or move others by escapes such as \\u202e. lines: keep line breaks."""
     if text.isprintable():
         return text
     before = [" ", *text[:-1]]
@@ -46,8 +46,8 @@ def escaped(text: str) -> str:
 
 def unseen(text: str) -> str | None:
     """Return the first invisible character, such as U+202E; None: there is none. Blanks are visible."""
-    found = next((char for char in text if not char.isprintable() and unicodedata.category(char) != "Zs"), None)
-    return f"U+{ord(found):04X}" if found else None
+    char = next((char for char in text if not char.isprintable() and unicodedata.category(char) != "Zs"), None)
+    return f"U+{ord(char):04X}" if char else None
 
 
 def _shown(char: str, after: str, *, lines: bool) -> str:

@@ -1,7 +1,7 @@
 """The tone of a state on pages and in the terminal: ok, waiting, trouble, or off.
 
-Pages and the command line have a colour for each, and a word beside it. Of what was refused or dropped, nothing is left
-to do.
+Pages and the command line have a colour for each, beside the state's name. Refused and dropped tasks are off: nothing
+is left to do.
 """
 
 from typing import Literal

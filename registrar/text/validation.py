@@ -1,4 +1,4 @@
-"""pydantic's errors in words, each to stand behind the name of a field: for events and for registrar.yml."""
+"""Words for pydantic's errors, to follow the name of a field of an event or of registrar.yml."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ def expected_words(expected: str) -> list[str]:
     return re.findall(r"'([^']*)'", expected) or [expected]
 
 
-def none_of(words: Sequence[str], given: str) -> str:
-    """Say that a value is none of a few words, and which one was probably meant."""
-    near = nearest(given, words)
-    return f"none of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
+def none_of(words: Sequence[str], value: str) -> str:
+    """Say that a value is none of a few words, and suggest the most similar one."""
+    suggestion = nearest(value, words)
+    return f"none of {', '.join(words)}" + (f"; did you mean {suggestion}?" if suggestion else "")
 
 
 def own_message(detail: Mapping[str, Any]) -> str:
-    """Return the message of one of pydantic's errors, which is ours where a validator of ours raised a ValueError."""
+    """Return the message of one of pydantic's errors: for a ValueError of our own validators, that error's message."""
     return str(detail["msg"]).removeprefix("Value error, ")

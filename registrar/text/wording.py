@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """1 event, 2 events, 1,200 events; ("task is", "tasks are"): 1 task is, 2 tasks are"""
+    """Return "1 event", "2 events", "1,200 events"; with "task is" and "tasks are": "1 task is", "2 tasks are"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
@@ -15,17 +15,17 @@ _LIKE = 0.55  # of difflib's ratio: 1 is equal
 
 def nearest(word: str, known: Iterable[str], *, like: float = _LIKE) -> str | None:
     """Return the known word that a misspelt one is close to, in any case; None: there is none."""
-    spelled, given = {each.casefold(): each for each in known}, word.casefold()[:100]
-    turned = [each for each in spelled if sorted(each) == sorted(given)]  # =< for <=
-    near = turned or difflib.get_close_matches(given, spelled, n=1, cutoff=like)
-    return spelled[near[0]] if near else None
+    by_spelling, folded = {each.casefold(): each for each in known}, word.casefold()[:100]
+    anagrams = [each for each in by_spelling if sorted(each) == sorted(folded)]  # =< for <=
+    matches = anagrams or difflib.get_close_matches(folded, by_spelling, n=1, cutoff=like)
+    return by_spelling[matches[0]] if matches else None
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return an ending for an error message: "; did you mean X?", else "; known: X, Y", else ""."""
     words = list(dict.fromkeys(known))
-    if found := nearest(word, words) or (words[0] if len(words) == 1 else None):
-        return f"; did you mean {found}?"
+    if suggestion := nearest(word, words) or (words[0] if len(words) == 1 else None):
+        return f"; did you mean {suggestion}?"
     if not words:
         return ""
     more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""

@@ -164,7 +164,7 @@ def test_a_vote_that_nobody_noted_anything_for_does_not_count(harness):
     with harness.ledger.write() as connection:
         connection.execute(update(tasks).where(tasks.c.event_id == event).values(args={}))
     harness.work()
-    assert "did not note what Ada was shown" in harness.fact("promotion.vote_refused")
+    assert "did not record what Ada was shown" in harness.fact("promotion.vote_refused")
     assert harness.stages() == {1: "Staging"}
 
 

@@ -117,7 +117,7 @@ def test_nothing_refused_is_tried_again_or_dropped(requested):
     task = task_of(requested, event)["tasks"][0]["id"]
     retried = task_of(requested, requested.post("task.retry", by=ADA, model="taxi", task_id=task))
     assert retried["state"] == "refused"
-    assert f"{task} was refused: nothing of it is left to do" in retried["tasks"][0]["error"]
+    assert f"{task} was refused, and nothing is left to do" in retried["tasks"][0]["error"]
 
 
 @pytest.mark.parametrize(

@@ -293,7 +293,7 @@ def test_what_a_task_is_bound_to_is_read_with_it_and_no_late_worker_changes_it(l
         tasks.bind_version(connection, task, "2026-11-22T11:00:00+00:00")
     with ledger.read() as connection:
         bound = tasks.get(connection, task.id)
-    assert bound.args == {tasks.MEANT: "2026-11-22T11:00:00+00:00"}
+    assert bound.args == {tasks.BOUND_VERSION: "2026-11-22T11:00:00+00:00"}
     assert bound.first
     finish(ledger, task)
     with pytest.raises(tasks.LeaseLost, match=task.id), ledger.write() as connection:

@@ -179,7 +179,7 @@ def test_entries_that_contradict_those_before_them_are_found(taxi):
         connection.execute(
             text("UPDATE journal SET kind = 'released', body = :body, hash = :hash WHERE seq = 11"), change
         )
-    assert damage(taxi.ledger) == "entry 11 lacks what a 'released' says"
+    assert damage(taxi.ledger) == "entry 11 lacks fields of the kind 'released'"
 
 
 @pytest.mark.parametrize(

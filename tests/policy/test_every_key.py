@@ -219,7 +219,7 @@ CHANGES = {
     ),
     "Source.tolerance": elsewhere("tests.webhooks.test_error_handlers:test_a_stale_timestamp_is_401"),
     "Source.options": elsewhere("tests.webhooks.test_ci:test_a_dispatch_beyond_the_grants_is_a_403"),
-    "Source.reply_to": elsewhere("tests.webhooks.test_reply:test_any_other_address_is_refused"),
+    "Source.reply_to": elsewhere("tests.webhooks.test_reply_address:test_any_other_address_is_refused"),
     "Grant.events": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),
     "Grant.models": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),
     "Person.name": old_and_new(one, POLICY, "bob: {name: Bob}", "bob: {name: Robert}"),

@@ -1,10 +1,13 @@
 """What a policy answers."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
-from registrar.policy.base_model import matches, most_specific
+from registrar.policy.base_model import SecretRef, matches, most_specific
+from registrar.policy.document import NONE, policy_of
 from registrar.policy.load import parse
 from tests.policy.test_load import WHOLE
 
@@ -97,3 +100,115 @@ def test_a_grant_for_a_name_with_brackets_is_for_that_name():
     assert matches(["taxi[1]"], "taxi[1]")
     assert matches(["taxi[12]"], "taxi2")
     assert not matches(["taxi[12]"], "taxi3")
+
+
+STAND_IN = parse(
+    """version: 1
+people:
+  ada: {name: Ada Lovelace, accounts: {web: Ada@Example.com, slack: T1/U1}, delegate: {to: bob, until: 2026-11-22}}
+  bob: {name: Bob}
+groups: {leads: [ada, source:ci], oncall: [bob]}
+sources:
+  ci: {kind: standard, secrets: [env:CI]}
+  chat: {kind: slack, secrets: [env:CHAT]}
+  talk: {kind: slack, secrets: [env:TALK]}
+  room: {kind: discord, secrets: [env:ROOM, file:old.key]}
+channels:
+  team: {kind: slack, url: env:TEAM}
+  bots: {kind: slack, url: env:BOTS, buttons: talk}
+  game: {kind: discord, url: env:GAME, secret: env:GAME_SECRET}
+  book: {kind: log}
+models:
+  taxi:
+    targets:
+      - stage: Production
+        approval: {rules: [{group: leads}], break_glass: {group: oncall}}
+access: {oidc: {issuer: https://login.example.com, client_id: r, client_secret: env:OIDC}}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("who", "at", "excluded", "may"),
+    [
+        ("ada", NOON, [], True),
+        ("ada", NOON, ["ada"], False),
+        ("bob", NOON, [], True),
+        ("bob", NOON + timedelta(hours=11, minutes=59), [], True),
+        ("bob", NOON + timedelta(hours=12), [], False),
+        ("bob", NOON, ["ada"], False),
+        ("bob", NOON, ["bob"], False),
+        ("eve", NOON, [], False),
+    ],
+)
+def test_a_delegate_votes_to_the_end_of_a_day_and_for_nobody_who_is_excluded(who, at, excluded, may):
+    assert STAND_IN.may_vote(who, ["leads"], at=at, excluded=frozenset(excluded)) is may
+
+
+def test_a_vote_may_take_the_seat_of_whoever_it_stands_in_for():
+    assert STAND_IN.represented("bob", at=NOON) == {"ada", "bob"}
+    assert STAND_IN.represented("ada", at=NOON) == {"ada"}
+
+
+def test_a_channels_presses_come_by_the_source_that_it_names_or_the_only_one_of_its_kind():
+    assert [STAND_IN.presses(channel) for channel in ("team", "bots", "game", "book")] == [None, "talk", "room", None]
+
+
+def test_all_secrets_are_listed_once_each():
+    assert list(STAND_IN.references()) == [
+        *("env:CI", "env:CHAT", "env:TALK", "env:ROOM", "file:old.key"),
+        *("env:TEAM", "env:BOTS", "env:GAME", "env:GAME_SECRET", "env:OIDC"),
+    ]
+
+
+def test_an_approval_is_bound_to_the_targets_the_groups_and_what_is_compared():
+    content, groups = json.loads(STAND_IN.bound("taxi"))
+    assert content.keys() == {"mode", "targets", "compare_content_mb"}
+    assert groups == {"leads": ["ada", "source:ci"], "oncall": ["bob"]}
+    assert STAND_IN.bound("taxi") == json.dumps([content, groups], sort_keys=True)
+    assert len(STAND_IN.digest("taxi")) == 64
+
+
+def test_an_account_that_people_sign_in_with_is_found_in_any_case_and_of_these_kinds_alone():
+    assert STAND_IN.signed_in("ada@example.COM", kinds=["web"]) == "ada"
+    assert STAND_IN.signed_in("ada@example.com", kinds=["email"]) is None
+    assert STAND_IN.signed_in("T1/U1", kinds=["web", "slack"]) is None
+
+
+def test_a_groups_members_are_read_by_their_names():
+    assert STAND_IN.members("leads") == ["Ada Lovelace", "source:ci"]
+    assert STAND_IN.members("nobody") == []
+
+
+def test_the_entry_in_effect_is_named():
+    assert [policy_of(POLICY, model) for model in ("taxi-nyc-1", "bus", None)] == ["taxi-nyc-?", "*", NONE]
+    assert policy_of(STAND_IN, "bus") == NONE
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("${SLACK_URL}", "did you mean env:SLACK_URL?"),
+        ("$SLACK_URL", "did you mean env:SLACK_URL?"),
+        ("ENV:SLACK_URL", "did you mean env:SLACK_URL?"),
+        ("env = SLACK_URL", "did you mean env:SLACK_URL?"),
+        ("${{ secrets.SLACK_URL }}", "did you mean env:SLACK_URL?"),
+        (" env: SLACK_URL ", "did you mean env:SLACK_URL?"),
+        ("/run/secrets/slack", "did you mean file:/run/secrets/slack?"),
+        ("FILE:/var/slack", "did you mean file:/var/slack?"),
+        ("/home/ada/slack", "env:NAME or file:/PATH"),
+        ("env:", "env:NAME or file:/PATH"),
+        ("vault:slack", "env:NAME or file:/PATH"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "env:NAME or file:/PATH"),
+    ],
+)
+def test_a_secret_that_is_no_reference_is_refused_and_never_shown(written: str, says: str):
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(SecretRef).validate_python(written)
+    [error] = caught.value.errors()
+    assert error["msg"] == f"Value error, a secret is named here, never written: {says}"
+
+
+@pytest.mark.parametrize("reference", ["env:SLACK_URL", "file:old.key", "file:/run/secrets/slack"])
+def test_a_reference_to_a_secret_is_taken_as_it_is(reference: str):
+    assert TypeAdapter(SecretRef).validate_python(reference) == reference

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.text.wording import meant, nearest
+from registrar.text.wording import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_the_nearest_word(word, known, near):
 
 
 def test_where_none_is_near_all_are_listed_and_not_too_many():
-    assert meant("qqq", ["a1", "b2"]) == "; known: a1, b2"
-    assert meant("qqq", ["a1"]) == "; did you mean a1?"
-    assert meant("qqq", []) == ""
-    assert meant("qqq", [f"a{n}" for n in range(20)]).endswith("a13, a14 and 5 more")
+    assert did_you_mean("qqq", ["a1", "b2"]) == "; known: a1, b2"
+    assert did_you_mean("qqq", ["a1"]) == "; did you mean a1?"
+    assert did_you_mean("qqq", []) == ""
+    assert did_you_mean("qqq", [f"a{n}" for n in range(20)]).endswith("a13, a14 and 5 more")

@@ -87,7 +87,7 @@ def test_what_is_not_strict_json_is_400(receiver, body):
         ({"data": {}}, "type", "must be a text such as training_run.finished"),
         ({"type": "training_run.finish", "data": {}}, "type", "known are artifacts.fetch"),
         ({"type": "training_run.finished"}, "data", "must be an object"),
-        ({**finished(), "run": 1}, "run", "its keys are type, timestamp and data"),
+        ({**finished(), "run": 1}, "run", "the keys are type, timestamp and data"),
         ({**finished(), "timestamp": "yesterday"}, "timestamp", "ISO 8601 with a zone"),
         ({**finished(), "timestamp": "2026-11-22T12:00:00"}, "timestamp", "ISO 8601 with a zone"),
         ({**finished(), "timestamp": "0001-01-01T00:00:00+14:00"}, "timestamp", "ISO 8601 with a zone"),

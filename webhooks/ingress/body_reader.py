@@ -54,7 +54,7 @@ class BodyReader:
             if len(body) > limit:
                 raise too_large(limit)
             if self._held > MOST_HELD and len(body) > SMALL:
-                raise Unavailable("too many large bodies are arriving at once; nothing was accepted, send it again")
+                raise Unavailable("too many large bodies at once; nothing was accepted, send it again")
 
 
 def too_slow() -> TooSlow:

@@ -59,7 +59,7 @@ def comment(fact: Fact) -> str:
 
 def markdown_line(text: str) -> str:
     """Return one line of Markdown that mentions nobody and runs nothing: GitLab runs a line that starts with /."""
-    return f"Registrar: {markdown.unreferred(' '.join(text.split()), most=4000)}"
+    return f"Registrar: {markdown.without_references(' '.join(text.split()), most=4000)}"
 
 
 def link(fact: Fact) -> str | None:

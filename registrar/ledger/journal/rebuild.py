@@ -1,4 +1,4 @@
-"""What the tables must say, by the journal: each of their rows, once nothing later can change it."""
+"""Rebuild the rows of the tables from the journal: each is yielded once no later entry can change it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,18 +11,28 @@ from registrar.ledger.journal.append import EntryKind, canonical
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.promotions import OPEN
 
-# Of a promotion, what an entry about it may change.
+# Columns of a promotion that an entry about it may change.
 DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence", "due_at", "reminded_at", "escalated_at")
 _UNDECIDED = dict.fromkeys(("decided_at", "decided_by", "reminded_at", "escalated_at"))
-_OPENED = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "incarnation")
-_PROMOTION = (*_OPENED, "decided_at", *DECIDED)
-_HELD = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
-_HOLDER = (*_HELD, "promotion_id", "until_because", "incarnation")
+_PROMOTION_IDENTITY = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "incarnation")
+_PROMOTION = (*_PROMOTION_IDENTITY, "decided_at", *DECIDED)
+_HOLDING = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
+_HOLDER = (*_HOLDING, "promotion_id", "until_because", "incarnation")
 _VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
-_ASKED = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
-_DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_ASKED, "incarnation")
-_SAID = ("key", "value", "version_created_at")  # of a version's state
-_STATE = ("model", "version", *_SAID, "at", "event_id")
+_DEPLOYMENT_REQUEST = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
+_DEPLOYMENT = (
+    "id",
+    "model",
+    "version",
+    "event_id",
+    "requested_at",
+    "ended_at",
+    "ended_by",
+    *_DEPLOYMENT_REQUEST,
+    "incarnation",
+)
+_STATE_FIELDS = ("key", "value", "version_created_at")  # of a version's state
+_STATE = ("model", "version", *_STATE_FIELDS, "at", "event_id")
 _TOKEN = ("name", "role", "person", "expires_at", "fingerprint")
 _SEEN = ("created_at", "run_id", "source", "registry")
 COLUMNS = {
@@ -35,9 +45,9 @@ COLUMNS = {
     "tokens": (*_TOKEN, "created_at", "revoked_at"),
     **entry_context.COLUMNS,
 }
-# Columns of which entries of earlier versions of Registrar, or what was carried over, may say nothing.
-LATER = {"promotions": {"due_at", "reminded_at", "escalated_at"}, "tokens": {"fingerprint"}}
-# What a row is told by, and found by in both.
+# Columns that entries of earlier versions, and rows that were carried over, may lack.
+OPTIONAL = {"promotions": {"due_at", "reminded_at", "escalated_at"}, "tokens": {"fingerprint"}}
+# Columns that identify a row, in the journal and in the table.
 KEYS = {
     "holders": ("model", "kind", "key", "version", "since"),
     "promotions": ("id",),
@@ -48,15 +58,15 @@ KEYS = {
     "incarnations": ("model", "version", "created_at"),
     **entry_context.KEYS,
 }
-# Columns that entries before schema 0011 say nothing of.
-_LATER = dict.fromkeys(("incarnation", "until_because"))
+# Columns that entries before schema 0011 do not have.
+_BEFORE_0011 = dict.fromkeys(("incarnation", "until_because"))
 
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Row:
-    """Of a table, and the number of the entry that said the last of it. values: without what no entry says (LATER)."""
+    """A row of a table. seq: of the last entry about it. values: without columns that no entry has (OPTIONAL)."""
 
     table: str
     values: dict[str, Any]
@@ -71,8 +81,8 @@ class Row:
 
 
 @dataclass
-class _Open:
-    """What may still change: few, however long the journal is."""
+class _OpenRows:
+    """Rows that later entries may change: few, however long the journal is."""
 
     holders: dict[tuple[Any, ...], Row] = field(default_factory=dict)
     promotions: dict[str, Row] = field(default_factory=dict)
@@ -81,151 +91,163 @@ class _Open:
 
 
 def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterator[Row]:
-    """With the rows of beside.py. Raises Damaged where an entry can't have been written after those before it."""
-    present = _Open()
+    """Yield rebuilt rows, and those of entry_context.py. Raises Damaged where an entry contradicts those before it."""
+    open_rows = _OpenRows()
     for entry in entries:
         try:
             yield from (Row(table, values, entry["seq"]) for table, values in entry_context.context_rows(entry, order))
-            yield from _apply_entry(present, entry)
+            yield from _apply_entry(open_rows, entry)
         except (KeyError, TypeError, AttributeError):
-            raise Damaged(f"entry {entry['seq']} lacks what a {entry['kind']!r} says") from None
-    yield from present.holders.values()
-    yield from present.promotions.values()
-    yield from present.deployments.values()
-    yield from present.tokens.values()
+            raise Damaged(f"entry {entry['seq']} lacks fields of the kind {entry['kind']!r}") from None
+    yield from open_rows.holders.values()
+    yield from open_rows.promotions.values()
+    yield from open_rows.deployments.values()
+    yield from open_rows.tokens.values()
 
 
-def _apply_entry(present: _Open, entry: Entry) -> Iterator[Row]:
-    kind, said = entry["kind"], entry["said"]
+def _apply_entry(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
+    kind, fields = entry["kind"], entry["said"]
     if kind == EntryKind.HELD:
-        _begin(present, Row("holders", _holder(entry), entry["seq"]))
+        _begin_holding(open_rows, Row("holders", _holder(entry), entry["seq"]))
     elif kind == EntryKind.RELEASED:
-        yield _released(present, entry)
+        yield _end_holding(open_rows, entry)
     elif kind == EntryKind.VOTE:
-        yield Row("votes", {name: said.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
+        yield Row("votes", {name: fields.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
     elif kind == EntryKind.VERSION_STATE:
         yield Row(
-            "version_states", {name: said[name] if name in _SAID else entry[name] for name in _STATE}, entry["seq"]
+            "version_states",
+            {name: fields[name] if name in _STATE_FIELDS else entry[name] for name in _STATE},
+            entry["seq"],
         )
     elif kind == EntryKind.VERSION_SEEN:
-        told = {**{name: entry[name] for name in ("model", "version", "event_id", "at")}, "seq": said["incarnation"]}
-        yield Row("incarnations", {**told, **{name: said[name] for name in _SEEN}}, entry["seq"])
+        columns = {
+            **{name: entry[name] for name in ("model", "version", "event_id", "at")},
+            "seq": fields["incarnation"],
+        }
+        yield Row("incarnations", {**columns, **{name: fields[name] for name in _SEEN}}, entry["seq"])
     elif kind.startswith("promotion."):
-        yield from _promotion(present, entry)
+        yield from _change_promotion(open_rows, entry)
     elif kind == EntryKind.DEPLOYMENT_REQUESTED:
-        _deployed(present, entry)
+        _request_deployment(open_rows, entry)
     elif kind == EntryKind.DEPLOYMENT_ENDED:
-        yield from _end_deployment(present, entry)
+        yield from _end_deployment(open_rows, entry)
     elif kind == EntryKind.TOKEN_CREATED:
-        values = {name: said[name] for name in _TOKEN if name in said or name not in LATER["tokens"]}
-        present.tokens[said["name"]] = Row(
+        values = {name: fields[name] for name in _TOKEN if name in fields or name not in OPTIONAL["tokens"]}
+        open_rows.tokens[fields["name"]] = Row(
             "tokens", values | {"created_at": entry["at"], "revoked_at": None}, entry["seq"]
         )
     elif kind == EntryKind.TOKEN_REVOKED:
-        yield _revoked(present, entry)
+        yield _revoke_token(open_rows, entry)
     elif kind == EntryKind.CARRIED_OVER:
-        yield from _carried_over(present, entry)
+        yield from _carried_over(open_rows, entry)
 
 
-def _begin(present: _Open, row: Row) -> None:
-    where = tuple(row.values[name] for name in ("model", "kind", "key", "version"))
-    if earlier := present.holders.get(where):
+def _begin_holding(open_rows: _OpenRows, row: Row) -> None:
+    key = tuple(row.values[name] for name in ("model", "kind", "key", "version"))
+    if earlier := open_rows.holders.get(key):
         raise Damaged(
             f"entry {row.seq} says {_describe_holder(row.values)}, which entry {earlier.seq} has said already"
         )
-    present.holders[where] = row
+    open_rows.holders[key] = row
 
 
 def _holder(entry: Entry) -> dict[str, Any]:
-    told = {name: entry[name] for name in ("model", "version", "event_id", "actor", "actor_name")}
-    what = {name: entry["said"][name] for name in ("kind", "key", "promotion_id")}
-    which = {**_LATER, "incarnation": entry["said"].get("incarnation")}
-    return {**told, **what, **which, "since": entry["at"], "until": None, "until_event_id": None}
+    columns = {name: entry[name] for name in ("model", "version", "event_id", "actor", "actor_name")}
+    holding = {name: entry["said"][name] for name in ("kind", "key", "promotion_id")}
+    defaults = {**_BEFORE_0011, "incarnation": entry["said"].get("incarnation")}
+    return {**columns, **holding, **defaults, "since": entry["at"], "until": None, "until_event_id": None}
 
 
-def _released(present: _Open, entry: Entry) -> Row:
-    said = entry["said"]
-    held = present.holders.pop((entry["model"], said["kind"], said["key"], entry["version"]), None)
+def _end_holding(open_rows: _OpenRows, entry: Entry) -> Row:
+    fields = entry["said"]
+    held = open_rows.holders.pop((entry["model"], fields["kind"], fields["key"], entry["version"]), None)
     if held is None:
         raise Damaged(
-            f"entry {entry['seq']} releases {_describe_holder({**entry, **said})}, which no entry before it says"
+            f"entry {entry['seq']} releases {_describe_holder({**entry, **fields})}, which no entry before it says"
         )
-    ended = {"until": entry["at"], "until_event_id": entry["event_id"], "until_because": said.get("because")}
+    ended = {"until": entry["at"], "until_event_id": entry["event_id"], "until_because": fields.get("because")}
     return Row("holders", held.values | ended, entry["seq"])
 
 
-def _promotion(present: _Open, entry: Entry) -> Iterator[Row]:
-    said, seq = entry["said"], entry["seq"]
-    id_ = said["promotion_id"]
+def _change_promotion(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
+    fields, seq = entry["said"], entry["seq"]
+    id_ = fields["promotion_id"]
     if entry["kind"] == EntryKind.PROMOTION_OPENED:
-        told = {name: entry[name] for name in ("model", "version", "event_id")}
-        asked = {"id": id_, "target": said["target"], "requested_by": said["requested_by"]}
-        asked |= {"incarnation": said.get("incarnation")}
-        before = {**told, **asked, **_UNDECIDED, "created_at": entry["at"]}
-    elif id_ in present.promotions:
-        before = present.promotions[id_].values
+        columns = {name: entry[name] for name in ("model", "version", "event_id")}
+        request = {"id": id_, "target": fields["target"], "requested_by": fields["requested_by"]}
+        request |= {"incarnation": fields.get("incarnation")}
+        before = {**columns, **request, **_UNDECIDED, "created_at": entry["at"]}
+    elif id_ in open_rows.promotions:
+        before = open_rows.promotions[id_].values
     else:
         raise Damaged(f"entry {seq} is about promotion {id_}, which is not open by the entries before it")
-    now = before | {name: said[name] for name in DECIDED if name in said}
+    values = before | {name: fields[name] for name in DECIDED if name in fields}
     if entry["kind"] == EntryKind.PROMOTION_DECIDED:
-        now["decided_at"] = entry["at"]
-    yield from _keep(present, Row("promotions", now, seq))
+        values["decided_at"] = entry["at"]
+    yield from _keep_promotion(open_rows, Row("promotions", values, seq))
 
 
-def _keep(present: _Open, row: Row) -> Iterator[Row]:
-    """A promotion that is not open any more does not change again."""
+def _keep_promotion(open_rows: _OpenRows, row: Row) -> Iterator[Row]:
+    """Yield a promotion that is not open any more: it does not change again."""
     if row.values["state"] in OPEN:
-        present.promotions[row.values["id"]] = row
+        open_rows.promotions[row.values["id"]] = row
     else:
-        present.promotions.pop(row.values["id"], None)
+        open_rows.promotions.pop(row.values["id"], None)
         yield row
 
 
-def _deployed(present: _Open, entry: Entry) -> None:
-    said = entry["said"]
-    told = {name: entry[name] for name in ("model", "version", "event_id")}
-    new = {"id": said["deployment_id"], "requested_at": entry["at"], "ended_at": None, "ended_by": None}
-    values = {**told, **new, **{name: said[name] for name in _ASKED}, "incarnation": said.get("incarnation")}
-    present.deployments[values["id"]] = Row("deployments", values, entry["seq"])
+def _request_deployment(open_rows: _OpenRows, entry: Entry) -> None:
+    fields = entry["said"]
+    columns = {name: entry[name] for name in ("model", "version", "event_id")}
+    defaults = {"id": fields["deployment_id"], "requested_at": entry["at"], "ended_at": None, "ended_by": None}
+    values = {
+        **columns,
+        **defaults,
+        **{name: fields[name] for name in _DEPLOYMENT_REQUEST},
+        "incarnation": fields.get("incarnation"),
+    }
+    open_rows.deployments[values["id"]] = Row("deployments", values, entry["seq"])
 
 
-def _end_deployment(present: _Open, entry: Entry) -> Iterator[Row]:
-    said = entry["said"]
-    asked = present.deployments.get(said["deployment_id"])
-    if asked is None:
+def _end_deployment(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
+    fields = entry["said"]
+    requested = open_rows.deployments.get(fields["deployment_id"])
+    if requested is None:
         raise Damaged(
-            f"entry {entry['seq']} ends deployment {said['deployment_id']}, which no entry before it asks for"
+            f"entry {entry['seq']} ends deployment {fields['deployment_id']}, which no entry before it asks for"
         )
-    ended = {"state": said["state"], "ended_at": entry["at"], "ended_by": entry["event_id"]}
-    yield from _keep_deployment(present, Row("deployments", asked.values | ended, entry["seq"]))
+    ended = {"state": fields["state"], "ended_at": entry["at"], "ended_by": entry["event_id"]}
+    yield from _keep_deployment(open_rows, Row("deployments", requested.values | ended, entry["seq"]))
 
 
-def _keep_deployment(present: _Open, row: Row) -> Iterator[Row]:
-    """What failed or timed out may be reported live later."""
+def _keep_deployment(open_rows: _OpenRows, row: Row) -> Iterator[Row]:
+    """Yield a deployment unless it may still change: a failed or timed out one may be reported live later."""
     if row.values["state"] in (DeploymentState.REQUESTED, *IN_VAIN):
-        present.deployments[row.values["id"]] = row
+        open_rows.deployments[row.values["id"]] = row
     else:
-        present.deployments.pop(row.values["id"], None)
+        open_rows.deployments.pop(row.values["id"], None)
         yield row
 
 
-def _revoked(present: _Open, entry: Entry) -> Row:
+def _revoke_token(open_rows: _OpenRows, entry: Entry) -> Row:
     name = entry["said"]["name"]
-    if (made := present.tokens.pop(name, None)) is None:
+    if (created := open_rows.tokens.pop(name, None)) is None:
         raise Damaged(f"entry {entry['seq']} revokes the token {name}, which no entry before it made")
-    return Row("tokens", made.values | {"revoked_at": entry["at"]}, entry["seq"])
+    return Row("tokens", created.values | {"revoked_at": entry["at"]}, entry["seq"])
 
 
-def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
-    table, said = entry["said"]["table"], entry["said"]["row"]
-    later, said = LATER.get(table, set()), {**_LATER, **said}
-    row = Row(table, {name: said[name] for name in COLUMNS[table] if name in said or name not in later}, entry["seq"])
+def _carried_over(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
+    table, fields = entry["said"]["table"], entry["said"]["row"]
+    optional, fields = OPTIONAL.get(table, set()), {**_BEFORE_0011, **fields}
+    row = Row(
+        table, {name: fields[name] for name in COLUMNS[table] if name in fields or name not in optional}, entry["seq"]
+    )
     if row.table == "promotions":
-        yield from _keep(present, row)
+        yield from _keep_promotion(open_rows, row)
     elif row.table == "holders" and row.values["until"] is None:
-        _begin(present, row)
+        _begin_holding(open_rows, row)
     elif row.table == "deployments":
-        yield from _keep_deployment(present, row)
+        yield from _keep_deployment(open_rows, row)
     else:
         yield row
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint
 from registrar.policy.plugin_options import known
-from registrar.text.wording import meant
+from registrar.text.wording import did_you_mean
 
 # Who acts is known by what the product keeps, and not by a name or an address that can be given to somebody else.
 _FORMS = {
@@ -57,7 +57,7 @@ def _accounts(policy: Policy) -> Iterator[Complaint]:
         for kind, account in person.accounts.items():
             at = ("people", who, "accounts", kind)
             if kinds and kind not in (*kinds, *_OF_OTHERS):
-                yield at, f"there is no kind of account {kind!r}{meant(kind, [*kinds, *_OF_OTHERS])}"
+                yield at, f"there is no kind of account {kind!r}{did_you_mean(kind, [*kinds, *_OF_OTHERS])}"
             elif kind in _FORMS and not _FORMS[kind][0].fullmatch(account):
                 yield at, f"{account!r} is nobody's: an account of {_FORMS[kind][1]}"
 

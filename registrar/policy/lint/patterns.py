@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from registrar.events.types import ModelName
 from registrar.policy.base_model import matches
-from registrar.text.wording import meant
+from registrar.text.wording import did_you_mean
 
 _SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _NAME = TypeAdapter(ModelName)
@@ -18,7 +18,7 @@ def matches_nothing(pattern: str, known: Collection[str], what: str) -> str | No
     if any(matches([pattern], word) for word in known):
         return None
     families = {f"{word.rpartition('.')[0]}.*": None for word in known}
-    near = meant(pattern, families if "*" in pattern else [*known])
+    near = did_you_mean(pattern, families if "*" in pattern else [*known])
     return f"{pattern!r} matches no {what}{near}"
 
 

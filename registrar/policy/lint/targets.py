@@ -14,7 +14,7 @@ from registrar.policy.gates import Comparison, Evaluated, Gate, MaxAge, Threshol
 from registrar.policy.lint.patterns import samples
 from registrar.policy.models import ModelPolicy, Target
 from registrar.policy.time_gates import Freeze, Soak
-from registrar.text.wording import meant
+from registrar.text.wording import did_you_mean
 
 _STARTS = 500  # of a freeze that are looked at
 
@@ -69,7 +69,7 @@ def _baseline(model: ModelPolicy, gate: Comparison) -> str | None:
     if gate.baseline[1:] in given:
         return None
     follows = "passes" if gate.when_no_baseline == "pass" else "fails"
-    near = meant(gate.baseline, [f'"@{alias}"' for alias in given])
+    near = did_you_mean(gate.baseline, [f'"@{alias}"' for alias in given])
     return f"no target of this model sets {gate.baseline}: unless somebody does by hand, the gate {follows}{near}"
 
 

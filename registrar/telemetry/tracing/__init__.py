@@ -1,8 +1,8 @@
-"""Spans of what is done, by OpenTelemetry, from a sender's request to the call to MLflow.
+"""OpenTelemetry spans, from a sender's request to the calls to MLflow.
 
-Nothing is kept for it: an event's trace and its first span have ids that are made of the event's own, so whoever works
-on the event, wherever and whenever, adds to the same trace. Off, and nothing of OpenTelemetry is imported, until
-start() finds an OTLP address in the settings.
+No trace ids are stored: the ids of an event's trace and of its first span are computed from the event's id, so that
+every process that works on the event adds to the same trace. OpenTelemetry is imported only where start() finds an OTLP
+address in the settings.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from registrar.config.settings import Settings
 from registrar.errors import UserError
 
-Said = Mapping[str, str | int | float | bool]
+Attributes = Mapping[str, str | int | float | bool]
 
 
 class TracingUnavailable(UserError, RuntimeError):
@@ -26,21 +26,23 @@ class TracingUnavailable(UserError, RuntimeError):
 class Tracer(Protocol):
     """began, ended: nanoseconds since 1970. sender: the request's traceparent, which the event's trace is linked to."""
 
-    def accepted(self, name: str, event_id: str, said: Said, *, began: int, ended: int, sender: str | None) -> None: ...
-    def task(self, name: str, event_id: str, said: Said) -> AbstractContextManager[None]: ...
+    def accepted(
+        self, name: str, event_id: str, attributes: Attributes, *, began: int, ended: int, sender: str | None
+    ) -> None: ...
+    def task(self, name: str, event_id: str, attributes: Attributes) -> AbstractContextManager[None]: ...
     def call(self, name: str) -> AbstractContextManager[None]: ...
     def stop(self) -> None: ...
 
 
-class _Holder:
-    """Of the process; what takes part in a trace is told of nothing else."""
+class _Process:
+    """Holds the tracer of the process; None: tracing is off."""
 
     tracer: Tracer | None = None
 
 
 def start(settings: Settings, part: str) -> None:
-    """part: receiver or worker. Raises TracingUnavailable."""
-    if not settings.watching.tracing or _Holder.tracer:
+    """Start tracing, if an OTLP address is set. part: receiver or worker. Raises TracingUnavailable."""
+    if not settings.watching.tracing or _Process.tracer:
         return
     try:
         opened = importlib.import_module("registrar.telemetry.tracing.otel")
@@ -49,52 +51,52 @@ def start(settings: Settings, part: str) -> None:
             f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and {error.name} is not installed: "
             'pip install "mlflow-registrar[tracing]", or set OTEL_SDK_DISABLED=true'
         ) from None
-    _Holder.tracer = cast("Tracer", opened.Spans(part))
+    _Process.tracer = cast("Tracer", opened.Spans(part))
 
 
 def stop() -> None:
-    """What was not sent yet is sent, for some seconds at most."""
-    tracer, _Holder.tracer = _Holder.tracer, None
+    """Send the remaining spans, for some seconds at most, and stop tracing."""
+    tracer, _Process.tracer = _Process.tracer, None
     if tracer:
         tracer.stop()
 
 
 def on() -> bool:
-    return _Holder.tracer is not None
+    return _Process.tracer is not None
 
 
 def trace_of(event_id: str) -> str | None:
-    """The id of an event's trace, 32 hexadecimal digits; None while there is none."""
-    return ids(event_id)[0] if _Holder.tracer else None
+    """Return the id of an event's trace, 32 hexadecimal digits; None: tracing is off."""
+    return ids(event_id)[0] if _Process.tracer else None
 
 
 def ids(event_id: str) -> tuple[str, str]:
-    """Of the trace, and of its first span, as hexadecimal digits: 32 and 16."""
+    """Return the ids of an event's trace and of its first span, as 32 and 16 hexadecimal digits."""
     digest = sha256(event_id.encode()).hexdigest()
     return digest[:32], digest[32:48]
 
 
 def accepted(
-    name: str, event_ids: Sequence[str], said: Said, *, began: int, ended: int, sender: str | None = None
+    name: str, event_ids: Sequence[str], attributes: Attributes, *, began: int, ended: int, sender: str | None = None
 ) -> None:
-    """A request was accepted: the first span of each event's trace."""
-    if _Holder.tracer:
+    """Record an accepted request: the first span of each event's trace."""
+    if _Process.tracer:
         for event_id in event_ids:
-            _Holder.tracer.accepted(
-                name, event_id, {**said, "registrar.event": event_id}, began=began, ended=ended, sender=sender
+            _Process.tracer.accepted(
+                name, event_id, {**attributes, "registrar.event": event_id}, began=began, ended=ended, sender=sender
             )
 
 
-def task(name: str, event_id: str, said: Said) -> AbstractContextManager[None]:
-    """An attempt at a task of an event: what is called within is part of it."""
-    return _Holder.tracer.task(name, event_id, said) if _Holder.tracer else nullcontext()
+def task(name: str, event_id: str, attributes: Attributes) -> AbstractContextManager[None]:
+    """Trace the block as an attempt at a task of an event; calls within belong to it."""
+    return _Process.tracer.task(name, event_id, attributes) if _Process.tracer else nullcontext()
 
 
 @contextmanager
 def call(name: str) -> Iterator[None]:
-    """A call to another system, within a task; elsewhere it is none's."""
-    if _Holder.tracer is None:
+    """Trace the block as a call to another system. Without effect outside of a task."""
+    if _Process.tracer is None:
         yield
         return
-    with _Holder.tracer.call(name):
+    with _Process.tracer.call(name):
         yield

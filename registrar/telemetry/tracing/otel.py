@@ -1,6 +1,6 @@
-"""OpenTelemetry behind registrar.telemetry.tracing: loaded where an OTLP address is set, and nowhere else.
+"""The Tracer of registrar.telemetry.tracing by OpenTelemetry's SDK, imported only where an OTLP address is set.
 
-It reads OTEL_EXPORTER_OTLP_ENDPOINT and all the others of its own variables itself:
+The SDK reads OTEL_EXPORTER_OTLP_ENDPOINT and its other variables itself:
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -29,25 +29,25 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from registrar.telemetry.tracing import Said, ids
+from registrar.telemetry.tracing import Attributes, ids
 
-_GIVEN: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
+_FIRST_SPAN: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
 
 
 class _Ids(RandomIdGenerator):
-    """Of an event's first span: as given. Of all others: by chance."""
+    """Generate random ids, except for an event's first span."""
 
     def generate_trace_id(self) -> int:
-        given = _GIVEN.get()
-        return given[0] if given else super().generate_trace_id()
+        first = _FIRST_SPAN.get()
+        return first[0] if first else super().generate_trace_id()
 
     def generate_span_id(self) -> int:
-        given = _GIVEN.get()
-        return given[1] if given else super().generate_span_id()
+        first = _FIRST_SPAN.get()
+        return first[1] if first else super().generate_span_id()
 
 
 class Spans:
-    """registrar.telemetry.tracing.Tracer. exporter: where they go; by default over HTTP, where the environment says."""
+    """Implements Tracer. exporter: by default OTLP over HTTP, to the address in the environment."""
 
     def __init__(self, part: str, exporter: SpanExporter | None = None) -> None:
         resource = Resource.create()  # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES are in there
@@ -57,25 +57,27 @@ class Spans:
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("registrar")
 
-    def accepted(self, name: str, event_id: str, said: Said, *, began: int, ended: int, sender: str | None) -> None:
-        token = _GIVEN.set(_numbers(event_id))
+    def accepted(
+        self, name: str, event_id: str, attributes: Attributes, *, began: int, ended: int, sender: str | None
+    ) -> None:
+        token = _FIRST_SPAN.set(_numbers(event_id))
         try:
             span = self._tracer.start_span(
                 name,
                 context=Context(),
                 kind=SpanKind.SERVER,
-                attributes=dict(said),
+                attributes=dict(attributes),
                 links=_links(sender),
                 start_time=began,
             )
         finally:
-            _GIVEN.reset(token)
+            _FIRST_SPAN.reset(token)
         span.end(ended)
 
     @contextmanager
-    def task(self, name: str, event_id: str, said: Said) -> Iterator[None]:
+    def task(self, name: str, event_id: str, attributes: Attributes) -> Iterator[None]:
         first = self._first(event_id)
-        with _named_error(self._started(name, SpanKind.CONSUMER, first, said)):
+        with _named_error(self._started(name, SpanKind.CONSUMER, first, attributes)):
             yield
 
     @contextmanager
@@ -87,10 +89,10 @@ class Spans:
             yield
 
     def _started(
-        self, name: str, kind: SpanKind, within: Context | None = None, said: Said | None = None
+        self, name: str, kind: SpanKind, within: Context | None = None, attributes: Attributes | None = None
     ) -> AbstractContextManager[Span]:
         return self._tracer.start_as_current_span(
-            name, within, kind, dict(said or {}), record_exception=False, set_status_on_exception=False
+            name, within, kind, dict(attributes or {}), record_exception=False, set_status_on_exception=False
         )
 
     def stop(self) -> None:
@@ -98,7 +100,7 @@ class Spans:
         self._provider.shutdown()
 
     def _first(self, event_id: str) -> Context:
-        """The span that the receiver made, or left away: whoever decides by the trace's id decides the same here."""
+        """Return the context of the receiver's span. A sampler that goes by trace ids decides the same here."""
         trace, span = _numbers(event_id)
         decided = self._provider.sampler.should_sample(None, trace, "").decision
         flags = TraceFlags(TraceFlags.SAMPLED if decided is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
@@ -107,7 +109,7 @@ class Spans:
 
 @contextmanager
 def _named_error(started: AbstractContextManager[Span]) -> Iterator[None]:
-    """An error is told by its kind alone: what it says may quote what is not to be told."""
+    """Record the class of an error, and not its message, which may quote secrets."""
     with started as span:
         try:
             yield
@@ -123,9 +125,9 @@ def _numbers(event_id: str) -> tuple[int, int]:
 
 
 def _links(sender: str | None) -> list[Link]:
-    """Not its parent: an event may come again, from somewhere else, and is worked on long after the request."""
+    """Link to the sender's span. It is no parent: the event may be sent again, and tasks run long after the request."""
     if sender is None:
         return []
-    heard = TraceContextTextMapPropagator().extract({"traceparent": sender}, Context(), DefaultGetter())
-    context = get_current_span(heard).get_span_context()
+    extracted = TraceContextTextMapPropagator().extract({"traceparent": sender}, Context(), DefaultGetter())
+    context = get_current_span(extracted).get_span_context()
     return [Link(context)] if context.is_valid else []

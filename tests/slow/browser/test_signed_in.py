@@ -144,7 +144,7 @@ def test_an_open_page_never_becomes_another_persons(elsewhere: Elsewhere, site: 
     expect(other.locator(".who")).to_contain_text("Vera · viewer")
     other.close()
     site.trained(model, rmse=6.4)
-    expect(page.locator("#live")).to_have_text("not live: who is signed in here has changed, reload the page")
+    expect(page.locator("#live")).to_have_text("not live: another person is signed in, reload the page")
     expect(page.locator(".who")).to_contain_text("Ada · operator")
     expect(page.locator("#decide").get_by_role("button", name="Approve")).to_be_visible()
 

@@ -277,7 +277,7 @@ def test_a_database_that_hangs_keeps_no_sender_waiting_and_what_is_sent_again_co
     with frozen(cluster):
         status, said = opened.ask("/webhooks/ci", body, headers)
         assert (status, said["code"], opened.retry_after) == (503, "unavailable", "5")
-        assert "whether this was accepted is not known; send it again as it is" in said["detail"]
+        assert "it is not known whether this was accepted; send it again unchanged" in said["detail"]
         assert opened.ask("/healthz") == (200, {"status": "alive"})
     status, said = opened.ask("/webhooks/ci", body, headers)
     assert status in (200, 202)

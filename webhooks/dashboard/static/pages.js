@@ -1,14 +1,14 @@
 // Keeps an open page current: polls its address with the ETag it has, and replaces the parts marked data-live that changed.
-// Without this script every page says the same, as of when it was loaded.
+// Without this script a page shows the same, as of its loading.
 "use strict";
 (() => {
   // All in milliseconds.
   const EVERY = 1500;
-  const SHARE = 10; // polling takes a tenth of the time at most: a busy server is asked less often
-  const UNCHANGED_FOR = 30000; // then the page is read all the same: its ages and heartbeats are not in the ETag
+  const SHARE = 10; // polling takes at most a tenth of the time: a busy server is polled less often
+  const UNCHANGED_FOR = 30000; // then the page is read without the ETag, which does not cover ages and heartbeats
   const PATIENCE = 30000;
-  const LONGEST = 60000; // between two polls that fail
-  const POLL = { Accept: "text/html", "X-Registrar-Poll": "1" }; // does not keep a session from ending as idle
+  const LONGEST = 60000; // between failed polls
+  const POLL = { Accept: "text/html", "X-Registrar-Poll": "1" }; // does not keep a session from becoming idle
   const status = document.getElementById("live"), principal = document.body.dataset.principal;
   let etag = document.body.dataset.etag, read = Date.now(), failures = 0, busy = false, timer = null, latest = null;
 
@@ -16,7 +16,7 @@
   document.addEventListener("click", copy);
 
   if (etag !== undefined && document.querySelector("[data-live]")) {
-    // At once when the tab is seen again, and never while it is not.
+    // At once when the tab becomes visible, and never while it is hidden.
     document.addEventListener("visibilitychange", poll);
     say("live");
     timer = setTimeout(poll, EVERY);
@@ -32,22 +32,22 @@
     timer = setTimeout(poll, failures ? backoff() : Math.max(EVERY, SHARE * (Date.now() - began)));
   }
 
-  // With jitter, so that the tabs don't all come back in the moment in which the server does.
+  // With jitter, so that not all tabs poll in the moment when the server is back.
   function backoff() { return Math.min(LONGEST, EVERY * 2 ** failures) * (0.75 + Math.random() / 2); }
 
-  // Whether the page is current now.
+  // Return whether the page is current now.
   async function refresh() {
     const headers = Date.now() - read < UNCHANGED_FOR && etag ? { ...POLL, "If-None-Match": etag } : POLL;
-    const how = { headers, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) };
+    const options = { headers, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) };
     try {
-      const answer = await fetch(location.href, how);
-      if (answer.ok && !take(await answer.text())) {
-        say("not live: who is signed in here has changed, reload the page");
+      const response = await fetch(location.href, options);
+      if (response.ok && !take(await response.text())) {
+        say("not live: another person is signed in, reload the page");
         return false;
       }
       if (latest) swap(latest);
-      const current = answer.ok || answer.status === 304;
-      say(current ? "live" : answer.status >= 500 ? "not live: trying again" : "not live: reload to see what is new");
+      const current = response.ok || response.status === 304;
+      say(current ? "live" : response.status >= 500 ? "not live: trying again" : "not live: reload to see what is new");
       return current;
     } catch {
       say("not live: trying again");
@@ -57,7 +57,7 @@
 
   function say(words) { if (status && status.textContent !== words) status.textContent = words; }
 
-  // Whether it is a page of whom this page names: under their name nobody sends another person's form.
+  // Keep the page, if it is for the same person: nobody must send another person's form under this name.
   function take(text) {
     const page = new DOMParser().parseFromString(text, "text/html");
     if (page.body.dataset.principal !== principal) return false;
@@ -67,33 +67,33 @@
     return true;
   }
 
-  // Parts move out of `page`; one that is left alone stays there for the next poll.
+  // Move the parts out of `page`; a part that is skipped stays there for the next poll.
   function swap(page) {
     for (const old of document.querySelectorAll("[data-live]")) {
-      const made = page.getElementById(old.id);
-      // What somebody is typing into, or has a key's focus in, is left alone for now.
-      if (!made || old.contains(document.activeElement) || filled(old) || same(made, old)) continue;
-      for (const button of made.querySelectorAll(".copy")) show(button);
+      const fresh = page.getElementById(old.id);
+      // Skip a part with the focus or with typed text.
+      if (!fresh || old.contains(document.activeElement) || filled(old) || same(fresh, old)) continue;
+      for (const button of fresh.querySelectorAll(".copy")) show(button);
       const parts = [...old.querySelectorAll("details, .table")].map((part) => [part.open, part.scrollLeft]);
-      old.replaceWith(document.adoptNode(made));
-      made.querySelectorAll("details, .table").forEach((part, nth) => keep(part, ...(parts[nth] ?? [])));
+      old.replaceWith(document.adoptNode(fresh));
+      fresh.querySelectorAll("details, .table").forEach((part, nth) => keep(part, ...(parts[nth] ?? [])));
     }
   }
 
-  // What somebody opened stays open, and what they scrolled to stays in sight.
+  // Keep opened details open, and scrolled tables in place.
   function keep(part, open = false, left = 0) {
     if (open) part.open = true;
     if (left) part.scrollLeft = left;
   }
 
   function filled(part) {
-    return [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((one) => one.value !== one.defaultValue);
+    return [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((field) => field.value !== field.defaultValue);
   }
 
-  // What hides in a form is new each time, and says nothing.
-  function same(a, b) { return told(a) === told(b); }
+  // Compare without the hidden fields of forms, which are new each time.
+  function same(a, b) { return comparable(a) === comparable(b); }
 
-  function told(part) {
+  function comparable(part) {
     return part.innerHTML.replace(/ (?:hidden|open)=""/g, "").replace(/(name="(?:csrf|key)" value=)"[^"]*"/g, "$1");
   }
 

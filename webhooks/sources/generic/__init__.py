@@ -22,7 +22,7 @@ from registrar import plugins
 from registrar.events.event import Actor, Event
 from registrar.policy.base_model import Glob, Strict
 from registrar.text.sanitize import absent
-from registrar.text.wording import meant
+from registrar.text.wording import did_you_mean
 from webhooks.ci import build, training
 from webhooks.ci.payload import COMMIT, Ignored, moment, refusal
 from webhooks.ingress import strict_json, validation
@@ -47,7 +47,7 @@ def _preset(name: str) -> ModuleType:
         return plugins.load("webhooks.sources.generic.presets", name.replace("-", "_"))
     except plugins.UnknownKind:
         raise ValueError(
-            f"there is no preset {name!r}{meant(name, plugins.kinds('webhooks.sources.generic.presets'))}"
+            f"there is no preset {name!r}{did_you_mean(name, plugins.kinds('webhooks.sources.generic.presets'))}"
         ) from None
 
 

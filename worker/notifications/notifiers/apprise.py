@@ -43,7 +43,7 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
         )
     delivered = service.notify(
         title=notification.fact.type,
-        body=markdown.uncalled(notification.fact.text)[:MAX_TEXT],
+        body=markdown.without_mentions(notification.fact.text)[:MAX_TEXT],
         body_format=apprise.NotifyFormat.TEXT,
         notify_type=_TYPES[traits(notification.fact.type).severity],
         timeout=SECONDS,

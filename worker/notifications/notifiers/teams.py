@@ -51,7 +51,7 @@ def _line(text: str, **style: str) -> dict[str, Any]:
     https://learn.microsoft.com/adaptive-cards/create/textfeatures
     A mention takes <at>NAME</at> and an entity that names the person: there is no entity, and <at> is broken up, too.
     """
-    run = {"type": "TextRun", "text": markdown.uncalled(text[:_MAX_LINE]), **style}
+    run = {"type": "TextRun", "text": markdown.without_mentions(text[:_MAX_LINE]), **style}
     spacing = {"spacing": run.pop("spacing")} if "spacing" in run else {}
     return {"type": "RichTextBlock", "inlines": [run], **spacing}
 

@@ -137,7 +137,7 @@ def test_a_key_that_was_decoded_though_it_is_text_is_named(kind: str):
 @pytest.mark.parametrize(
     ("kind", "key", "says"),
     [
-        ("standard", SECRETS["standard"].encode(), "signs with the secret's text as it is; here the key is what"),
+        ("standard", SECRETS["standard"].encode(), "signs with the secret's text as it is; here the key is the text"),
         ("standard", SECRETS["standard"][6:].encode(), "signs with the text after whsec_"),
         ("teams", SECRETS["teams"].encode(), "as it is; here the key is the secret decoded from base64"),
         ("slack", (SECRETS["slack"] + " ").encode(), "ends in a blank"),
