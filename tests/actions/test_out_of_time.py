@@ -6,8 +6,9 @@ from sqlalchemy import update
 from registrar.ledger import dead_letters
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import given_tags, states
-from tests.actions.test_deploy import policy, promoted, report
+from tests.actions.test_deploy import policy, report
 from tests.actions.test_resend import MAY, became, shown
+from tests.actions.versions import live
 from tests.worker.harness import BOB, POLICY, WorkerHarness
 from worker.registry.protocol import PermanentError, RetryableError
 
@@ -38,7 +39,7 @@ def retry_all(harness: WorkerHarness) -> None:
 
 def failed_once(harness: WorkerHarness) -> str:
     """Version 2 failed, went back, and is in Production again since."""
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     told = harness.post("deployment.failed", model="taxi", version=2, environment="prod")
     assert harness.holding()["Production"] == [1]
     report(harness, "succeeded", 1)
@@ -75,7 +76,7 @@ def given_up(harness: WorkerHarness, type_: str, **data: object) -> None:
 
 
 def test_a_failure_that_is_tried_again_ends_no_later_deployment(harness):
-    promoted(harness, "r1", "r2")
+    live(harness, "r1", "r2")
     report(harness, "succeeded", 2)
     given_up(harness, "deployment.failed", model="taxi", version=1, environment="prod")
     harness.post("model.rollback", by=BOB, model="taxi", reason="wrong prices")
@@ -129,7 +130,7 @@ def test_the_newest_evaluation_that_is_replayed_counts_on(harness):
 
 
 def test_a_tag_that_died_does_not_take_the_place_of_what_its_source_said_since(harness):
-    promoted(harness, "r1")
+    live(harness, "r1")
     harness.registry.refuse["set_tag"] = lambda *_: PermanentError("no")
     harness.post("model_version.describe", model="taxi", version=1, tags={"passed": "yes"})
     harness.registry.refuse.clear()

@@ -75,7 +75,7 @@ def test_a_token_is_used_until_shortly_before_its_end(app, listener):
     post(listener)
     post(listener)
     assert listener.paths.count(TOKENS) == 1
-    github_app._known.clear()
+    github_app._cached.clear()
     app("ghs_short", seconds=90)
     post(listener)
     app("ghs_next")

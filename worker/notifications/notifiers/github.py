@@ -44,12 +44,4 @@ def path_and_body(notification: Notification, options: Options) -> tuple[str, di
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
     path, body = path_and_body(notification, options)
-    github_app.post(
-        http,
-        path,
-        body,
-        root=code_hosts.github_root(notification.url),
-        secret=notification.secret,
-        access=options,
-        hints=_HINTS,
-    )
+    github_app.post(notification, http, path, body, access=options, hints=_HINTS)

@@ -39,12 +39,4 @@ def body(notification: Notification, options: Options) -> dict[str, Any]:
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notification.options)
     path, content = f"/repos/{options.repository}/dispatches", body(notification, options)
-    github_app.post(
-        http,
-        path,
-        content,
-        root=code_hosts.github_root(notification.url),
-        secret=notification.secret,
-        access=options,
-        hints=_HINTS,
-    )
+    github_app.post(notification, http, path, content, access=options, hints=_HINTS)

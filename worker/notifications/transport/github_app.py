@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator
 
 from registrar.policy.base_model import Strict
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport import code_hosts
 from worker.registry.protocol import PermanentError, RetryableError
 
@@ -55,20 +56,21 @@ _requesting = threading.Lock()  # several tasks that need a token make one reque
 
 
 def post(
+    notification: Notification,
     http: requests.Session,
     path: str,
     content: Mapping[str, Any],
     *,
-    root: str,
-    secret: str | None,
     access: Access,
     hints: Mapping[int, str],
 ) -> None:
-    """POST to a path below the API's root, as the app or by the token. Raises RetryableError, PermanentError."""
+    """POST to a path below the root of the channel's API, as the app or by the token. Raises RetryableError,
+    PermanentError.
+    """
+    root, secret = code_hosts.github_root(notification.url), notification.secret
     try:
-        code_hosts.post_github(
-            http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints
-        )
+        authorization = token(secret, access, http, root=root)
+        code_hosts.post_github(http, f"{root}{path}", content, token=authorization, hints=hints)
     except code_hosts.Unauthorized:
         if _cached.pop(_key(secret or "", access, root), None) is None:
             raise
