@@ -33,7 +33,8 @@ def may_answer(peer: str, *, host: str, listed: bool) -> bool:
     """Return whether the address that a name resolved to may be called.
 
     listed: registrar.yml names the host, so that it may be in our own network; else only a public address may.
-    Link-local (a cloud's metadata), multicast and unspecified ones may not, unless registrar.yml names the address itself.
+    Link-local (a cloud's metadata), multicast and unspecified addresses may not, unless registrar.yml names the
+    address itself.
     """
     address = _embedded_ipv4(ipaddress.ip_address(peer.partition("%")[0]))
     if listed and host.strip("[]").lower() == str(address):
