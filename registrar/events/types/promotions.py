@@ -64,7 +64,7 @@ class ModelRollback(Data):
 
 
 class ModelReview(Data):
-    """Do what is due: remind, escalate, expire, resume after a wait. The scheduler sends it; if early, nothing happens."""
+    """Do what is due: remind, escalate, expire, resume after a wait. Sent by the scheduler; without effect if early."""
 
     type = "model.review"
     task = "worker.review"
