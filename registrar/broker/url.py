@@ -1,4 +1,4 @@
-"""The broker's URL, and what Celery and the rate limiter each make of it: Redis, Redis behind Sentinel, or RabbitMQ."""
+"""Parse the broker's URL into settings of Celery and of the rate limiter: Redis, Redis with Sentinel, or RabbitMQ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 from registrar.errors import UserError
 
 VISIBILITY_TIMEOUT = 60  # seconds
-HEARTBEAT = 6  # seconds; RabbitMQ and worker each miss two, and take the link for dead. Below 5 is false alarm
+HEARTBEAT = 6  # seconds; after two missed ones, RabbitMQ and worker drop the connection. Below 5 come false alarms
 SENTINEL_PORT = 26379
 _REDIS = {"redis": "redis", "rediss": "rediss", "redis+socket": "redis+unix"}  # kombu's scheme: that of `limits`
 _AMQP = frozenset({"amqp", "amqps", "pyamqp"})
-# kombu's by a URL's scheme, ours in their places. Not by Celery's `broker_transport`: of several hosts, kombu takes the
-# next one's from its URL.
+# Replacements for kombu's transports, by a URL's scheme. Celery's `broker_transport` would not do: with several hosts,
+# kombu takes the transport of each from its URL.
 TRANSPORTS = {
     "amqp": "registrar.broker.transports.rabbitmq_transport:Transport",
     "pyamqp": "registrar.broker.transports.rabbitmq_transport:Transport",
@@ -28,16 +28,16 @@ _SENTINEL = "sentinel://HOST:26379;sentinel://HOST2:26379/0?master_name=NAME"
 
 
 class BrokerUrlError(UserError, ValueError):
-    """The URL names no broker that we can use; the message says what one looks like."""
+    """The URL is no supported broker's; the message shows what one looks like."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Broker:
-    """kind: redis, sentinel, amqp or memory. url: for kombu, several are joined by `;`.
+    """kind: redis, sentinel, amqp or memory. url: kombu's; several are joined by `;`.
 
-    rate_url: for `limits`, with rate_options; None where there is no Redis.
+    rate_url: the URL for `limits`, with rate_options; None: there is no Redis.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Broker:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Raises BrokerUrlError."""
+        """Parse a URL. Raises BrokerUrlError."""
         scheme = url.partition("://")[0]
         if scheme in _REDIS:
             verified = ";".join(_verified(part) for part in url.split(";"))
@@ -64,7 +64,7 @@ class Broker:
 
     @classmethod
     def _sentinel(cls, parts: list[SplitResult]) -> Self:
-        """The first one's login and the last one's database count for all: kombu asks each Sentinel with its own."""
+        """Give all hosts the first one's login and the last one's database: kombu takes them from each URL."""
         query = dict(parse_qsl(parts[-1].query))
         master = query.pop("master_name", "")
         database = parts[-1].path.strip("/") or "0"
@@ -88,60 +88,62 @@ class Broker:
         )
 
     def settings(self, *, timeout: float, patient: bool) -> dict[str, Any]:
-        """Celery's, as far as they depend on the broker. timeout: seconds that it may keep us waiting for an answer.
+        """Return the Celery settings that depend on the broker. timeout: seconds to wait for an answer of the broker.
 
-        patient False: one try to connect, for those who have somebody waiting. Else kombu tries for 6 s.
+        patient False: try to connect once, as somebody waits; else kombu tries for 6 s.
         """
-        tries = {} if patient else {"max_retries": 0}
+        retries = {} if patient else {"max_retries": 0}
         if self.kind == "amqp":
-            # What is published over a dead link takes three waits: for the confirmation, and for two connections.
-            return self._amqp(timeout if patient else timeout / 2, heartbeat=HEARTBEAT if patient else 0, tries=tries)
-        # Without socket timeouts a half-open link hangs both sides for ever; without the short restore interval a
-        # message of a killed worker comes back after 60 + 100 s.
+            # Publishing over a dead connection waits three times: for the confirmation, and for two connections.
+            return self._amqp(
+                timeout if patient else timeout / 2, heartbeat=HEARTBEAT if patient else 0, retries=retries
+            )
+        # Without socket timeouts a half-open connection hangs both sides for ever; without the short restore interval
+        # a message of a killed worker is delivered again only after 60 + 100 s.
         options = {
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 10,
             "socket_keepalive": True,
-            "health_check_interval": 5,  # a worker leaves a link on which its BRPOP was not answered for 6 to 11 s
+            "health_check_interval": 5,  # a worker reconnects when its BRPOP was not answered for 6 to 11 s
             "priority_steps": [0],
-            **patience(timeout),
+            **redis_timeouts(timeout),
         }
         if self.master_name:
-            # redis-py asks a Sentinel that is down eleven times, with pauses, before it turns to the next.
-            asking = {**patience(timeout), "retry": None}
-            options |= {"master_name": self.master_name, "sentinel_kwargs": asking}
-        return {"task_publish_retry": False, "broker_transport_options": options | tries}
+            # Without this, redis-py asks a Sentinel that is down eleven times, with pauses, before the next one.
+            sentinel_options = {**redis_timeouts(timeout), "retry": None}
+            options |= {"master_name": self.master_name, "sentinel_kwargs": sentinel_options}
+        return {"task_publish_retry": False, "broker_transport_options": options | retries}
 
-    def _amqp(self, timeout: float, *, heartbeat: int, tries: Mapping[str, int]) -> dict[str, Any]:
+    def _amqp(self, timeout: float, *, heartbeat: int, retries: Mapping[str, int]) -> dict[str, Any]:
         return {
             "broker_connection_timeout": timeout,
             "broker_heartbeat": heartbeat,
-            "broker_transport_options": {"confirm_publish": True, "answer_timeout": timeout, **tries},
-            # RabbitMQ hangs up on a connection that was silent for long, and we learn of it when we speak.
+            "broker_transport_options": {"confirm_publish": True, "answer_timeout": timeout, **retries},
+            # RabbitMQ closes idle connections, which shows only when the next message is published.
             "task_publish_retry": True,
             "task_publish_retry_policy": {"max_retries": 1, **dict.fromkeys(_PAUSES, 0)},
             "task_default_queue_type": "quorum",  # in a cluster such a queue outlives any one node
         }
 
 
-def patience(timeout: float) -> dict[str, float]:
-    """redis-py's. timeout: seconds."""
+def redis_timeouts(timeout: float) -> dict[str, float]:
+    """Return redis-py's timeouts. timeout: seconds."""
     return {"socket_timeout": timeout, "socket_connect_timeout": min(timeout, 2.0)}
 
 
 def _verified(url: str) -> str:
-    """kombu looks at no certificate where nothing is said of it; redis-py does, for the rate limiter."""
+    """Make kombu verify certificates, which it does not by default; redis-py does, for the rate limiter."""
     if not url.startswith("rediss:") or "ssl_" in urlsplit(url).query:
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
 def _host(part: SplitResult) -> str | None:
-    """HOST:PORT; None where it is none."""
-    place = part.netloc.rpartition("@")[2]
+    """Return HOST:PORT; None: it has no valid one."""
+    address = part.netloc.rpartition("@")[2]
     try:
-        return f"{place}:{SENTINEL_PORT}" if part.hostname and part.port is None else place or None
+        return f"{address}:{SENTINEL_PORT}" if part.hostname and part.port is None else address or None
     except ValueError:
         return None

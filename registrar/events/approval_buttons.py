@@ -10,27 +10,27 @@ from registrar.events.types import PromotionApprove, PromotionReject
 
 # Older buttons are refused.
 LIFE = timedelta(days=30)
-PRESSES = (PromotionApprove.type, PromotionReject.type)
+EVENT_TYPES = (PromotionApprove.type, PromotionReject.type)
 PINNED = ("promotion", "model", "version", "target")
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Where alone a button counts: pressed in this channel of registrar.yml, by way of this source. kind: of both."""
+    """The only place where a button counts: a channel of registrar.yml and a source, both of one kind."""
 
     kind: str
     source: str
     channel: str
 
     def at(self, place: str | None) -> str:
-        """The audience of its seal. place: the chat system's id of the channel, where the notifier knows it."""
+        """Return the audience for Encryptor. place: the chat system's id of the channel, if the notifier knows it."""
         return json.dumps(["button", self.kind, self.source, self.channel, place or ""])
 
 
 def content(verdict: str, *, nonce: str, until: datetime, pinned: dict[str, Any]) -> dict[str, Any]:
-    """What is sealed or marked. verdict: approve | reject. pinned: PINNED, what was shown.
+    """Return the content to encrypt or to authenticate. verdict: approve | reject. pinned: the shown values of PINNED.
 
-    nonce: the same for a message that is posted again, so that one person's presses of both are one.
+    nonce: the same for a message that is posted again, so that presses of both by one person count once.
     """
     return {
         "press": f"promotion.{verdict}",
@@ -45,7 +45,7 @@ def nonce(verdict: str, notice_id: str) -> str:
 
 
 def short(notice_id: str) -> str:
-    """10 characters for a notice's id, where there is room for no more; unique among a promotion's few messages."""
+    """Return 10 characters for a notice's id, for systems with little room; unique among a promotion's messages."""
     return hashlib.sha256(notice_id.encode()).hexdigest()[:10]
 
 

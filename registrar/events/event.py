@@ -10,8 +10,8 @@ from registrar.events.types import Data
 class Actor:
     """The author of an event.
 
-    id: a person of registrar.yml (`ada`), a source (`source:ci`), or an account that no person
-    claims (`slack:T1/U9`), which may do nothing that needs a group.
+    id: a person of registrar.yml (`ada`), a source (`source:ci`), or an account of no person there (`slack:T1/U9`),
+    which may do nothing that needs a group.
     """
 
     id: str
@@ -25,7 +25,7 @@ class Actor:
 class Event:
     """A verified, valid event, not yet in the ledger.
 
-    reply_to: a sealed address (registrar.config.encryption) for the answer to the person who asked, or None.
+    reply_to: the encrypted address (registrar.config.encryption) for the answer to its author; None: there is none.
     """
 
     data: Data

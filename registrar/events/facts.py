@@ -63,10 +63,10 @@ class FactType(StrEnum):
 class FactTraits:
     """What a type of fact means.
 
-    promotion: decided, its request is answered but the version has not moved; promoted, the version has the target;
-    ended, it will not get there by this request. None: the promotion, if there is one, goes on.
-    commit: the status of the commit that the version was trained from; None, it stays. failure: something was found
-    against the version; error: it ended for another reason.
+    promotion: decided: the request is answered, and the version has not moved yet; promoted: the version has the
+    target; ended: it will not get there by this request; None: the promotion, if there is one, goes on.
+    commit: the new status of the commit that the version was trained from; None: unchanged. failure: the version was
+    found wanting; error: it ended for another reason.
     """
 
     severity: Severity = "info"

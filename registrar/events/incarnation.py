@@ -23,6 +23,6 @@ class Incarnation:
         return f"{self.model} version {self.version}, made on {self.created_at:%Y-%m-%d %H:%M:%S} UTC{run}"
 
     def same(self, other: "Incarnation") -> bool:
-        """Wherever the two were seen: a registry may get another name."""
-        mine = (self.model, self.version, self.created_at, self.run_id)
-        return mine == (other.model, other.version, other.created_at, other.run_id)
+        """Return whether both are one version, at whichever address they were seen: a registry's may change."""
+        own = (self.model, self.version, self.created_at, self.run_id)
+        return own == (other.model, other.version, other.created_at, other.run_id)

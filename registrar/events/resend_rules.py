@@ -9,7 +9,7 @@ from registrar.events.types import Data, EventReplay, TaskDrop, TaskRetry, Unkno
 from registrar.policy import Policy
 from registrar.policy.document import WEB
 
-_OF_OTHERS = frozenset({EventReplay.type, TaskRetry.type, TaskDrop.type})
+_NEVER_RESENT = frozenset({EventReplay.type, TaskRetry.type, TaskDrop.type})
 
 
 class ResendRefused(ValueError):
@@ -18,17 +18,17 @@ class ResendRefused(ValueError):
 
 def data_to_resend(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> Data:
     """Return the data of the new event, if the source could send it now itself. Raises ResendRefused."""
-    if type_ in _OF_OTHERS:
+    if type_ in _NEVER_RESENT:
         raise ResendRefused(f"{type_} is not replayed: send it again")
     try:
-        found = parse(type_, dict(data))
+        parsed = parse(type_, dict(data))
     except (UnknownType, ValidationError):
         raise ResendRefused(f"its data is not valid any more for {type_} of this version; send it anew") from None
     if source == WEB:  # operators, who may resend, may send anything (access in registrar.yml)
-        return found
+        return parsed
     sender = policy.sources.get(source)
     if sender is None:
         raise ResendRefused(f"registrar.yml has no source {source!r} any more")
-    if not sender.grants(type_, found.registered_model):
-        raise ResendRefused(sender.refusal(source, type_, found.registered_model))
-    return found
+    if not sender.grants(type_, parsed.registered_model):
+        raise ResendRefused(sender.refusal(source, type_, parsed.registered_model))
+    return parsed

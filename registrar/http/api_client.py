@@ -20,13 +20,13 @@ from registrar.queries.query_service import BadQuestion, Unknown
 
 # Seconds to connect, and between two pieces of an answer.
 TIMEOUT = (5, 30)
-# Seconds for a whole answer, retries included; a page takes less than one.
+# Seconds for a whole answer with its retries; a page takes less than one.
 WHOLE = 120
-# Seconds that a 429 may ask to wait; a proxy's may ask for an hour.
+# Seconds of a Retry-After that are waited for; a proxy's may be an hour.
 _LONGEST_PAUSE = 60
-# For commands alone: by its Idempotency-Key, one whose answer was lost is sent again and done once. A 429 says when to
-# come back: `dead retry --all` may give more commands than a minute takes.
-AGAIN = Retry(
+# Only for commands: a command whose answer was lost is sent again with the same Idempotency-Key, and done once. A 429
+# says when to send again: `dead retry --all` may send more commands than the rate limit allows in a minute.
+RETRIES = Retry(
     total=None,
     connect=0,
     read=2,
@@ -38,10 +38,10 @@ AGAIN = Retry(
     raise_on_status=False,
     retry_after_max=_LONGEST_PAUSE,
 )
-# The receiver takes a command without a token only with this header, which another site's page in a browser of its
-# machine can't send (webhooks/auth/csrf.py).
-PROGRAM = {"X-Requested-By": "registrar"}
-TAKEN_OR_NOT = "Whether it took the command is not known; `registrar events list` shows it if it did."
+# The receiver accepts a command without a token only with this header, which a page of another site in a browser on
+# its machine can't send (webhooks/auth/csrf.py).
+PROGRAM_HEADER = {"X-Requested-By": "registrar"}
+OUTCOME_UNKNOWN = "Whether it took the command is not known; `registrar events list` shows it if it did."
 LOCAL_OPERATOR = (
     "Start the receiver with REGISTRAR_LOCAL_OPERATOR=NAME, a person of registrar.yml or source:NAME, "
     "to act as them on its machine"
@@ -88,10 +88,10 @@ class Client:
 
         Raises Unknown, BadQuestion, NotAllowed, NotTaken, Unreachable.
         """
-        found = _json(self._request("GET", path, params=_query_params(query)), self.url)
-        if not isinstance(found, dict):
-            raise _stranger(self.url)
-        return found
+        answer = _json(self._request("GET", path, params=_query_params(query)), self.url)
+        if not isinstance(answer, dict):
+            raise _unexpected_answer(self.url)
+        return answer
 
     def lines(self, *path: str, **query: object) -> Iterator[Any]:
         """Yield an answer's JSON lines. Raises what get() does; Unreachable, too, where the answer breaks off."""
@@ -105,21 +105,21 @@ class Client:
     def command(self, type_: str, data: Mapping[str, Any], *, key: str) -> Receipt:
         """Send a command; sent again with the same key, it is done once. Raises what get() does."""
         body = {"type": type_, "data": data}
-        answer = self._request("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM})
+        answer = self._request("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM_HEADER})
         try:
             [event] = _json(answer, self.url)["events"]
             status_url = self._address(("events", event["id"]))
             return Receipt(event["id"], event["type"], status_url, repeated=answer.status_code == 200)
         except (LookupError, TypeError, ValueError):
-            raise _stranger(self.url) from None
+            raise _unexpected_answer(self.url) from None
 
     def _request(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
-        if wrong := [piece for piece in path if piece in ("", ".", "..") or "/" in piece]:
-            raise Unknown(f"{wrong[0]!r} is nobody's id or name")  # and would be another address
+        if invalid := [piece for piece in path if piece in ("", ".", "..") or "/" in piece]:
+            raise Unknown(f"{invalid[0]!r} is nobody's id or name")  # in a path, it would lead to another address
         address = self._address(path)
         with requests.Session() as session:
             for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(max_retries=AGAIN))
+                session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
             try:
                 answer = within_deadline(
                     min(WHOLE, self.answer_within or WHOLE),
@@ -134,7 +134,7 @@ class Client:
                     ),
                 )
             except OSError as error:
-                unknown = f" {TAKEN_OR_NOT}" if verb == "POST" and is_late(error) else ""
+                unknown = f" {OUTCOME_UNKNOWN}" if verb == "POST" and is_late(error) else ""
                 raise Unreachable(connection_error_message(self.url, error) + unknown) from None
         if answer.status_code not in (200, 202):
             raise self._refused(answer)
@@ -147,10 +147,10 @@ class Client:
         problem = _problem(answer)
         detail, code, status = str(problem.get("detail") or ""), problem.get("code"), answer.status_code
         if 300 <= status < 400:
-            to = answer.headers.get("Location", "")[:200]
-            return BadAddress(f"{self.url} is not where it is any more: it sends on to {to}; name that")
+            location = answer.headers.get("Location", "")[:200]
+            return BadAddress(f"{self.url} is not where it is any more: it sends on to {location}; name that")
         if status == 401:
-            return self._unknown()
+            return self._unauthenticated()
         if status == 403 and code:
             local = code == "not_permitted" and not self.token
             return NotAllowed(f"{detail}. {LOCAL_OPERATOR}" if local else detail)
@@ -159,22 +159,22 @@ class Client:
         if code == "invalid_query":
             return BadQuestion(detail)
         return (
-            _stranger(self.url)
+            _unexpected_answer(self.url)
             if status in (404, 405)
             else NotTaken(f"{self.url} refused it, {status}: {detail or answer.reason}")
         )
 
-    def _unknown(self) -> NotAllowed:
+    def _unauthenticated(self) -> NotAllowed:
         if self.token:
-            said = f"{self.url} knows no such token (any more); `registrar token create` on its machine makes one"
-            return NotAllowed(said)
-        said = f"{self.url} asks who you are: REGISTRAR_TOKEN, or --token-file FILE, of `registrar token create`"
+            message = f"{self.url} knows no such token (any more); `registrar token create` on its machine makes one"
+            return NotAllowed(message)
+        message = f"{self.url} asks who you are: REGISTRAR_TOKEN, or --token-file FILE, of `registrar token create`"
         if at_loopback(self.url):
-            said += (
+            message += (
                 " (nobody is the local operator where REGISTRAR_PUBLIC_URL is another host's name, or "
                 "access.trusted_proxy.networks hold this machine)"
             )
-        return NotAllowed(said)
+        return NotAllowed(message)
 
 
 class _Bearer(AuthBase):
@@ -196,18 +196,18 @@ def _query_params(query: Mapping[str, object]) -> dict[str, str]:
 def _problem(answer: requests.Response) -> Mapping[str, Any]:
     """Return an answer's problem document (https://www.rfc-editor.org/rfc/rfc9457), or {}."""
     try:
-        found = answer.json()
+        document = answer.json()
     except ValueError:
         return {}
-    return found if isinstance(found, dict) and "code" in found else {}
+    return document if isinstance(document, dict) and "code" in document else {}
 
 
 def _json(answer: requests.Response, url: str) -> Any:
     try:
         return answer.json()
     except ValueError:
-        raise _stranger(url) from None
+        raise _unexpected_answer(url) from None
 
 
-def _stranger(url: str) -> NotTaken:
+def _unexpected_answer(url: str) -> NotTaken:
     return NotTaken(f"{url} does not answer as a receiver of Registrar of this version does; is the address right?")

@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 def within_deadline(seconds: float, call: Callable[[], T]) -> T:
-    """Return or raise what a call does. After the deadline its thread is abandoned, as an answer may drip for ever.
+    """Return the result of a call, or raise its error. Raises requests.Timeout after the deadline.
 
-    Raises requests.Timeout.
+    The thread of a late call is abandoned, as its answer may arrive byte by byte for ever.
     """
     done: SimpleQueue[Future[T]] = SimpleQueue()
 
@@ -22,7 +22,7 @@ def within_deadline(seconds: float, call: Callable[[], T]) -> T:
         future: Future[T] = Future()
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 (raised again by who waits)
+        except BaseException as error:  # noqa: BLE001 (raised again in the calling thread)
             future.set_exception(error)
         done.put(future)
 

@@ -80,8 +80,8 @@ def post(to: Address, body: bytes, *, id: str, answer_within: float | None = Non
     answer = deliver(to.url, body, headers, answer_within=answer_within)
     if receipts := receipts_of(to.url, answer):
         return receipts[0]
-    if said := _ignored(answer):
-        raise NotTaken(f"{to.url} ignored it: {said}")
+    if reason := _ignored(answer):
+        raise NotTaken(f"{to.url} ignored it: {reason}")
     raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does")
 
 
@@ -141,14 +141,14 @@ def _problem(answer: requests.Response) -> str:
     """Return the detail of an application/problem+json, else the beginning of the answer."""
     try:
         content = answer.json()
-        said = content.get("detail") or content.get("title") or content
+        detail = content.get("detail") or content.get("title") or content
     except (ValueError, AttributeError):
-        said = answer.text[:300] or answer.reason
-    return f"{answer.status_code}: {said}"
+        detail = answer.text[:300] or answer.reason
+    return f"{answer.status_code}: {detail}"
 
 
 def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
-    """Return an event with its tasks; outcomes only with a token. Raises requests.RequestException."""
+    """Return an event with its tasks, with their outcomes if there is a token. Raises requests.RequestException."""
     login = {"Authorization": f"Bearer {token}"} if token else {}
     answer = within_deadline(
         timeout,
@@ -164,11 +164,9 @@ def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> d
 def follow(
     url: str, *, seconds: float, token: str | None = None, seen: Callable[[dict[str, Any]], None] = lambda event: None
 ) -> dict[str, Any]:
-    """The event once nothing of it is unfinished, or as it is after so many seconds.
+    """Poll an event until it is finished, or for `seconds`, and return it. A restarting receiver is asked again.
 
-    token: of the receiver that the address is of, and of no other. A receiver that is restarting is asked again. seen:
-    is told of it whenever it is still unfinished.
-
+    token: one of the receiver at that address, and of no other. seen: called with the event while it is unfinished.
     Raises Unreachable.
     """
     deadline = time.monotonic() + seconds

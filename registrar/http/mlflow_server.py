@@ -1,4 +1,4 @@
-"""MLflow's REST API, asked without mlflow: for the doctor, the audit and the worker's watch on it."""
+"""MLflow's REST API without the package mlflow: for the doctor, the audit, and the worker's availability check."""
 
 import math
 import time
@@ -19,9 +19,9 @@ class MlflowServer:
     def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
         self.root = without_login(uri).rstrip("/")
         self.host = urlsplit(self.root).netloc
-        found = login(uri)
-        user = found.user if found else environ.get("MLFLOW_TRACKING_USERNAME")
-        password = found.password if found else environ.get("MLFLOW_TRACKING_PASSWORD")
+        url_login = login(uri)
+        user = url_login.user if url_login else environ.get("MLFLOW_TRACKING_USERNAME")
+        password = url_login.password if url_login else environ.get("MLFLOW_TRACKING_PASSWORD")
         self._auth = (user, password) if user and password else None
         token = environ.get("MLFLOW_TRACKING_TOKEN")
         self._headers = {"Authorization": f"Bearer {token}"} if token and not self._auth else {}
@@ -30,7 +30,7 @@ class MlflowServer:
         self._verify: bool | str = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
 
     def get(self, path: str, *, most: int = MOST) -> Answer:
-        """most: bytes of the answer that are read. Raises Silence."""
+        """GET a path. most: bytes of the answer that are read. Raises Silence."""
         return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify, most=most)
 
     def query(self, path: str) -> Mapping[str, Any] | None:
@@ -46,8 +46,8 @@ class MlflowServer:
         """Yield the answers of a search, page by page. until: a time of time.monotonic(). Raises Silence."""
         page = ""
         while time.monotonic() < until:
-            found = self.query(f"{search}{page}") or {}
-            yield found
-            if not (token := found.get("next_page_token")):
+            answer = self.query(f"{search}{page}") or {}
+            yield answer
+            if not (token := answer.get("next_page_token")):
                 return
             page = f"&page_token={quote(token, safe='')}"

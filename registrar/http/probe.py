@@ -1,4 +1,4 @@
-"""One HTTP question: bounded in time and size, and what kept it from being answered in words."""
+"""One GET, bounded in time and size; a failure is a sentence for people."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PATIENCE = 3.0  # seconds for a connection, and for an answer
 
 @dataclass(frozen=True)
 class Answer:
-    """text: of the body, what was read of it. off: seconds that its clock is ahead of ours; None where it has none."""
+    """text: the beginning of the body. off: seconds that the server's clock is ahead of ours; None: it sent no date."""
 
     status: int
     text: str
@@ -40,7 +40,7 @@ def ask(
 ) -> Answer:
     """GET. Redirects are not followed, no login of ~/.netrc is sent. Raises Silence."""
     session = requests.Session()
-    session.auth = _as_given(auth)
+    session.auth = _without_netrc(auth)
     began = datetime.now(UTC)
     try:
         with session.get(
@@ -50,26 +50,31 @@ def ask(
             allow_redirects=False,
             stream=True,
             verify=verify,
-            proxies={"no_proxy": "*"} if at_loopback(url) else None,  # a proxy is for the world, not for this machine
-        ) as said:
-            body = _read(said, most)
+            proxies={"no_proxy": "*"} if at_loopback(url) else None,
+        ) as response:
+            body = _read(response, most)
             between = began + (datetime.now(UTC) - began) / 2
-            return Answer(said.status_code, body.decode("utf-8", "replace"), _off(said, between), _json(said, body))
+            return Answer(
+                response.status_code,
+                body.decode("utf-8", "replace"),
+                _clock_offset(response, between),
+                _json(response, body),
+            )
     except (requests.RequestException, ValueError) as error:
         raise Silence(f"{without_login(url)} {_why(error)}") from None
 
 
-def _read(said: requests.Response, most: int) -> bytes:
+def _read(response: requests.Response, most: int) -> bytes:
     body = bytearray()
-    for piece in said.iter_content(65_536):
+    for piece in response.iter_content(65_536):
         body += piece
         if len(body) >= most:
             break
     return bytes(body[:most])
 
 
-def _as_given(auth: tuple[str, str] | None) -> Any:
-    """A function that does nothing keeps requests from looking into ~/.netrc."""
+def _without_netrc(auth: tuple[str, str] | None) -> Any:
+    """Return the login, or a function that does nothing, which keeps requests from reading ~/.netrc."""
     return auth or (lambda request: request)
 
 
@@ -88,15 +93,15 @@ def _why(error: Exception) -> str:
     return f"does not answer ({type(error).__name__})"
 
 
-def _off(said: requests.Response, at: datetime) -> float | None:
+def _clock_offset(response: requests.Response, at: datetime) -> float | None:
     try:
-        return (parsedate_to_datetime(said.headers["Date"]) - at).total_seconds()
+        return (parsedate_to_datetime(response.headers["Date"]) - at).total_seconds()
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def _json(said: requests.Response, body: bytes) -> Any:
-    if "json" not in said.headers.get("Content-Type", ""):
+def _json(response: requests.Response, body: bytes) -> Any:
+    if "json" not in response.headers.get("Content-Type", ""):
         return None
     try:
         return json.loads(body)

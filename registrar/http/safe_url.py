@@ -1,6 +1,6 @@
 """Decide which URLs from requests may be called, by their text and by the resolved address.
 
-Asked twice: by the receiver before it keeps an address, by the worker before it calls it.
+The receiver checks before it stores an address, and the worker again before it calls it.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc
 
 def allowed(url: str, hosts: Collection[str]) -> bool:
     """Return whether a URL is https to one of the hosts (HOST or HOST:PORT), or http to one that is loopback."""
-    # What parsers disagree about (white space, controls, backslashes) is refused before any of them looks at it.
+    # Characters about which parsers disagree (white space, controls, backslashes) are refused before parsing.
     if not re.fullmatch(r"[!-\[\]-~]{1,2000}", url):
         return False
     try:
@@ -25,17 +25,18 @@ def allowed(url: str, hosts: Collection[str]) -> bool:
         return False
     if "@" in parts.netloc or parts.hostname is None or (parts.scheme != "https" and not _plain_loopback(parts)):
         return False
-    named = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{named}:{port}" in {_with_port(host.lower()) for host in hosts}
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{host}:{port}" in {_with_port(host.lower()) for host in hosts}
 
 
 def may_answer(peer: str, *, host: str, listed: bool) -> bool:
     """Return whether the address that a name resolved to may be called.
 
-    listed: registrar.yml names the host, so it may be in the own network; else only a public address may. What is
-    link-local (a cloud's metadata), multicast or unspecified is nobody, unless the address itself is what is named.
+    listed: registrar.yml names the host, so that it may be in our own network; else only a public address may.
+    Link-local (a cloud's metadata), multicast and unspecified addresses may not, unless registrar.yml names the
+    address itself.
     """
-    address = _carried(ipaddress.ip_address(peer.partition("%")[0]))
+    address = _embedded_ipv4(ipaddress.ip_address(peer.partition("%")[0]))
     if listed and host.strip("[]").lower() == str(address):
         return True
     if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -61,7 +62,7 @@ def at_loopback(url: str) -> bool:
         return False
 
 
-def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return the IPv4 address inside an IPv6 one (mapped, 6to4, NAT64), else the address."""
     if isinstance(address, IPv4Address):
         return address

@@ -1,6 +1,6 @@
 """Sign outgoing requests: headers of Standard Webhooks v1, and of Slack's v0 for tests and the demo.
 
-The receiver's verifier (webhooks/signatures/verifier.py) shares no code with this: each is a check of the other.
+The receiver's verifier (webhooks/signatures/verifier.py) shares no code with this module: each tests the other.
 """
 
 import base64

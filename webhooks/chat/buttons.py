@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field
 
 from registrar.config.encryption import DecryptionError
-from registrar.events.approval_buttons import LIFE, PINNED, PRESSES, Audience
+from registrar.events.approval_buttons import EVENT_TYPES, LIFE, PINNED, Audience
 from registrar.events.types import Data
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent, StaleTimestamp
@@ -66,7 +66,7 @@ def press_of(content: Mapping[str, Any], *, by: str, request: Request, context: 
     if missing := [name for name in ("press", "nonce", "until", *PINNED) if content.get(name) is None]:
         raise InvalidEvent(f"this button has no {', '.join(missing)}; use the slash command")
     type_, nonce, until = content["press"], content["nonce"], content["until"]
-    if type_ not in PRESSES or not isinstance(nonce, str) or type(until) is not int:
+    if type_ not in EVENT_TYPES or not isinstance(nonce, str) or type(until) is not int:
         raise InvalidEvent("the encrypted text is not a button's; use the slash command")
     _check_expiry(until, request.received_at, days=cast("Options", context.options).button_days)
     data = validation.data(type_, {name: content[name] for name in PINNED})

@@ -9,7 +9,7 @@ from limits import RateLimitItem, parse
 from limits.storage import RedisSentinelStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from registrar.broker.url import Broker, patience
+from registrar.broker.url import Broker, redis_timeouts
 
 # Seconds that Redis may take to answer.
 TIMEOUT = 0.5
@@ -67,9 +67,9 @@ def open_redis(broker_url: str) -> RedisStorage | None:
     broker = Broker.parse(broker_url)
     if broker.rate_url is None:
         return None
-    options: dict[str, Any] = {"key_prefix": PREFIX, **patience(TIMEOUT), **broker.rate_options}
+    options: dict[str, Any] = {"key_prefix": PREFIX, **redis_timeouts(TIMEOUT), **broker.rate_options}
     if broker.kind == "sentinel":
-        of_sentinel: dict[str, Any] = {**patience(TIMEOUT), "retry": None, "username": None, "password": None}
+        of_sentinel: dict[str, Any] = {**redis_timeouts(TIMEOUT), "retry": None, "username": None, "password": None}
         storage: RedisStorage = RedisSentinelStorage(
             broker.rate_url, use_replicas=False, sentinel_kwargs=of_sentinel, **options
         )

@@ -1,8 +1,8 @@
-"""Redis's transport, of which a worker's hands become free where an acknowledgement fails.
+"""kombu's Redis transport, with messages forgotten when their acknowledgement fails.
 
-To kombu a message is in a worker's hands until Redis was told that it is done (kombu/transport/redis.py, QoS.ack), and
-Celery goes on where Redis can't be told. Once that was so of as many as a worker takes at once, it asked for no more;
-and as nobody listens on its link then, it did not see that this is gone: it lived, and did nothing.
+kombu counts a message as taken until Redis confirms its acknowledgement (kombu/transport/redis.py, QoS.ack), and Celery
+goes on when that fails. After as many failures as a worker takes messages at once, the worker would ask for no more,
+and not notice that its connection is gone: it would be alive, and idle for ever.
 """
 
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from kombu.transport import redis, virtual
 
 
 class QoS(redis.QoS):
-    """What Redis was not told comes again: a bell that finds nothing to claim."""
+    """A message that is not acknowledged is delivered again, and then finds no task to claim."""
 
     def ack(self, delivery_tag: str) -> None:
-        with self._out_of_hand(delivery_tag):
+        with self._forget_on_error(delivery_tag):
             super().ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        with self._out_of_hand(delivery_tag):
+        with self._forget_on_error(delivery_tag):
             super().reject(delivery_tag, requeue=requeue)
 
     @contextmanager
-    def _out_of_hand(self, delivery_tag: str) -> Iterator[None]:
+    def _forget_on_error(self, delivery_tag: str) -> Iterator[None]:
         try:
             yield
         except Exception:
@@ -36,7 +36,7 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Of the schemes redis and rediss (registrar/broker/url.py)."""
+    """The transport of the schemes redis and rediss (registrar/broker/url.py)."""
 
     Channel = Channel
 
@@ -46,6 +46,6 @@ class SentinelChannel(redis.SentinelChannel):
 
 
 class SentinelTransport(redis.SentinelTransport):
-    """Of the scheme sentinel."""
+    """The transport of the scheme sentinel."""
 
     Channel = SentinelChannel

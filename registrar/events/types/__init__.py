@@ -1,7 +1,7 @@
-"""What events can say: facts in the past tense, commands in the imperative, each with its data.
+"""The types of events: facts in the past tense, commands in the imperative, each with its data.
 
 A payload names models, versions, runs and experiments; never URIs, paths, task names or commands.
-Adding one: a subclass of `Data` in the fitting file of this folder, with the Celery task that it starts.
+To add a type, write a subclass of `Data` in the fitting file of this folder, with the Celery task that it starts.
 """
 
 import difflib
@@ -112,15 +112,15 @@ __all__ = [
 
 
 def _leaves(kind: type[Data]) -> list[type[Data]]:
-    below = kind.__subclasses__()
-    return [leaf for sub in below for leaf in _leaves(sub)] if below else [kind]
+    subclasses = kind.__subclasses__()
+    return [leaf for sub in subclasses for leaf in _leaves(sub)] if subclasses else [kind]
 
 
 VOCABULARY: dict[str, type[Data]] = {kind.type: kind for kind in _leaves(Data)}
 
 
 class UnknownType(ValueError):
-    """An event type that is not in the vocabulary; the message lists those that are."""
+    """An event type that is not in the vocabulary; the message lists the types."""
 
 
 def parse(type_: str, data: dict[str, Any]) -> Data:
@@ -132,8 +132,8 @@ def parse(type_: str, data: dict[str, Any]) -> Data:
         kind = VOCABULARY[type_]
     except KeyError:
         near = difflib.get_close_matches(type_[:80], VOCABULARY, n=1)
-        meant = f" (did you mean {near[0]}?)" if near else ""
+        suggestion = f" (did you mean {near[0]}?)" if near else ""
         raise UnknownType(
-            f"unknown event type {type_[:80]!r}{meant}; known are {', '.join(sorted(VOCABULARY))}"
+            f"unknown event type {type_[:80]!r}{suggestion}; known are {', '.join(sorted(VOCABULARY))}"
         ) from None
     return kind.model_validate(data)

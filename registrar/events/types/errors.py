@@ -1,4 +1,4 @@
-"""What is wrong with a field of an event, in a sentence that begins behind the field's name."""
+"""Describe what is wrong with a field of an event, in words that follow the field's name."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ _MESSAGES = {
     "int_parsing": "is no whole number",
     "int_type": "is no whole number",
 }
-_SENTENCES = ("is ", "has ")  # so begins what the vocabulary's own validators say of a field
+_SENTENCES = ("is ", "has ")  # beginnings of the messages of the vocabulary's own validators
 
 
 def wording(detail: Any, type_: str) -> str:
-    """Describe one of pydantic's errors. type_: of the event. The value itself is read where `detail` has it."""
+    """Describe one of pydantic's errors. type_: the event's. The value is quoted where `detail` has it."""
     match detail["type"]:
         case "extra_forbidden" if len(detail["loc"]) == 1:
             return f"is not a field of {type_}; its fields are {', '.join(VOCABULARY[type_].model_fields)}"

@@ -1,8 +1,7 @@
-"""MLflow's language for searching runs, as far as it must be known at the door:
-https://mlflow.org/docs/latest/search-runs
+"""Check filters and orders in MLflow's language for searching runs: https://mlflow.org/docs/latest/search-runs
 
-A filter that MLflow can't read is its 400, told at once. What it can read and its database can't do is a 5xx each time
-it is tried, though nothing is down: that must not be accepted. So both are refused here, with what would be right.
+MLflow answers a filter that it can't parse by 400. A filter that it parses and that its database can't run is a 5xx at
+each attempt, as if MLflow were down. Both are refused on acceptance, with a message that shows a valid filter.
 """
 
 import math
@@ -13,9 +12,9 @@ from pydantic import AfterValidator, Field
 
 from registrar.events.types.terms import Exact
 
-# Each is a table or more in one join of MLflow's, whose SQLite takes 64 in all: 70 comparisons are a 503, for ever.
+# Each comparison adds a table or more to one join, and SQLite allows 64: with 70 comparisons MLflow always answers 503.
 MOST_CLAUSES = 20
-MOST_DATASETS = 5  # of these: three tables each
+MOST_DATASETS = 5  # comparisons of datasets among these; three tables each
 MOST_ORDERS = 10
 # A time of MLflow's is a BIGINT: a longer number is an OverflowError, HTTP 500.
 _LARGEST = 2**63 - 1
@@ -37,7 +36,7 @@ _SAME, _AMONG = ("=", "!="), ("IN", "NOT IN")
 _WORD = r"[^\W\d]\w*"
 _NAME = r"""(?:`[^`]+`|"[^"]+"|\w+(?:\.\w+)*)"""
 _STRING = r"""(?:'(?:''|\\'|[^'])*'|"(?:\"\"|\\"|[^"])*")"""
-_ITEM = r"""(?:'[^'\\]*'|"[^"\\]*")"""  # MLflow reads a list as Python's: a backslash there could be anything
+_ITEM = r"""(?:'[^'\\]*'|"[^"\\]*")"""  # MLflow parses a list as Python does: no backslash escapes are accepted
 _NUMBER = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE]-?\d+)?"
 _CLAUSE = re.compile(
     rf"""\s*(?:(?P<kind>{_WORD})\.)?(?P<key>{_NAME})\s*
@@ -61,17 +60,19 @@ class _Column(NamedTuple):
 
 
 def checked_filter(text: str) -> str:
-    """The filter, if MLflow can read it and do it. Raises ValueError with what is wrong, and what would be right."""
-    place, clauses, datasets = 0, 0, 0
-    while text[place:].strip() or (text and not clauses):
+    """Return the filter if MLflow can parse and run it. Raises ValueError, which shows a valid one."""
+    position, clauses, datasets = 0, 0, 0
+    while text[position:].strip() or (text and not clauses):
         if clauses:
-            if (joined := _AND.match(text, place)) is None:
-                raise ValueError(f"{_near(text, place)}: comparisons are joined by 'and' alone, without parentheses")
-            place = joined.end()
-        if (found := _CLAUSE.match(text, place)) is None:
-            raise ValueError(f"{_near(text, place)}: a comparison is like {_EXAMPLE}")
-        datasets += _checked(found).kind == "dataset"
-        place, clauses = found.end(), clauses + 1
+            if (conjunction := _AND.match(text, position)) is None:
+                raise ValueError(
+                    f"{_unreadable(text, position)}: comparisons are joined by 'and' alone, without parentheses"
+                )
+            position = conjunction.end()
+        if (clause := _CLAUSE.match(text, position)) is None:
+            raise ValueError(f"{_unreadable(text, position)}: a comparison is like {_EXAMPLE}")
+        datasets += _check_clause(clause).kind == "dataset"
+        position, clauses = clause.end(), clauses + 1
     if clauses > MOST_CLAUSES:
         raise ValueError(f"has {clauses} comparisons, and {MOST_CLAUSES} at most are taken: MLflow can't do many more")
     if datasets > MOST_DATASETS:
@@ -80,12 +81,12 @@ def checked_filter(text: str) -> str:
 
 
 def checked_order(texts: list[str]) -> list[str]:
-    """The same of what runs are ordered by. Raises ValueError."""
+    """Return the orders if MLflow can parse and run them. Raises ValueError."""
     seen: set[_Column] = set()
     for text in texts:
-        if (found := _ORDER.fullmatch(text)) is None:
+        if (match := _ORDER.fullmatch(text)) is None:
             raise ValueError(f"{text[:60]!r} is not understood: an order is like 'metrics.rmse ASC'")
-        column = _column(found)
+        column = _column(match)
         if column.kind == "dataset":
             raise ValueError(f"{text[:60]!r}: MLflow does not order by datasets, but by metrics, params and tags")
         if column in seen:
@@ -98,16 +99,16 @@ Filter = Annotated[Exact, AfterValidator(checked_filter)]
 OrderBy = Annotated[list[Exact], Field(max_length=MOST_ORDERS), AfterValidator(checked_order)]
 
 
-def _checked(clause: re.Match[str]) -> _Column:
-    """What one comparison is about. Raises ValueError."""
+def _check_clause(clause: re.Match[str]) -> _Column:
+    """Check a comparison and return its column. Raises ValueError."""
     column, op = _column(clause), " ".join((clause["op"] or clause["null"]).upper().split())
-    operators, value = _takes(column)
+    operators, value = _operators(column)
     if op not in operators:
         raise ValueError(f"{op} does not go with the {column}: {', '.join(operators)} do")
     needed = "list" if op in _AMONG else value
     if op not in _NULL and clause[needed] is None:
-        right = {"number": "a number", "string": "a text in quotes", "list": "('a', 'b')"}[needed]
-        raise ValueError(f"the {column} is compared by {op} with {right}, not with {_clause_value(clause)}")
+        example = {"number": "a number", "string": "a text in quotes", "list": "('a', 'b')"}[needed]
+        raise ValueError(f"the {column} is compared by {op} with {example}, not with {_clause_value(clause)}")
     if needed == "number":
         _check_number(column, clause["number"])
     elif op in _LIKE:
@@ -115,8 +116,8 @@ def _checked(clause: re.Match[str]) -> _Column:
     return column
 
 
-def _takes(column: _Column) -> tuple[tuple[str, ...], str]:
-    """The operators that go with a column, and what it is compared with."""
+def _operators(column: _Column) -> tuple[tuple[str, ...], str]:
+    """Return the operators of a column, and the group of _CLAUSE that matches its values."""
     match column:
         case ("metric", _):
             return (*_SAME, *_ORDERED), "number"
@@ -129,12 +130,12 @@ def _takes(column: _Column) -> tuple[tuple[str, ...], str]:
     return (*_SAME, *_LIKE, *_NULL), "string"
 
 
-def _column(found: re.Match[str]) -> _Column:
-    """Raises ValueError for what runs don't have."""
-    said, key = found["kind"] or "attributes", found["key"].strip('`"')
-    if (kind := _KIND_OF.get(said)) is None:
+def _column(match: re.Match[str]) -> _Column:
+    """Return the column of a comparison or an order. Raises ValueError if runs have no such column."""
+    prefix, key = match["kind"] or "attributes", match["key"].strip('`"')
+    if (kind := _KIND_OF.get(prefix)) is None:
         known = ", ".join(names[-1] if kind != "attribute" else "attributes" for kind, names in _KINDS.items())
-        raise ValueError(f"{said[:60]!r} is nothing that a run has: it has {known}")
+        raise ValueError(f"{prefix[:60]!r} is nothing that a run has: it has {known}")
     if kind == "attribute" and key not in (*_TIMES, *_TEXTS):
         raise ValueError(f"{key[:60]!r} is no attribute of a run; they are {', '.join((*_TIMES, *_TEXTS[:5]))}")
     if kind == "dataset" and key not in _DATASET:
@@ -142,12 +143,12 @@ def _column(found: re.Match[str]) -> _Column:
     return _Column(kind, _TIMES.get(key, key) if kind == "attribute" else key)
 
 
-def _check_number(column: _Column, said: str) -> None:
-    whole = said.lstrip("-").isdigit()
-    if column.kind == "attribute" and whole and len(said) < 400 and abs(int(said)) > _LARGEST:
-        raise ValueError(f"{said[:30]} is too large: a time is milliseconds since 1970, such as 1764547200000")
-    if not math.isfinite(float(said)):
-        raise ValueError(f"{said[:30]} is larger than any number that MLflow's database has")
+def _check_number(column: _Column, number: str) -> None:
+    whole = number.lstrip("-").isdigit()
+    if column.kind == "attribute" and whole and len(number) < 400 and abs(int(number)) > _LARGEST:
+        raise ValueError(f"{number[:30]} is too large: a time is milliseconds since 1970, such as 1764547200000")
+    if not math.isfinite(float(number)):
+        raise ValueError(f"{number[:30]} is larger than any number that MLflow's database has")
 
 
 def _check_pattern(pattern: str) -> None:
@@ -159,5 +160,5 @@ def _clause_value(clause: re.Match[str]) -> str:
     return (clause["number"] or clause["string"] or clause["list"])[:60]
 
 
-def _near(text: str, place: int) -> str:
-    return f"{text[place:].strip()[:60]!r} is not understood"
+def _unreadable(text: str, position: int) -> str:
+    return f"{text[position:].strip()[:60]!r} is not understood"

@@ -1,4 +1,4 @@
-"""Events about promotions: asked for, decided, taken back, looked at again."""
+"""Events about promotions: requests, votes, cancellations, rollbacks, reviews."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from registrar.events.types.terms import Data, ModelName, OneVersion, Stage, Tex
 
 
 class PromotionRequest(OneVersion):
-    """Ask that a version be tried against a target's gates and, where needed, be approved."""
+    """Ask for a version's promotion to a target: its gates are evaluated and, where needed, approvals are requested."""
 
     type = "promotion.request"
     task = "worker.request"
@@ -18,7 +18,7 @@ class PromotionRequest(OneVersion):
 
 
 class Vote(OneVersion):
-    """A person's word on an open promotion. `promotion` pins one request; without it, the open one is meant."""
+    """A person's decision about an open promotion. `promotion`: the id of one request; without it, the open one."""
 
     task = "worker.vote"
     pressing = True
@@ -43,7 +43,7 @@ class PromotionReject(Vote):
 
 
 class PromotionCancel(Vote):
-    """Take an open request back: by whoever asked, or whoever may approve."""
+    """Cancel an open request: for its requester, and for those who may approve it."""
 
     type = "promotion.cancel"
     task = "worker.cancel"
@@ -51,7 +51,7 @@ class PromotionCancel(Vote):
 
 
 class ModelRollback(Data):
-    """Back to the version that held the stage before, or to an earlier holder; the one there now is quarantined."""
+    """Go back to the previous holder of a stage, or to an earlier one; the present holder is quarantined."""
 
     type = "model.rollback"
     task = "worker.rollback"
@@ -64,7 +64,7 @@ class ModelRollback(Data):
 
 
 class ModelReview(Data):
-    """Do what is due: remind, escalate, expire, go on after a wait. The timer sends it; sent early, it does nothing."""
+    """Do what is due: remind, escalate, expire, resume after a wait. Sent by the scheduler; without effect if early."""
 
     type = "model.review"
     task = "worker.review"

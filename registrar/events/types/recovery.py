@@ -1,7 +1,7 @@
-"""Events about what went before: work that could not be done is tried again or dropped, an event is sent again.
+"""Events about earlier ones: a failed task is tried again or dropped, an event is sent again.
 
-Each names the model that the other event is about: what a source's grant is judged by. Where that one is about no
-model, none is named, and the grant must be for all.
+Each names the model of the earlier event, which decides about the source's grant. If that event is about no model, none
+is named, and the grant must be for all models.
 """
 
 from typing import Annotated
@@ -12,11 +12,11 @@ from registrar.events.types.terms import Data, ModelName, Text
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^tsk_[0-9a-f]{32}$(?!\n)")]
 EventId = Annotated[str, StringConstraints(pattern=r"^evt_[0-9a-f]{32}$(?!\n)")]
-Model = Annotated[ModelName | None, Field(description="that the other event is about; left out where it is about none")]
+Model = Annotated[ModelName | None, Field(description="the model of the earlier event; left out where it has none")]
 
 
-class _OfTask(Data):
-    """About one task that failed or is dead, or of a drop: that waits."""
+class _AboutTask(Data):
+    """An event about one task that failed or is dead; a drop may also be about a queued one."""
 
     pressing = True
 
@@ -24,12 +24,12 @@ class _OfTask(Data):
     model: Model = None
 
     def lane(self, event_id: str) -> str:
-        """One after the other for one task, and waiting for nothing else: its model's lane may be the trouble."""
+        """Return a lane per task: they wait for nothing in the model's lane, which the task itself may block."""
         return f"task:{self.task_id}"
 
 
-class TaskRetry(_OfTask):
-    """Try work again that failed for good: at its old place in its lane, with a fresh budget of time and attempts."""
+class TaskRetry(_AboutTask):
+    """Try a failed or dead task again, at its place in its lane, with a new budget of time and attempts."""
 
     type = "task.retry"
     task = "worker.retry"
@@ -37,8 +37,8 @@ class TaskRetry(_OfTask):
     reason: Text | None = None
 
 
-class TaskDrop(_OfTask):
-    """Leave work undone that failed for good, or that waits for its turn: it is never begun, and in nobody's way."""
+class TaskDrop(_AboutTask):
+    """Close a failed or dead task, or one that waits for its turn and then never begins."""
 
     type = "task.drop"
     task = "worker.discard_task"
@@ -47,7 +47,7 @@ class TaskDrop(_OfTask):
 
 
 class EventReplay(Data):
-    """Send an accepted event again, as a new one of whoever replays it: judged as if they sent it now."""
+    """Send an accepted event again, as a new event, whose author must be allowed to send it now."""
 
     type = "event.replay"
     task = "worker.resend"
@@ -59,5 +59,5 @@ class EventReplay(Data):
     plan: bool = Field(False, description="only say what would come of it, and do nothing")
 
     def lane(self, event_id: str) -> str:
-        """It waits for nothing; the event that it sends has its place behind all accepted before."""
+        """Return a lane of its own: it waits for nothing. The new event comes after all events accepted before."""
         return f"event:{event_id}"

@@ -1,4 +1,4 @@
-"""Events about a whole model, and questions."""
+"""Events about a whole model, and questions about the registry."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,7 +9,7 @@ from registrar.events.types.terms import Data, ModelName, Name, Stage, Text, Ver
 
 
 class RegistryChanged(Data):
-    """Something in the registry changed, as MLflow says: by hand, or by us. Changes nothing there."""
+    """MLflow reports a change in its registry, by hand or by Registrar. It is recorded; nothing is changed there."""
 
     type = "registry.changed"
     task = "worker.observe"
@@ -31,7 +31,7 @@ class RegistryChanged(Data):
 
 
 class RegistryReconcile(Data):
-    """Compare every stage and alias of a model with the record: what was changed by hand is told, or put back."""
+    """Compare every stage and alias of a model with the record; changes by hand are reported or reverted."""
 
     type = "registry.reconcile"
     task = "worker.reconcile"
@@ -40,9 +40,9 @@ class RegistryReconcile(Data):
 
 
 class RegistrySettle(Data):
-    """Say which counts where MLflow and the record of a model don't fit together: one of them was restored, say.
+    """Settle which counts when MLflow and the record of a model contradict each other, as after a restored backup.
 
-    `mlflow`: the record takes over what MLflow shows. `ledger`: MLflow is put back as the record has it, where the
+    `mlflow`: the record takes over what MLflow shows. `ledger`: MLflow is set to what the record has, where the
     versions are the same. `plan`: only say what either would do.
     """
 
@@ -62,7 +62,7 @@ class RegistrySettle(Data):
 
 
 class ModelPrune(Data):
-    """Mark old versions as the model's retention says, and delete those marked before whose grace is over."""
+    """Mark old versions for deletion by the model's retention, and delete marked ones whose grace period is over."""
 
     type = "model.prune"
     task = "worker.prune"
@@ -100,5 +100,5 @@ class RegistryQuery(Data):
         return self
 
     def lane(self, event_id: str) -> str:
-        """A question waits for nothing."""
+        """Return a lane of its own: a question waits for nothing."""
         return f"event:{event_id}"

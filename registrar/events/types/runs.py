@@ -1,4 +1,4 @@
-"""Events about what was trained and evaluated, and what is fetched."""
+"""Events about runs: trainings, evaluations, experiments, and artifacts to fetch."""
 
 from typing import Annotated, Literal, Self
 
@@ -32,7 +32,7 @@ class RunSearch(BaseModel):
 
 
 class Registration(Data):
-    """What makes a version of a run's model: of a given run, or of the first run of a search that has one."""
+    """Registers a run's model as a version: a given run's, or that of the first run of a search that has one."""
 
     task = "worker.register"
 
@@ -45,7 +45,7 @@ class Registration(Data):
     tags: Tags = {}
 
     @model_validator(mode="after")
-    def _one_of(self) -> Self:
+    def _check_origin(self) -> Self:
         if (self.run_id is None) == (self.search is None):
             raise ValueError("give exactly one of run_id and search")
         return self
@@ -59,7 +59,7 @@ class TrainingRunFinished(Registration):
 
 
 class TrainingRunFailed(Data):
-    """A training run ended badly: people are told, nothing is registered."""
+    """A training run failed: people are notified, nothing is registered."""
 
     type = "training_run.failed"
     task = "worker.report"
@@ -72,13 +72,13 @@ class TrainingRunFailed(Data):
 
 
 class ModelVersionRegister(Registration):
-    """The same as a command: somebody asks for it, no run just ended."""
+    """Register a run's model: like training_run.finished, as a command."""
 
     type = "model_version.register"
 
 
 class EvaluationRunFinished(OneVersion):
-    """A version was evaluated: gates look at this run, and what it was held back from is tried again."""
+    """A version was evaluated: gates use this run, and targets that it was held back from are tried again."""
 
     type = "evaluation_run.finished"
     task = "worker.evaluated"
@@ -88,7 +88,7 @@ class EvaluationRunFinished(OneVersion):
 
 
 class ExperimentCreate(Data):
-    """Create an experiment, if there is none of that name."""
+    """Create an experiment, unless there is one of that name."""
 
     type = "experiment.create"
     task = "worker.create_experiment"
@@ -112,7 +112,7 @@ class ArtifactsFetch(Data):
     path: ArtifactPath | None = Field(None, description="only this part of a run's artifacts")
 
     @model_validator(mode="after")
-    def _one_of(self) -> Self:
+    def _check_origin(self) -> Self:
         if (self.run_id is None) == (self.model is None) or (self.model is None) != (self.version is None):
             raise ValueError("give run_id, or model and version")
         if self.model is not None and self.path is not None:
@@ -120,5 +120,5 @@ class ArtifactsFetch(Data):
         return self
 
     def lane(self, event_id: str) -> str:
-        """Reading changes nothing in the registry: a long download holds up no promotion."""
+        """Return a lane of its own: a long download, which changes nothing in the registry, delays no promotion."""
         return f"fetch:{self.run_id or f'{self.model}/{self.version}'}"

@@ -1,4 +1,4 @@
-"""What every event's data is made of: names, versions, stages, links; in the forms that are taken."""
+"""The types of the fields of events: names, versions, stages, links, texts."""
 
 import json
 import re
@@ -24,7 +24,7 @@ STAGES = ("None", "Staging", "Production", "Archived")
 
 
 def _version(value: object) -> object:
-    """MLflow's API gives versions as strings; both spellings are taken, True and 2.0 are not."""
+    """Accept a version as a number, and as a string, as MLflow's API has it. Raises ValueError for True and 2.0."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -33,13 +33,13 @@ def _version(value: object) -> object:
 
 
 def _stage(value: object) -> object:
-    """MLflow takes stages in any case; so do we, and keep its own spelling."""
+    """Accept a stage in any case, as MLflow does, and return MLflow's spelling."""
     return next((s for s in STAGES if isinstance(value, str) and s.lower() == value.lower()), value)
 
 
 @dataclass(frozen=True)
 class Form:
-    """Of a text. rule: what is said of one that has it not, behind the field's name."""
+    """The form of a text. rule: the error for another form, which follows the field's name."""
 
     pattern: str
     rule: str
@@ -51,15 +51,15 @@ class Form:
         return {**handler(of), "pattern": self.pattern}
 
     def _check(self, value: str) -> str:
-        if wrong := _wrong(value):
-            raise ValueError(wrong)
+        if reason := _why_invalid(value):
+            raise ValueError(reason)
         if not re.search(self.pattern, value):
             raise ValueError(self.rule)
         return value
 
 
-def _wrong(value: str) -> str | None:
-    """What is wrong with a text whatever its form; None: nothing."""
+def _why_invalid(value: str) -> str | None:
+    """Say what is wrong with a text, whatever its form; None: nothing."""
     if not value.strip():
         return "is empty"
     if "\n" in value or "\r" in value:
@@ -76,18 +76,18 @@ def _validate_text(value: object) -> object:
 
 
 def _trimmed(value: object) -> object:
-    """`git rev-parse` ends in a line break."""
+    """Strip a text: the output of `git rev-parse` ends in a line break."""
     return value.strip() if isinstance(value, str) else value
 
 
 # Python's $ also matches before a final line break; $(?!\n) does not, and means the same in a JSON Schema.
 #
-# What people write: never refused, but kept as registrar/text/sanitize.py says.
+# Texts of people are never refused; sanitize.kept cleans and cuts them.
 Text = Annotated[str, BeforeValidator(_validate_text)]
-# What goes to MLflow as it is, such as a search.
+# Texts that go to MLflow unchanged, such as searches.
 Exact = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)", max_length=2000)]
-# MLflow refuses "/" and ":" in model names, and ".." at their beginning (mlflow.utils.validation._validate_model_name:
-# "..." too); a "\" at the end is taken for an escape in its searches.
+# MLflow refuses "/" and ":" in model names, and ".." and "..." at their beginning
+# (mlflow.utils.validation._validate_model_name); its searches take a "\" at the end for an escape.
 ModelName = Annotated[
     str,
     Form(
@@ -117,14 +117,15 @@ LINK = r"^https?://[A-Za-z0-9._~:/?#&+,;=%-]{1,500}$(?!\n)"
 Link = Annotated[
     str, Form(LINK, "is no link that can be shown: it begins with https:// or http://, 500 characters at most")
 ]
-# Kept by Registrar, and by MLflow: a tag of its own has it take a version for a prompt, and hide the whole model.
+# Prefixes reserved for Registrar and MLflow: one of MLflow's tags makes it take a version for a prompt, and hide the
+# whole model.
 RESERVED = ("registrar.", "mlflow.")
 
 
 def _tags(tags: object) -> object:
-    """Numbers and booleans as texts, and without what says nothing.
+    """Convert numbers and booleans to texts, and drop null values.
 
-    Raises ValueError for keys that no sender may set. In any case: some databases tell none apart.
+    Raises ValueError for reserved keys, in upper or lower case, which some databases do not distinguish.
     """
     if not isinstance(tags, dict):
         return tags
@@ -165,25 +166,25 @@ class Data(BaseModel):
 
     type: ClassVar[str]
     task: ClassVar[str]  # the Celery task that acts on it
-    pressing: ClassVar[bool] = False  # what people decide or ask: taken while the rest must wait outside
-    asks: ClassVar[bool] = True  # for something, which may be refused; else it reports what happened
+    pressing: ClassVar[bool] = False  # a decision or question of a person: accepted while other events are refused
+    asks: ClassVar[bool] = True  # a request, which may be refused; False: a report of something that happened
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nothing(cls, given: Any) -> Any:
-        """A field that may be left out is left out where it says nothing: variables of CI are empty, not absent."""
-        if not isinstance(given, dict):
-            return given
+    def _drop_empty_fields(cls, data: Any) -> Any:
+        """Drop optional fields that are null or empty: a CI system's variables are empty, not absent."""
+        if not isinstance(data, dict):
+            return data
         optional = {name for name, field in cls.model_fields.items() if field.default in (None, False, {})}
-        return {name: value for name, value in given.items() if not (name in optional and absent(value))}
+        return {name: value for name, value in data.items() if not (name in optional and absent(value))}
 
     @property
     def registered_model(self) -> str | None:
-        """The registered model it is about: what a source's grant and the lane are judged by."""
+        """The registered model it is about, which decides about the source's grant and the lane."""
         return getattr(self, "model", None)
 
     def lane(self, event_id: str) -> str:
-        """Work of one lane runs one at a time, in the order of acceptance (docs/decisions/0007)."""
+        """Return the lane: tasks of one lane run one at a time, in the order of acceptance (docs/decisions/0007)."""
         return f"{MODEL_LANE}{self.registered_model}" if self.registered_model else f"event:{event_id}"
 
 

@@ -1,4 +1,4 @@
-"""Events about one version: where it goes, what is said of it, what became of its deployment."""
+"""Events about one version: moves, descriptions, quarantine, deployments."""
 
 from typing import Annotated, Self
 
@@ -18,7 +18,7 @@ class ModelVersionTransition(OneVersion):
 
 
 class ModelVersionArchive(OneVersion):
-    """Move a version to Archived and take its aliases away."""
+    """Move a version to Archived and remove its aliases."""
 
     type = "model_version.archive"
     task = "worker.archive"
@@ -36,14 +36,14 @@ class ModelVersionDescribe(OneVersion):
     tags: Tags = {}
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _check_not_empty(self) -> Self:
         if self.description is None and not self.tags:
             raise ValueError("give a description, tags, or both")
         return self
 
 
 class QuarantineLift(OneVersion):
-    """Let a version that was rolled back be asked for again: by whoever may approve a promotion of its model."""
+    """Allow promotions of a version that was rolled back: for those who may approve a promotion of its model."""
 
     type = "quarantine.lift"
     task = "worker.lift_quarantine"
@@ -52,7 +52,7 @@ class QuarantineLift(OneVersion):
 
 
 class Deployment(OneVersion):
-    """What became of a version's deployment. One that was asked for is live then, or goes back where policy says so."""
+    """The result of a version's deployment. A requested one is then live, or rolled back where the policy says so."""
 
     task = "worker.deployed"
     asks = False

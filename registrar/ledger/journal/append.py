@@ -49,7 +49,7 @@ class EntryKind(StrEnum):
     EVENT_RESENT = "event.replayed"
     POLICY_USED = "policy.used"
     TOKEN_CREATED = "token.created"  # noqa: S105 (no password)
-    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 (no password)
     CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
 
 
