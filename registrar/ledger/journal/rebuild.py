@@ -14,23 +14,13 @@ from registrar.ledger.promotions import OPEN
 # Columns of a promotion that an entry about it may change.
 DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence", "due_at", "reminded_at", "escalated_at")
 _UNDECIDED = dict.fromkeys(("decided_at", "decided_by", "reminded_at", "escalated_at"))
-_PROMOTION_IDENTITY = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "incarnation")
-_PROMOTION = (*_PROMOTION_IDENTITY, "decided_at", *DECIDED)
+_PROMOTION_KEY = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "incarnation")
+_PROMOTION = (*_PROMOTION_KEY, "decided_at", *DECIDED)
 _HOLDING = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
 _HOLDER = (*_HOLDING, "promotion_id", "until_because", "incarnation")
 _VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
-_DEPLOYMENT_REQUEST = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
-_DEPLOYMENT = (
-    "id",
-    "model",
-    "version",
-    "event_id",
-    "requested_at",
-    "ended_at",
-    "ended_by",
-    *_DEPLOYMENT_REQUEST,
-    "incarnation",
-)
+_REQUEST = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
+_DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_REQUEST, "incarnation")
 _STATE_FIELDS = ("key", "value", "version_created_at")  # of a version's state
 _STATE = ("model", "version", *_STATE_FIELDS, "at", "event_id")
 _TOKEN = ("name", "role", "person", "expires_at", "fingerprint")
@@ -114,17 +104,12 @@ def _apply_entry(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
     elif kind == EntryKind.VOTE:
         yield Row("votes", {name: fields.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
     elif kind == EntryKind.VERSION_STATE:
-        yield Row(
-            "version_states",
-            {name: fields[name] if name in _STATE_FIELDS else entry[name] for name in _STATE},
-            entry["seq"],
-        )
+        values = {name: fields[name] if name in _STATE_FIELDS else entry[name] for name in _STATE}
+        yield Row("version_states", values, entry["seq"])
     elif kind == EntryKind.VERSION_SEEN:
-        columns = {
-            **{name: entry[name] for name in ("model", "version", "event_id", "at")},
-            "seq": fields["incarnation"],
-        }
-        yield Row("incarnations", {**columns, **{name: fields[name] for name in _SEEN}}, entry["seq"])
+        columns = {name: entry[name] for name in ("model", "version", "event_id", "at")}
+        seen = {name: fields[name] for name in _SEEN}
+        yield Row("incarnations", {**columns, "seq": fields["incarnation"], **seen}, entry["seq"])
     elif kind.startswith("promotion."):
         yield from _change_promotion(open_rows, entry)
     elif kind == EntryKind.DEPLOYMENT_REQUESTED:
@@ -133,9 +118,8 @@ def _apply_entry(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
         yield from _end_deployment(open_rows, entry)
     elif kind == EntryKind.TOKEN_CREATED:
         values = {name: fields[name] for name in _TOKEN if name in fields or name not in OPTIONAL["tokens"]}
-        open_rows.tokens[fields["name"]] = Row(
-            "tokens", values | {"created_at": entry["at"], "revoked_at": None}, entry["seq"]
-        )
+        values |= {"created_at": entry["at"], "revoked_at": None}
+        open_rows.tokens[fields["name"]] = Row("tokens", values, entry["seq"])
     elif kind == EntryKind.TOKEN_REVOKED:
         yield _revoke_token(open_rows, entry)
     elif kind == EntryKind.CARRIED_OVER:
@@ -203,7 +187,7 @@ def _request_deployment(open_rows: _OpenRows, entry: Entry) -> None:
     values = {
         **columns,
         **defaults,
-        **{name: fields[name] for name in _DEPLOYMENT_REQUEST},
+        **{name: fields[name] for name in _REQUEST},
         "incarnation": fields.get("incarnation"),
     }
     open_rows.deployments[values["id"]] = Row("deployments", values, entry["seq"])
@@ -239,9 +223,8 @@ def _revoke_token(open_rows: _OpenRows, entry: Entry) -> Row:
 def _carried_over(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
     table, fields = entry["said"]["table"], entry["said"]["row"]
     optional, fields = OPTIONAL.get(table, set()), {**_BEFORE_0011, **fields}
-    row = Row(
-        table, {name: fields[name] for name in COLUMNS[table] if name in fields or name not in optional}, entry["seq"]
-    )
+    values = {name: fields[name] for name in COLUMNS[table] if name in fields or name not in optional}
+    row = Row(table, values, entry["seq"])
     if row.table == "promotions":
         yield from _keep_promotion(open_rows, row)
     elif row.table == "holders" and row.values["until"] is None:
