@@ -108,11 +108,11 @@ class Broker:
             "socket_keepalive": True,
             "health_check_interval": 5,  # a worker reconnects when its BRPOP was not answered for 6 to 11 s
             "priority_steps": [0],
-            **redis_timeouts(timeout),
+            **patience(timeout),
         }
         if self.master_name:
             # Without this, redis-py asks a Sentinel that is down eleven times, with pauses, before the next one.
-            sentinel_options = {**redis_timeouts(timeout), "retry": None}
+            sentinel_options = {**patience(timeout), "retry": None}
             options |= {"master_name": self.master_name, "sentinel_kwargs": sentinel_options}
         return {"task_publish_retry": False, "broker_transport_options": options | retries}
 
@@ -128,7 +128,7 @@ class Broker:
         }
 
 
-def redis_timeouts(timeout: float) -> dict[str, float]:
+def patience(timeout: float) -> dict[str, float]:
     """Return redis-py's timeouts. timeout: seconds."""
     return {"socket_timeout": timeout, "socket_connect_timeout": min(timeout, 2.0)}
 

@@ -10,7 +10,7 @@ from registrar.events.types import PromotionApprove, PromotionReject
 
 # Older buttons are refused.
 LIFE = timedelta(days=30)
-EVENT_TYPES = (PromotionApprove.type, PromotionReject.type)
+PRESSES = (PromotionApprove.type, PromotionReject.type)
 PINNED = ("promotion", "model", "version", "target")
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from registrar.ledger.engine import TRANSACTION_ERRORS
 from registrar.ledger.tables import rejections
 
 # Rows of about 400 bytes. A rejection is no audit record.
 KEPT = 100_000
 _PRUNE_EVERY = 1000
+# Why a row may not be written; the request is refused all the same.
+WRITE_ERRORS = TRANSACTION_ERRORS
 
 
 def record(

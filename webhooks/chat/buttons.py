@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field
 
 from registrar.config.encryption import DecryptionError
-from registrar.events.approval_buttons import EVENT_TYPES, LIFE, PINNED, Audience
+from registrar.events.approval_buttons import LIFE, PINNED, PRESSES, Audience
 from registrar.events.types import Data
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent, StaleTimestamp
@@ -63,7 +63,7 @@ def pressed(said: Mapping[str, Any], *, by: str, request: Request, context: Cont
     if missing := [name for name in ("press", "nonce", "until", *PINNED) if said.get(name) is None]:
         raise InvalidEvent(f"this button says nothing about {', '.join(missing)}; use the slash command")
     type_, nonce, until = said["press"], said["nonce"], said["until"]
-    if type_ not in EVENT_TYPES or not isinstance(nonce, str) or type(until) is not int:
+    if type_ not in PRESSES or not isinstance(nonce, str) or type(until) is not int:
         raise InvalidEvent("what is sealed is not a button's")
     _in_time(until, request.received_at, days=cast("Options", context.options).button_days)
     data = validation.data(type_, {name: said[name] for name in PINNED})

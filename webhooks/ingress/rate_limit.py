@@ -23,7 +23,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisSentinelStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from registrar.broker.url import Broker, redis_timeouts
+from registrar.broker.url import Broker, patience
 from webhooks.ingress.errors import TooMany
 
 log = logging.getLogger(__name__)
@@ -253,9 +253,9 @@ def _redis(broker_url: str) -> RedisStorage | None:
     broker = Broker.parse(broker_url)
     if broker.rate_url is None:
         return None
-    options: dict[str, Any] = {"key_prefix": PREFIX, **redis_timeouts(TIMEOUT), **broker.rate_options}
+    options: dict[str, Any] = {"key_prefix": PREFIX, **patience(TIMEOUT), **broker.rate_options}
     if broker.kind == "sentinel":
-        asking: dict[str, Any] = {**redis_timeouts(TIMEOUT), "retry": None, "username": None, "password": None}
+        asking: dict[str, Any] = {**patience(TIMEOUT), "retry": None, "username": None, "password": None}
         storage: RedisStorage = RedisSentinelStorage(
             broker.rate_url, use_replicas=False, sentinel_kwargs=asking, **options
         )

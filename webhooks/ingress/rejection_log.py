@@ -12,7 +12,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from registrar.ledger import Ledger, rejections
-from registrar.ledger.engine import TRANSACTION_ERRORS, now
+from registrar.ledger.engine import now
 from webhooks.ingress.errors import Rejected, Unavailable
 from webhooks.ingress.validation import clean
 from webhooks.monitoring.metrics import UNKNOWN
@@ -97,6 +97,6 @@ class RejectionLog:
         try:
             with self._ledger.write() as connection:
                 rejections.record(connection, source=source, status=status, code=code, detail=detail, size=size, at=at)
-        except TRANSACTION_ERRORS:
+        except rejections.WRITE_ERRORS:
             self._silent_until = time.monotonic() + PAUSE
             log.exception("the rejection could not be recorded")
