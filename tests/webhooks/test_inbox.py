@@ -321,13 +321,13 @@ def test_a_ledger_that_can_not_be_asked_is_said_and_not_asked_again_for_a_second
 def test_an_event_written_by_another_process_meanwhile_is_answered_with_that_one(ledger, monkeypatch):
     """On PostgreSQL another may commit between our look and our write."""
     [theirs] = accept(ledger, delivery("msg_1"))
-    looks, earlier = [], module._earlier
+    looks, earlier = [], module._load_known
 
     def blind_at_first(connection, deliveries):
         looks.append(deliveries)
         return {} if len(looks) == 1 else earlier(connection, deliveries)
 
-    monkeypatch.setattr(module, "_earlier", blind_at_first)
+    monkeypatch.setattr(module, "_load_known", blind_at_first)
     [ours, new] = accept(ledger, delivery("msg_1"), delivery("msg_2"))
     assert (ours.events, ours.repeated, ours.task_messages) == (theirs.events, True, [])
     assert (new.repeated, len(new.task_messages)) == (False, 1)
@@ -345,7 +345,7 @@ def test_a_repetition_is_found_whatever_its_id(ledger, id):
 
 def test_what_is_there_and_can_not_be_found_ends(ledger, monkeypatch):
     accept(ledger, delivery("msg_1"))
-    monkeypatch.setattr(module, "_earlier", lambda *_: {})
+    monkeypatch.setattr(module, "_load_known", lambda *_: {})
     with pytest.raises(RuntimeError, match="can't be found"):
         accept(ledger, delivery("msg_1"))
 
