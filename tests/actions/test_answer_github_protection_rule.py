@@ -204,7 +204,7 @@ def test_the_token_goes_to_no_other_path(run, github):
     github.waits(run)
     github.harness.post("promotion.approve", by=ADA, **WANTED)
     assert github.listener.got == []
-    assert "the address to answer at" in github.harness.fact("task.failed")
+    assert "the address for the answer" in github.harness.fact("task.failed")
 
 
 def test_the_token_goes_to_no_other_host(github):
@@ -212,7 +212,7 @@ def test_the_token_goes_to_no_other_host(github):
     github.harness.post("promotion.request", reply_to=github.address(root="http://127.0.0.1:9"), **WANTED)
     github.harness.post("promotion.approve", by=ADA, **WANTED)
     assert github.listener.got == []
-    assert "the address to answer at" in github.harness.fact("task.failed")
+    assert "the address for the answer" in github.harness.fact("task.failed")
 
 
 def test_it_is_refused_when_the_request_is_dropped_before_its_turn(github):
