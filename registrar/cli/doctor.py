@@ -21,7 +21,7 @@ FAILED = 1
 
 
 @click.command()
-@click.option("--source", help="Find out instead why this source's signature fails.")
+@click.option("--source", help="Find out instead why a signature of this source fails.")
 @click.option(
     "--request",
     "file",
@@ -40,16 +40,16 @@ def doctor(
     at: datetime | None,
     as_json: bool,
 ) -> None:
-    """Look at every part, and say what to do where something is wrong.
+    """Check every part, and say what to do about each problem.
 
     \b
     registrar doctor
     registrar doctor --source github --request captured.http
 
-    One line for each thing that was looked at: ok, warn (it works, and will hurt some day) or FAIL. Nothing is changed
-    or sent to people. Exit code: 1 where something fails, else 0.
+    Prints a line for each check: ok, warn (it works, but will cause trouble) or FAIL. Nothing is changed or sent to
+    people. Exit code: 1 if something fails, else 0.
 
-    With --source, and a captured request, the usual mistakes are tried until its signature comes out: the secret in
+    With --source and a captured request, the usual mistakes are tried until its signature comes out: the secret in
     another form, a body that was serialized again, another scheme, a clock that is off. Secrets are not shown.
     """
     context: Context = click_context.obj
@@ -62,7 +62,7 @@ def doctor(
     try:
         settings = context.settings()
     except SettingsError as error:
-        lines: Iterable[Line] = [Line("config", fail(str(error), "Nothing else was looked at: where would it be?"))]
+        lines: Iterable[Line] = [Line("config", fail(str(error), "Without settings nothing else can be checked"))]
     else:
         lines = examine(DoctorContext(context.data, settings, _policy(settings)))
     if _print_all(lines, as_json=as_json):
@@ -70,7 +70,7 @@ def doctor(
 
 
 def _policy(settings: Settings) -> Policy | None:
-    """Where it can't be read, the check of the configuration says why."""
+    """Return None where registrar.yml can't be read: the configuration's check reports why."""
     try:
         return policies.load(settings.config_path)
     except PolicyError:
@@ -78,7 +78,7 @@ def _policy(settings: Settings) -> Policy | None:
 
 
 def _print_all(lines: Iterable[Line], *, as_json: bool) -> bool:
-    """Return whether something fails. Lines are printed as they become known, JSON at the end."""
+    """Print lines as they become known, or JSON at the end. Return whether something fails."""
     seen = []
     for line in lines:
         seen.append(line)

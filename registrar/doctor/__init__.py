@@ -1,8 +1,8 @@
-"""`registrar doctor`: is everything well, part by part, and what to do where it is not.
+"""`registrar doctor`: checks every part of an installation, and says what to do about each problem.
 
-Each file of registrar/doctor/checks/ is one part: it offers `look(site: Site) -> Iterator[Finding]`, and its name is
-what the line begins with. It changes nothing, waits for nobody longer than PATIENCE, and says what it can't see. What
-it raises is a finding too. A new check is one file there and one test.
+Each module in registrar/doctor/checks/ checks the part that it is named after, and offers
+`check(context: DoctorContext) -> Iterator[Finding]`. A check changes nothing and waits at most PATIENCE seconds for
+each answer. An exception that it raises becomes a finding. A new check needs one module there and one test.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Level = Literal["ok", "warn", "FAIL"]
 
 @dataclass(frozen=True)
 class Finding:
-    """seen: what is so. do: what would mend it; "" where nothing need be done."""
+    """seen: the observation. do: how to fix it; "" where nothing needs to be done."""
 
     level: Level
     seen: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class DoctorContext:
-    """What is looked at. data: the folder of `registrar up`, there or not. policy None: it can't be read."""
+    """data: the folder of `registrar up`, which need not exist. policy: None where registrar.yml can't be read."""
 
     data: Path
     settings: Settings
@@ -38,10 +38,10 @@ def ok(seen: str) -> Finding:
 
 
 def warn(seen: str, do: str) -> Finding:
-    """It works, and something about it will hurt some day."""
+    """Report something that works, but will cause trouble."""
     return Finding("warn", seen, do)
 
 
 def fail(seen: str, do: str) -> Finding:
-    """Something does not work."""
+    """Report something that does not work."""
     return Finding("FAIL", seen, do)

@@ -1,4 +1,4 @@
-"""Opens the ledger for reading, without creating one, and says why it can't be opened."""
+"""Opens the ledger without creating it, and explains why it can't be opened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from registrar.ledger.database import sqlite_file
 from registrar.ledger.engine import TRANSACTION_ERRORS, LedgerUrlError
 from registrar.ledger.heartbeats import Heartbeat, all_known, time_of
 
-_ADVICE = "Is the database up, and REGISTRAR_LEDGER_URL right? Nothing is accepted while it is not"
+_ADVICE = "Is the database up, and is REGISTRAR_LEDGER_URL right? Until then no event is accepted"
 
 
 class LedgerNotReadable(Exception):
-    """It can't be used; the message says why. advice: what to do."""
+    """The message says why the ledger can't be used. advice: what to do."""
 
     def __init__(self, why: str, advice: str) -> None:
         super().__init__(why)
@@ -22,8 +22,8 @@ class LedgerNotReadable(Exception):
 
 @contextmanager
 def open_ledger(url: str) -> Iterator[Ledger]:
-    """Closed at the end of the block. Raises LedgerNotReadable, for what goes wrong in the block too."""
-    ledger = _ledger(url)
+    """Yield the ledger, and close it after the block. Raises LedgerNotReadable, also for errors inside the block."""
+    ledger = _open(url)
     where = without_login(url)
     try:
         _check_encoding(ledger, where)
@@ -37,32 +37,32 @@ def open_ledger(url: str) -> Iterator[Ledger]:
 
 
 def list_living(url: str) -> list[Heartbeat]:
-    """The processes that live; none where the ledger can't be read, which its own check says."""
+    """Return the processes that are alive; none where the ledger can't be read, which the ledger's check reports."""
     try:
         with open_ledger(url) as ledger, ledger.read() as connection:
             at = time_of(connection)
-            return [one for one in all_known(connection) if not one.silent(at)]
+            return [heartbeat for heartbeat in all_known(connection) if not heartbeat.silent(at)]
     except LedgerNotReadable:
         return []
 
 
 def _check_encoding(ledger: Ledger, where: str) -> None:
-    """Of a database in SQL_ASCII, psycopg gives bytes where SQLAlchemy expects text. Raises LedgerNotReadable."""
+    """Raise LedgerNotReadable for a database in SQL_ASCII: psycopg returns bytes where SQLAlchemy expects text."""
     try:
         with ledger.read():
             pass
     except TypeError:
-        advice = "Make a database with ENCODING 'UTF8': names need it"
+        advice = "Create a database with ENCODING 'UTF8', which names need"
         raise LedgerNotReadable(f"{where} has an encoding that can't be read (SQL_ASCII?)", advice) from None
 
 
-def _ledger(url: str) -> Ledger:
+def _open(url: str) -> Ledger:
     try:
         if (file := sqlite_file(url)) and not file.exists():
-            raise LedgerNotReadable(f"there is no ledger at {file}", "Make it: registrar migrate")
+            raise LedgerNotReadable(f"there is no ledger at {file}", "Create it: registrar migrate")
         return Ledger(url)
     except LedgerUrlError as error:
-        raise LedgerNotReadable(str(error), "Correct it") from None
+        raise LedgerNotReadable(str(error), "Correct REGISTRAR_LEDGER_URL") from None
     except ModuleNotFoundError as error:
         advice = "pip install 'mlflow-registrar[postgres]'"
         raise LedgerNotReadable(f"{without_login(url)} needs {error.name}, which is not installed", advice) from None

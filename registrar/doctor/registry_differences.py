@@ -1,6 +1,6 @@
-"""Compares all of MLflow with the record, for `registrar audit verify`: holders, and versions gone or created again.
+"""Compares all of MLflow with the record, for `registrar audit verify`: holders, and versions deleted or created again.
 
-A difference need not be damage: somebody may have moved in MLflow what the record put there.
+A difference need not be damage: somebody may have changed a stage or an alias in MLflow by hand.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def _compare_model(
             row.version for row in held if (row.kind, row.key) == (kind, key) and row.version in snapshot.versions
         }
         by_mlflow = snapshot.holders(kind, key)
-        # A version that was archived before there was a record, or beside it, holds nothing.
+        # A version that was archived outside of Registrar holds nothing.
         if by_record - by_mlflow or ((kind, key) != ("stage", ARCHIVED) and by_mlflow - by_record):
             name = f"@{key}" if kind == "alias" else key
             yield f"{model}: {name} is {_versions(by_record)} by the record; MLflow shows {_versions(by_mlflow)}"
@@ -42,22 +42,24 @@ def _compare_model(
 
 def _describe_missing(model: str, held: Sequence[HoldingRow], snapshot: ModelSnapshot) -> Iterator[str]:
     for version in sorted({row.version for row in held} - snapshot.versions.keys()):
-        places = ", ".join(f"@{row.key}" if row.kind == "alias" else row.key for row in held if row.version == version)
-        yield f"{model} version {version} has {places} by the record; MLflow has no such version"
+        holdings = ", ".join(
+            f"@{row.key}" if row.kind == "alias" else row.key for row in held if row.version == version
+        )
+        yield f"{model} version {version} has {holdings} by the record; MLflow has no such version"
 
 
 def _describe_created_again(
     connection: Connection, model: str, held: Sequence[HoldingRow], snapshot: ModelSnapshot
 ) -> Iterator[str]:
-    """Compare the times of creation: numbers begin at 1 again in a model that was deleted and created again."""
+    """Compare creation times: a model that was deleted and created again numbers its versions from 1 again."""
     for version in sorted({row.version for row in held} & snapshot.versions.keys()):
         created = created_at(snapshot.versions[version])
         since = min(row.since for row in held if row.version == version)
-        noted = recorded_creation(connection, model, version)
-        if created > since + CLOCK_SKEW or (noted is not None and noted != created):
+        recorded = recorded_creation(connection, model, version)
+        if created > since + CLOCK_SKEW or (recorded is not None and recorded != created):
             yield (
-                f"{model} version {version} was made anew in MLflow, {created:%Y-%m-%d %H:%M:%S} UTC: the record, "
-                f"since {since:%Y-%m-%d %H:%M:%S} UTC, is about another one"
+                f"{model} version {version} was made anew in MLflow at {created:%Y-%m-%d %H:%M:%S} UTC: the "
+                f"record, which begins at {since:%Y-%m-%d %H:%M:%S} UTC, is about another version"
             )
 
 

@@ -1,4 +1,4 @@
-"""Reads stages and aliases from MLflow in as few requests as possible: of all models at once, or of one."""
+"""Reads stages and aliases from MLflow in as few requests as possible, for all models at once or for one."""
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +12,13 @@ from registrar.http.mlflow_server import MlflowServer
 from registrar.http.probe import Silence
 
 CHANGED_LAST = 300  # versions, of all models or of one
-MODELS_PER_PAGE = 20  # MLflow reads all versions of each for it
+MODELS_PER_PAGE = 20  # few, because MLflow reads all versions of each
 VERSIONS_PER_PAGE = 200
 
 
 @dataclass(frozen=True)
 class ModelSnapshot:
-    """A model as MLflow has it. versions: by number, as MLflow's JSON; those that were not asked for may be missing.
-
-    aliases: the version that has each.
-    """
+    """A model in MLflow. versions: MLflow's JSON by number, not necessarily all. aliases: version numbers by alias."""
 
     versions: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
@@ -34,9 +31,9 @@ class ModelSnapshot:
 
 
 def snapshot_models(server: MlflowServer, wanted: Collection[str], until: float) -> dict[str, ModelSnapshot]:
-    """Return the wanted models by name, from a few requests for all; nothing where MLflow does not answer these.
+    """Return the wanted models by name, by searching all models; an empty dict where MLflow does not answer.
 
-    until: a time of time.monotonic(); models that were not answered by then are missing.
+    until: deadline on time.monotonic(); models that MLflow did not return by then are missing.
     """
     search = f"registered-models/search?max_results={MODELS_PER_PAGE}"
     with ThreadPoolExecutor(2) as pool:
@@ -49,29 +46,32 @@ def snapshot_models(server: MlflowServer, wanted: Collection[str], until: float)
         models = [model for page in pages.result() for model in page.get("registered_models") or ()]
     except Silence:
         return {}
-    found = {}
+    snapshots = {}
     for model in models:
         if (name := str(model.get("name"))) in wanted:
             latest = {int(version["version"]): version for version in model.get("latest_versions") or ()}
-            found[name] = ModelSnapshot({**latest, **by_model.get(name, {})}, _aliases(model))
-    return found
+            snapshots[name] = ModelSnapshot({**latest, **by_model.get(name, {})}, _aliases(model))
+    return snapshots
 
 
 def snapshot_model(server: MlflowServer, model: str, numbers: Collection[int]) -> ModelSnapshot:
-    """Return the versions that changed last and those of these numbers. aliases: of the latter. Raises Silence."""
+    """Return the versions that changed last and those with these numbers, which alone have aliases. Raises Silence."""
     changed = _search_changed_last(server, _name_filter(model))
-    versions = {int(one["version"]): one for one in changed if one.get("name", model) == model}
+    versions = {int(version["version"]): version for version in changed if version.get("name", model) == model}
     aliases: dict[str, int] = {}
-    for number in sorted(numbers):  # a search does not say which aliases a version has
+    for number in sorted(numbers):  # one by one: a search does not return aliases
         versions.pop(number, None)
-        if version := _get_version(server, model, number):
-            versions[number] = version
-            aliases |= dict.fromkeys(version.get("aliases") or (), number)
+        if found := _get_version(server, model, number):
+            versions[number] = found
+            aliases |= dict.fromkeys(found.get("aliases") or (), number)
     return ModelSnapshot(versions, aliases)
 
 
 def snapshot_all_versions(server: MlflowServer, model: str, known: Collection[int]) -> ModelSnapshot:
-    """Return all versions of a model. known: asked for one by one where no search shows them. Raises Silence."""
+    """Return all versions of a model. known: numbers that are requested one by one if the search lacks them.
+
+    Raises Silence.
+    """
     search = f"model-versions/search?filter={_name_filter(model)}&max_results={VERSIONS_PER_PAGE}"
     versions = {
         int(version["version"]): version
@@ -100,13 +100,13 @@ def created_at(version: Mapping[str, Any]) -> datetime:
 def _search_changed_last(server: MlflowServer, name_filter: str = "") -> list[Mapping[str, Any]]:
     order = quote("last_updated_timestamp DESC", safe="")
     where = f"&filter={name_filter}" if name_filter else ""
-    found = server.query(f"model-versions/search?max_results={CHANGED_LAST}&order_by={order}{where}") or {}
-    return list(found.get("model_versions") or ())
+    answer = server.query(f"model-versions/search?max_results={CHANGED_LAST}&order_by={order}{where}") or {}
+    return list(answer.get("model_versions") or ())
 
 
 def _get_version(server: MlflowServer, model: str, number: int) -> Mapping[str, Any] | None:
-    found = server.query(f"model-versions/get?name={quote(model, safe='')}&version={number}") or {}
-    version = found.get("model_version")
+    answer = server.query(f"model-versions/get?name={quote(model, safe='')}&version={number}") or {}
+    version = answer.get("model_version")
     return version if isinstance(version, dict) else None
 
 
@@ -115,4 +115,4 @@ def _name_filter(model: str) -> str:
 
 
 def _aliases(model: Mapping[str, Any]) -> dict[str, int]:
-    return {str(one["alias"]): int(one["version"]) for one in model.get("aliases") or ()}
+    return {str(alias["alias"]): int(alias["version"]) for alias in model.get("aliases") or ()}

@@ -1,10 +1,9 @@
-"""Compares the holders of targets in MLflow with the record, for `registrar doctor`, and leaves out work under way.
+"""Compares the holders of targets in MLflow with the record, for `registrar doctor`, except where tasks are running.
 
-The first comparison asks for all models at once: aliases, the newest version in each stage, and the versions that
-changed last (one that came to a stage has changed). Archived versions are not asked for: there may be any number, and
-`registrar audit verify` asks for everything. Ledger and MLflow can't be read at the same moment, so a model that seems
-to differ is compared again, by itself and the ledger first. It is reported where both comparisons found the same and no
-task was running for it.
+The first comparison requests all models at once: aliases, the newest version in each stage, and the versions that
+changed last (entering a stage is a change). Archived versions are left to `registrar audit verify`, because there may
+be any number. The ledger and MLflow can't be read at the same moment, so a model that seems to differ is compared a
+second time, ledger first. It is reported if both comparisons found the same difference and no task was running for it.
 """
 
 import time
@@ -22,16 +21,16 @@ from registrar.ledger.open_records import Open, open_records
 from registrar.ledger.queries.models import stages_ever_held
 from registrar.ledger.queries.queue import has_begun_task
 
-AT_ONCE = 8  # questions; MLflow answers others meanwhile
+AT_ONCE = 8  # requests; more would slow MLflow down for others
 SECONDS = 8.0  # for all models together
-AGAIN_AFTER = 1.0  # second: a worker writes to MLflow, and then to the ledger
+AGAIN_AFTER = 1.0  # second, between a worker's write to MLflow and its write to the ledger
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A model by the record. held: its targets' holders. stages: those that ever had a holder.
+    """A model in the record. held: the holders of its targets. stages: all that ever had a holder.
 
-    at_work: a task of it is running, or was begun and is tried again.
+    at_work: one of its tasks is running or waits for a retry.
     """
 
     held: Sequence[Open] = ()
@@ -41,51 +40,54 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Differences:
-    """moved, others: sentences by model, about holders that moved, and about versions that are not the record's.
+    """moved, others: sentences by model, about holders that moved, and about versions that the record does not mean.
 
-    places: how many were compared. at_work: models that seem to differ and have a running task. left: models that were
-    not compared in time. shown: what MLflow has, by model.
+    holdings: how many were compared. at_work: models that seem to differ and have a running task. left: models that
+    were not compared in time. shown: MLflow's models, by name.
     """
 
     moved: Mapping[str, Sequence[str]]
     others: Mapping[str, Sequence[str]]
-    places: int
+    holdings: int
     at_work: Sequence[str]
     left: Sequence[str]
     shown: Mapping[str, ModelSnapshot]
 
 
 def differences(ledger_url: str, server: MlflowServer, *, sleep: Callable[[float], None] = time.sleep) -> Differences:
-    """Compare all models that the record has holders of. Raises Unopened, and Silence where MLflow answers for none."""
+    """Compare all models that have a holder in the record.
+
+    Raises LedgerNotReadable, and Silence where MLflow answers for no model.
+    """
     until = time.monotonic() + SECONDS
     recorded = _load_records(ledger_url)
     known = snapshot_models(server, recorded.keys(), until) if recorded else {}
-    before = _Comparison(server, recorded, until, known=known)
-    again = _Comparison(server, {}, until)
-    if suspects := before.suspects():
+    first = _Comparison(server, recorded, until, known=known)
+    second = _Comparison(server, {}, until)
+    if suspects := first.suspects():
         sleep(AGAIN_AFTER)
-        again = _Comparison(server, _load_records(ledger_url, suspects), until + SECONDS, also=before)
-    at_work = [model for model in again.shown if before.recorded[model].at_work or again.recorded[model].at_work]
-    sure = [model for model in again.shown if model not in at_work]
+        second = _Comparison(server, _load_records(ledger_url, suspects), until + SECONDS, previous=first)
+    at_work = [model for model in second.shown if first.recorded[model].at_work or second.recorded[model].at_work]
+    sure = [model for model in second.shown if model not in at_work]
     return Differences(
-        moved={model: both for model in sure if (both := _in_both(before.moved(model), again.moved(model)))},
-        others={model: both for model in sure if (both := _in_both(before.others(model), again.others(model)))},
-        places=sum(len(before.recorded[model].held) for model in before.shown),
+        moved={model: both for model in sure if (both := _in_both(first.moved(model), second.moved(model)))},
+        others={model: both for model in sure if (both := _in_both(first.others(model), second.others(model)))},
+        holdings=sum(len(first.recorded[model].held) for model in first.shown),
         at_work=at_work,
-        left=[model for model in before.recorded if model not in before.shown],
-        shown={**before.shown, **again.shown},
+        left=[model for model in first.recorded if model not in first.shown],
+        shown={**first.shown, **second.shown},
     )
 
 
-def _in_both(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    return [text for text in now if text in before]
+def _in_both(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    return [sentence for sentence in second if sentence in first]
 
 
 class _Comparison:
     """Compares records with MLflow, as far as it answers in time. Raises Silence where it answers for no model.
 
-    known: what MLflow said of all models at once; a model or holder that is not in it is asked for. also: the
-    comparison before, whose versions are asked for again.
+    known: snapshots from the search of all models; other models and holders are requested one by one. previous: the
+    first comparison, whose versions are requested again.
     """
 
     def __init__(
@@ -95,14 +97,14 @@ class _Comparison:
         until: float,
         *,
         known: Mapping[str, ModelSnapshot] | None = None,
-        also: "_Comparison | None" = None,
+        previous: "_Comparison | None" = None,
     ) -> None:
         self.recorded, self._server, self._until = recorded, server, until
-        self._known, self._also = known or {}, also
+        self._known, self._previous = known or {}, previous
         self._silence: Silence | None = None
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = {model: pool.submit(self._fetch, model) for model in recorded}
-        self.shown = {model: seen for model, one in found.items() if (seen := one.result()) is not None}
+            fetched = {model: pool.submit(self._fetch, model) for model in recorded}
+        self.shown = {model: shown for model, future in fetched.items() if (shown := future.result()) is not None}
         if self._silence and not self.shown:
             raise self._silence
 
@@ -110,40 +112,40 @@ class _Comparison:
         return [model for model in self.shown if self.moved(model) or self.others(model)]
 
     def moved(self, model: str) -> list[str]:
-        """Return sentences about holders that are elsewhere."""
+        """Return sentences about holders that moved."""
         return [
             *_describe_missing(model, self.recorded[model], self.shown[model]),
             *_describe_unrecorded(model, self.recorded[model], self.shown[model]),
         ]
 
     def others(self, model: str) -> list[str]:
-        """Return sentences about versions that are not those of the record."""
+        """Return sentences about versions that the record does not mean."""
         return list(_describe_replaced(self.recorded[model], self.shown[model], self._server.root))
 
     def _fetch(self, model: str) -> ModelSnapshot | None:
         """Return None where MLflow does not answer in time."""
-        held = {one.version for one in self.recorded[model].held}
+        held = {holding.version for holding in self.recorded[model].held}
         known = self._known.get(model, ModelSnapshot())
         if model in self._known and held <= known.versions.keys():
             return known
         if time.monotonic() > self._until:
             return None
-        seen = self._also.shown[model] if self._also else known
-        there = {number for stage in self.recorded[model].stages for number in seen.holders("stage", stage)}
+        shown = self._previous.shown[model] if self._previous else known
+        in_stages = {number for stage in self.recorded[model].stages for number in shown.holders("stage", stage)}
         try:
-            return snapshot_model(self._server, model, held | there)
+            return snapshot_model(self._server, model, held | in_stages)
         except Silence as silence:
             self._silence = silence
             return None
 
 
 def _load_records(ledger_url: str, models: Collection[str] | None = None) -> dict[str, Recorded]:
-    """Return records by model, of these models or of all, without those in dispute: these are known to differ."""
+    """Return the records of these models, or of all, without disputed models: those are known to differ."""
     with open_ledger(ledger_url) as ledger, ledger.read() as connection:
         unsettled, stages = set(disputed(connection)), stages_ever_held(connection)
         return {
             model: Recorded(
-                [one for one in open_records(connection, model, about=()) if one.kind in ("stage", "alias")],
+                [record for record in open_records(connection, model, about=()) if record.kind in ("stage", "alias")],
                 stages.get(model, frozenset()),
                 has_begun_task(connection, model),
             )
@@ -153,24 +155,24 @@ def _load_records(ledger_url: str, models: Collection[str] | None = None) -> dic
 
 
 def _describe_missing(model: str, recorded: Recorded, shown: ModelSnapshot) -> Iterator[str]:
-    for one in recorded.held:
-        stage = shown.versions.get(one.version, {}).get("current_stage")
-        if one.kind == "alias" and shown.aliases.get(one.key) != one.version:
-            yield f"{model} version {one.version} is not @{one.key}"
-        if one.kind == "stage" and stage != one.key:
-            yield f"{model} version {one.version} is not in {one.key}"
+    for holding in recorded.held:
+        stage = shown.versions.get(holding.version, {}).get("current_stage")
+        if holding.kind == "alias" and shown.aliases.get(holding.key) != holding.version:
+            yield f"{model} version {holding.version} is not @{holding.key}"
+        if holding.kind == "stage" and stage != holding.key:
+            yield f"{model} version {holding.version} is not in {holding.key}"
 
 
 def _describe_unrecorded(model: str, recorded: Recorded, shown: ModelSnapshot) -> Iterator[str]:
     for stage in sorted(recorded.stages):
-        by_record = {one.version for one in recorded.held if (one.kind, one.key) == ("stage", stage)}
-        beside = ", ".join(f"version {number}" for number in sorted(by_record)) or "nobody"
+        by_record = {holding.version for holding in recorded.held if (holding.kind, holding.key) == ("stage", stage)}
+        expected = ", ".join(f"version {number}" for number in sorted(by_record)) or "no version"
         for number in sorted(shown.holders("stage", stage) - by_record):
-            yield f"{model} version {number} is in {stage}, where the record has {beside}"
+            yield f"{model} version {number} is in {stage}, where the record has {expected}"
 
 
 def _describe_replaced(recorded: Recorded, shown: ModelSnapshot, root: str) -> Iterator[str]:
-    for one in recorded.held:
-        there = incarnation(shown.versions.get(one.version, {}), root)
-        if there and not one.is_of(there):
-            yield f"{there}, is another one than the record has as {one.what}"
+    for holding in recorded.held:
+        current = incarnation(shown.versions.get(holding.version, {}), root)
+        if current and not holding.is_of(current):
+            yield f"{current}, is another one than the record has as {holding.what}"

@@ -1,4 +1,4 @@
-"""registrar.yml in sentences, for the people who must live with it."""
+"""Explains registrar.yml in sentences."""
 
 from collections.abc import Iterator
 
@@ -10,40 +10,43 @@ from registrar.policy.routes import Channel, Route
 
 
 def explain(policy: Policy) -> Iterator[str]:
-    """Lines: who may send what, what each model's versions go through, who is told."""
+    """Yield lines: what each source may send, the targets of each model, notifications, and access."""
     yield "Sources" if policy.sources else "Sources: none; nothing can be sent"
     for name, source in policy.sources.items():
         yield from _source(policy, name, source)
     if policy.sources:
-        yield f"  together {policy.max_unfinished:,} tasks may be unfinished; what people decide has a tenth more"
+        yield f"  together they may have {policy.max_unfinished:,} unfinished tasks; people's decisions a tenth more"
     yield "Models" if policy.models else "Models: none; no stage is governed"
     for pattern, model in policy.models.items():
         yield from _model(policy, pattern, model)
-    yield "Channels" if policy.channels else "Channels: none; nobody is told"
+    yield "Channels" if policy.channels else "Channels: none; nobody is notified"
     yield from (_channel(name, channel) for name, channel in policy.channels.items())
     yield from (_route(route) for route in policy.notify)
     yield from _access(policy)
 
 
 def _access(policy: Policy) -> Iterator[str]:
-    """Whoever approves is named with the models."""
-    lists = {"look": policy.access.viewers, "approve": policy.access.approvers, "ask": policy.access.operators}
-    what = {"look": "look", "approve": "also approve and reject, as far as groups go", "ask": "also ask for anything"}
-    named = {verb: who for verb, who in lists.items() if who}
-    yield "Pages and API" if named else "Pages and API: for whoever may approve, and for tokens"
-    for verb, who in named.items():
-        people = ", ".join(_user(policy, each) for each in who)
-        yield f"  {people} may {what[verb]}"
+    """Describe the roles of pages and API. Approvers in groups are named with their models."""
+    roles = [
+        ("read", policy.access.viewers),
+        ("also approve and reject, within their groups", policy.access.approvers),
+        ("also make any request", policy.access.operators),
+    ]
+    named = [(rights, names) for rights, names in roles if names]
+    yield "Pages and API" if named else "Pages and API: for people who may approve, and for tokens"
+    for rights, names in named:
+        people = ", ".join(_user(policy, name) for name in names)
+        yield f"  {people} may {rights}"
     if proxy := policy.access.trusted_proxy:
-        said = f"{proxy.header} says who they are" if proxy.header else "X-Forwarded-For says where they come from"
-        yield f"  {said}, from {', '.join(proxy.networks)} alone"
+        header = f"{proxy.header} names the person" if proxy.header else "X-Forwarded-For gives the client's address"
+        yield f"  {header}, in requests from {', '.join(proxy.networks)} alone"
     if oidc := policy.access.oidc:
-        yield f"  they sign in at {oidc.issuer}, known by {oidc.claim}"
+        yield f"  they sign in at {oidc.issuer}, and are identified by {oidc.claim}"
 
 
 def _user(policy: Policy, who: str) -> str:
     if who == EVERYBODY:
-        return "whoever can sign in"
+        return "everybody who can sign in"
     if who in policy.people:
         person, oidc = policy.people[who], policy.access.oidc
         known = policy.access.trusted_proxy or oidc is None or person.accounts.keys() & set(oidc.account_kinds)
@@ -73,13 +76,13 @@ def _model(policy: Policy, pattern: str, model: ModelPolicy) -> Iterator[str]:
     if model.retention:
         yield from _retention(policy, model.retention)
     if not model.targets:
-        yield "    no stage is governed: whoever may send model_version.transition moves it freely"
+        yield "    no stage is governed: every source that may send model_version.transition moves versions freely"
 
 
 def _retention(policy: Policy, kept: Retention) -> Iterator[str]:
     yield (
         f"    all but the newest {kept.keep_last} versions are marked once they are older than {kept.older_than}, "
-        f"and deleted {kept.grace} later; what is in use stays"
+        f"and deleted {kept.grace} later; versions in use stay"
     )
     when = f"by itself at {kept.schedule!r} (UTC), and " if kept.schedule else ""
     members = f"one of {kept.group} asks: {', '.join(policy.members(kept.group))}" if kept.group else "somebody asks"
@@ -97,7 +100,7 @@ def _target(policy: Policy, model: ModelPolicy, target: Target) -> Iterator[str]
 
 
 def _follows(target: Target) -> Iterator[str]:
-    """What reaching the target brings with it."""
+    """Yield the effects of reaching a target."""
     if not target.exclusive:
         yield f"other versions may hold {target.stage} beside it"
     elif target.on_replace != "keep":
@@ -112,15 +115,15 @@ def _follows(target: Target) -> Iterator[str]:
 
 
 def _registry(model: ModelPolicy) -> Iterator[str]:
-    """How MLflow is treated."""
+    """Describe how stages and aliases in MLflow are used and checked."""
     if model.mode != "stages+aliases":
         yield f"    only {model.mode} say where a version is"
     if model.drift != "alert":
         done = {
-            "revert": "put back, where it takes gates or approvals to get there",
+            "revert": "reverted, where the target has gates or approvals",
             "adopt": "adopted: its alias or stage follows, the version replaced leaves",
         }
-        yield f"    what is moved by hand is {done[model.drift]}"
+        yield f"    a change by hand in MLflow is {done[model.drift]}"
     if any(isinstance(target.approval, Approval) for target in model.targets):
         content = f"the content of the smallest, {model.compare_content_mb} MB in all"
         yield f"    an approval holds for the names and sizes of a version's files, and for {content}"
@@ -131,24 +134,24 @@ def _registry(model: ModelPolicy) -> Iterator[str]:
 def _approval(policy: Policy, target: Target) -> str:
     if not isinstance(target.approval, Approval):
         return "none needed"
-    said = ["; and ".join(_rule(policy, rule) for rule in target.approval.rules)]
-    said += [f"not the {who}" for who in target.approval.exclude]
-    said += ["a rejection needs a reason"] if target.approval.reject_reason == "required" else []
-    return ", ".join([*said, *_unanswered(target.approval), *_glass(policy, target.approval)])
+    conditions = ["; and ".join(_rule(policy, rule) for rule in target.approval.rules)]
+    conditions += [f"not the {role}" for role in target.approval.exclude]
+    conditions += ["a rejection needs a reason"] if target.approval.reject_reason == "required" else []
+    return ", ".join([*conditions, *_deadlines(target.approval), *_break_glass(policy, target.approval)])
 
 
-def _unanswered(approval: Approval) -> Iterator[str]:
+def _deadlines(approval: Approval) -> Iterator[str]:
     if approval.remind_every:
         yield f"reminded every {approval.remind_every}"
     if approval.escalate:
-        yield f"{', '.join(approval.escalate.to)} told after {approval.escalate.after}"
+        yield f"{', '.join(approval.escalate.to)} notified after {approval.escalate.after}"
     if approval.expires_after:
         yield f"expires after {approval.expires_after}"
     if approval.on_newer_candidate == "keep":
         yield "a newer version's request leaves it open"
 
 
-def _glass(policy: Policy, approval: Approval) -> Iterator[str]:
+def _break_glass(policy: Policy, approval: Approval) -> Iterator[str]:
     if approval.break_glass:
         people = ", ".join(policy.members(approval.break_glass.group))
         yield f"the glass may be broken by {approval.break_glass.group}: {people}"

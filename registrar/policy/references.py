@@ -1,4 +1,4 @@
-"""Names that one part of registrar.yml uses and another lacks, and rules that nobody could ever meet: it is refused."""
+"""Refuses a registrar.yml that uses names which it does not define, or has rules that nobody can ever meet."""
 
 from collections.abc import Collection, Iterator
 from itertools import chain
@@ -10,34 +10,34 @@ from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import RequiredTags
 from registrar.text.wording import did_you_mean, plural
 
-_TAKEN = {OURSELVES: "what Registrar itself is called", WEB: "what its own pages and API are called"}
+_RESERVED = {OURSELVES: "what Registrar itself is called", WEB: "what its own pages and API are called"}
 
 
 def unresolved(policy: Policy) -> list[Complaint]:
-    """Each with the place that uses the name."""
+    """Return the complaints, each with the place that uses the name."""
     return list(
         chain(
             (
                 (("sources", name), f"{name!r} is {why}; choose another name")
-                for name, why in _TAKEN.items()
+                for name, why in _RESERVED.items()
                 if name in policy.sources
             ),
             _members(policy),
             _delegates(policy),
             _rules(policy),
             _authors(policy),
-            _glass(policy),
-            _pruners(policy),
-            _taggers(policy),
+            _break_glass(policy),
+            _retention_groups(policy),
+            _tag_sources(policy),
             _channels(policy),
-            _doors(policy),
+            _button_sources(policy),
             _accounts(policy),
-            _users(policy),
+            _access(policy),
         )
     )
 
 
-def _lacking(name: str, known: Collection[str], where: str) -> str | None:
+def _unknown(name: str, known: Collection[str], where: str) -> str | None:
     return None if name in known else f"{name!r} is not in {where}{did_you_mean(name, known)}"
 
 
@@ -63,21 +63,23 @@ def _members(policy: Policy) -> Iterator[Complaint]:
 
 def _delegates(policy: Policy) -> Iterator[Complaint]:
     for who, person in policy.people.items():
-        if person.delegate and (why := _lacking(person.delegate.to, policy.people, "people")):
+        if person.delegate and (why := _unknown(person.delegate.to, policy.people, "people")):
             yield ("people", who, "delegate", "to"), why
 
 
 def _rules(policy: Policy) -> Iterator[Complaint]:
     for at, approval in policy.approvals():
-        wrong = [((*at, "rules", nth), why) for nth, rule in enumerate(approval.rules) if (why := _rule(policy, rule))]
-        yield from wrong
-        if not wrong and (lacks := _seats(policy, approval)):
-            yield (*at, "rules"), lacks
+        complaints = [
+            ((*at, "rules", nth), why) for nth, rule in enumerate(approval.rules) if (why := _rule(policy, rule))
+        ]
+        yield from complaints
+        if not complaints and (why := _too_few_people(policy, approval)):
+            yield (*at, "rules"), why
 
 
 def _rule(policy: Policy, rule: Rule) -> str | None:
-    if lacking := _group(policy, rule.group):
-        return lacking
+    if why := _group(policy, rule.group):
+        return why
     members = len(set(policy.groups[rule.group]))
     if members >= rule.required_approvals:
         return None
@@ -87,14 +89,14 @@ def _rule(policy: Policy, rule: Rule) -> str | None:
 
 
 def _group(policy: Policy, name: str) -> str | None:
-    lacking = _lacking(name, policy.groups, "groups")
-    if lacking and name in policy.people:
+    why = _unknown(name, policy.groups, "groups")
+    if why and name in policy.people:
         return f"{name!r} is a person, and a group belongs here: put them into one under groups"
-    return lacking and f"group {lacking}"
+    return why and f"group {why}"
 
 
-def _seats(policy: Policy, approval: Approval) -> str | None:
-    """A person counts for one of the rules: two rules of one and the same person can't both be met."""
+def _too_few_people(policy: Policy, approval: Approval) -> str | None:
+    """Say whether the groups can meet all rules at once, given that a person counts for one rule only."""
     groups = [policy.groups[rule.group] for rule in approval.rules]
     everybody = {member: {member} for group in groups for member in group}
     required = [rule.required_approvals for rule in approval.rules]
@@ -107,60 +109,60 @@ def _seats(policy: Policy, approval: Approval) -> str | None:
 
 
 def _authors(policy: Policy) -> Iterator[Complaint]:
-    """Whoever trained a version could approve it, although the file says that they may not."""
+    """Refuse `exclude: [author]` where no author can be known, as it would let authors approve."""
     for at, approval in policy.approvals():
         members = {member for group in approval.groups for member in policy.groups.get(group, [])}
-        known = [who for who in members if who in policy.people and "mlflow" in policy.people[who].accounts]
+        known = [name for name in members if name in policy.people and "mlflow" in policy.people[name].accounts]
         if "author" in approval.exclude and members and not known:
             nth = approval.exclude.index("author")
             yield (
                 (*at, "exclude", nth),
-                "excludes nobody: who trained a version is known by the account `mlflow` of people, and no member of "
+                "excludes nobody: a version's author is known by the account `mlflow` of people, and no member of "
                 f"{', '.join(dict.fromkeys(approval.groups))} has one; add it, such as accounts: {{mlflow: ada}}",
             )
 
 
-def _glass(policy: Policy) -> Iterator[Complaint]:
+def _break_glass(policy: Policy) -> Iterator[Complaint]:
     for at, approval in policy.approvals():
         glass = approval.break_glass
         if glass and (why := _group(policy, glass.group)):
             yield (*at, "break_glass"), why
 
 
-def _pruners(policy: Policy) -> Iterator[Complaint]:
+def _retention_groups(policy: Policy) -> Iterator[Complaint]:
     for name, model in policy.models.items():
         kept = model.retention
         if kept and kept.group and (why := _group(policy, kept.group)):
             yield ("models", name, "retention", "group"), why
 
 
-def _taggers(policy: Policy) -> Iterator[Complaint]:
+def _tag_sources(policy: Policy) -> Iterator[Complaint]:
     for name, model in policy.models.items():
         for index, target in enumerate(model.targets):
             for nth, gate in enumerate(target.gates):
                 for source in gate.sources if isinstance(gate, RequiredTags) else ():
-                    if why := _lacking(source, policy.sources, "sources"):
+                    if why := _unknown(source, policy.sources, "sources"):
                         yield ("models", name, "targets", index, "gates", nth, "by"), why
 
 
 def _channels(policy: Policy) -> Iterator[Complaint]:
     for at, channels in policy.channel_lists():
         for nth, channel in enumerate(channels):
-            if why := _lacking(channel, policy.channels, "channels"):
+            if why := _unknown(channel, policy.channels, "channels"):
                 yield (*at, nth), why
 
 
-def _doors(policy: Policy) -> Iterator[Complaint]:
+def _button_sources(policy: Policy) -> Iterator[Complaint]:
     for name, channel in policy.channels.items():
         if channel.buttons is None:
             continue
         at: Place = ("channels", name, "buttons")
-        if why := _lacking(channel.buttons, policy.sources, "sources"):
+        if why := _unknown(channel.buttons, policy.sources, "sources"):
             yield at, why
         elif policy.sources[channel.buttons].kind != channel.kind:
-            of_kind = [source for source, one in policy.sources.items() if one.kind == channel.kind]
-            more = f"; it is {' or '.join(of_kind)} that does" if of_kind else ""
-            yield at, f"{channel.buttons!r} takes no presses of kind {channel.kind}{more}"
+            of_kind = [name for name, source in policy.sources.items() if source.kind == channel.kind]
+            more = f"; {' or '.join(of_kind)} does" if of_kind else ""
+            yield at, f"{channel.buttons!r} does not take button presses of kind {channel.kind}{more}"
 
 
 def _accounts(policy: Policy) -> Iterator[Complaint]:
@@ -171,7 +173,7 @@ def _accounts(policy: Policy) -> Iterator[Complaint]:
             yield ("people", who, "accounts", account[0]), f"{account[1]} is people.{owner}'s account already"
 
 
-def _users(policy: Policy) -> Iterator[Complaint]:
+def _access(policy: Policy) -> Iterator[Complaint]:
     known = [*policy.people, *policy.groups]
     for key, more in (("viewers", [EVERYBODY]), ("approvers", []), ("operators", [])):
         for index, who in enumerate(getattr(policy.access, key)):

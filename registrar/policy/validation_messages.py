@@ -1,6 +1,6 @@
-"""Turns pydantic's errors into sentences: what stands there, what would be right, and the nearest known word.
+"""Turns pydantic's errors into sentences: what is wrong, what would be right, and the nearest known word.
 
-A value is shown only where it should be one of a few words: elsewhere a secret may stand in the wrong place.
+A value is shown only where one of a few words is expected: anywhere else it may be a secret in the wrong place.
 """
 
 import re
@@ -15,8 +15,8 @@ from registrar.policy.errors import Complaint, Place
 from registrar.text.validation import describe_limit, expected_words, none_of, own_message
 from registrar.text.wording import did_you_mean, nearest
 
-_ALIKE = 0.8  # so near that it is rather a slip than a key of another place
-# What a key looks like, for where it is missing or of another type.
+_ALIKE = 0.8  # similarity at which a key is taken for a slip, not for a key that belongs elsewhere
+# By key: what to write where it is missing or has another type.
 EXAMPLES = {
     "version": "version: 1",
     "may": 'may: [{events: [training_run.*], models: ["*"]}]',
@@ -54,7 +54,7 @@ EXAMPLES = {
     "issuer": "issuer: https://login.example.com",
     "client_id": "client_id: registrar",
 }
-_WORD = re.compile(r"[\w<>=!.+ -]{1,24}")  # what may be shown
+_WORD = re.compile(r"[\w<>=!.+ -]{1,24}")  # a value that may be shown
 Elsewhere = Callable[[Place], str | None]
 
 
@@ -66,9 +66,9 @@ def complaints(
     examples: Mapping[str, str] = EXAMPLES,
     elsewhere: Elsewhere = lambda place: None,
 ) -> Iterator[Complaint]:
-    """Yield the place and the sentence of each error.
+    """Yield a place and a sentence for each error.
 
-    content: what was validated. examples: what each key looks like. elsewhere: says more about an unknown key.
+    content: the validated document. examples: a sample of each key. elsewhere: explains keys that belong elsewhere.
     """
     details = error.errors(include_url=False)
     missing = {tuple(d["loc"]) for d in details if d["type"] == "missing"}
@@ -76,24 +76,24 @@ def complaints(
     for detail in details:
         loc = tuple(detail["loc"])
         if detail["type"] == "missing" and loc in slips:
-            continue  # it is there, misspelt
+            continue  # present, but misspelt
         place = _place_in_file(loc[:-1] if detail["type"] == "missing" else loc, content)
-        lacks = any(each[:-1] == loc[:-1] for each in missing - slips)
+        lacks = any(other[:-1] == loc[:-1] for other in missing - slips)
         yield place, _Messages(root, examples, elsewhere, lacks).describe(detail, place)
 
 
 def _place_in_file(loc: Place, content: Any) -> Place:
-    """Return the place without the branches of unions, which stand nowhere in the file."""
+    """Return the place without the branches of unions, which the file does not contain."""
     place: Place = ()
     for part in loc:
-        stands = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
-        if stands:
+        exists = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
+        if exists:
             place, content = (*place, part), content[part]
     return place
 
 
 def _misspelt_key(root: type[BaseModel], detail: Any) -> str | None:
-    """Return the key that an unknown one was meant to be."""
+    """Return the known key that is nearest to an unknown one, if any is near."""
     if detail["type"] != "extra_forbidden":
         return None
     return nearest(str(detail["loc"][-1]), key_index.known(root, detail["loc"][:-1]))
@@ -101,7 +101,7 @@ def _misspelt_key(root: type[BaseModel], detail: Any) -> str | None:
 
 @dataclass(frozen=True)
 class _Messages:
-    """The sentences about one mapping. lacks: whether it lacks a required key."""
+    """Writes sentences about a mapping. lacks: whether a required key is missing from it."""
 
     root: type[BaseModel]
     examples: Mapping[str, str]
@@ -109,23 +109,23 @@ class _Messages:
     lacks: bool
 
     def describe(self, detail: Any, place: Place) -> str:
-        type_, loc, given, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
+        type_, loc, value, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
         match type_:
             case "extra_forbidden":
-                said = self._describe_unknown_key(loc, self.elsewhere(place))
+                message = self._describe_unknown_key(loc, self.elsewhere(place))
             case "missing":
-                said = f"{loc[-1]} is missing" + self._example(str(loc[-1]))
+                message = f"{loc[-1]} is missing" + self._example(str(loc[-1]))
             case "union_tag_not_found":
-                said = f"{str(context['discriminator']).strip(chr(39))} is missing"
+                message = f"{str(context['discriminator']).strip(chr(39))} is missing"
             case "literal_error" | "union_tag_invalid":
-                said = _describe_unknown_word(context, given)
+                message = _describe_unknown_word(context, value)
             case "model_type" | "dict_type" | "model_attributes_type":
-                said = self._describe_no_mapping(loc, given, place)
-            case _ if type_ in _BELONGS:
-                said = self._describe_wrong_type(type_, given, place) + _unit_of(self.root, loc)
+                message = self._describe_no_mapping(loc, value, place)
+            case _ if type_ in _EXPECTED:
+                message = self._describe_wrong_type(type_, value, place) + _unit_of(self.root, loc)
             case _:
-                said = describe_limit(type_, context) or own_message(detail)
-        return said
+                message = describe_limit(type_, context) or own_message(detail)
+        return message
 
     def _describe_unknown_key(self, loc: Place, elsewhere: str | None) -> str:
         key, here = str(loc[-1]), key_index.known(self.root, loc[:-1])
@@ -138,19 +138,20 @@ class _Messages:
             return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
         return f"unknown key{did_you_mean(key, here)}"
 
-    def _describe_no_mapping(self, loc: Place, given: Any, place: Place) -> str:
+    def _describe_no_mapping(self, loc: Place, value: Any, place: Place) -> str:
         known = key_index.known(self.root, loc)
-        such = self._example(_innermost_key(place))
-        of_keys = such if such and ": [" not in such else ", such as NAME: ..."  # `models` is a list elsewhere
-        keys = f": {', '.join(known)}" if known else of_keys
-        return f"{_describe_kind(given)}, and keys belong below it{keys}"
+        example = self._example(_innermost_key(place))
+        if not example or ": [" in example:  # `models` is a list elsewhere
+            example = ", such as NAME: ..."
+        keys = f": {', '.join(known)}" if known else example
+        return f"{_describe_kind(value)}, and keys belong below it{keys}"
 
-    def _describe_wrong_type(self, type_: str, given: Any, place: Place) -> str:
-        said = f"{_describe_kind(given)}, and {_BELONGS[type_]} belongs here"
+    def _describe_wrong_type(self, type_: str, value: Any, place: Place) -> str:
+        message = f"{_describe_kind(value)}, and {_EXPECTED[type_]} belongs here"
         if type_ == "list_type":
-            return said + (self._example(_innermost_key(place)) or ", such as [NAME]")
-        scalar = given is not None and not isinstance(given, list | dict)
-        return said + ("; put it in quotes" if type_ == "string_type" and scalar else "")
+            return message + (self._example(_innermost_key(place)) or ", such as [NAME]")
+        scalar = value is not None and not isinstance(value, list | dict)
+        return message + ("; put it in quotes" if type_ == "string_type" and scalar else "")
 
     def _example(self, key: str) -> str:
         return f", such as {self.examples[key]}" if key in self.examples else ""
@@ -162,23 +163,23 @@ def _innermost_key(place: Place) -> str:
 
 
 def _unit_of(root: type[BaseModel], loc: Place) -> str:
-    """Return the unit of a number, as the field's description has it."""
+    """Return the unit of a number, from its field's description."""
     fields = (key_index.keys(model).get(str(loc[-1])) for model in key_index.models(root, loc[:-1]))
-    said = next((field.description for field in fields if field and field.annotation in (int, float)), None)
-    return f": {said}" if said else ""
+    unit = next((field.description for field in fields if field and field.annotation in (int, float)), None)
+    return f": {unit}" if unit else ""
 
 
-def _describe_unknown_word(context: Any, given: Any) -> str:
+def _describe_unknown_word(context: Any, value: Any) -> str:
     words = expected_words(str(context.get("expected") or context.get("expected_tags")))
-    word = str(context.get("tag", given))
-    wordy = isinstance(given, str) or "tag" in context
+    word = str(context.get("tag", value))
+    is_word = isinstance(value, str) or "tag" in context
     if len(words) == 1:
         return f"only {words[0]} can stand here"
-    shown = f"{_describe_kind(given)}, and is" if not wordy else f"{word!r} is" if _WORD.fullmatch(word) else "is"
+    shown = f"{_describe_kind(value)}, and is" if not is_word else f"{word!r} is" if _WORD.fullmatch(word) else "is"
     return f"{shown} {none_of(words, word)}"
 
 
-_BELONGS = {
+_EXPECTED = {  # by pydantic's type of error
     "string_type": "a text",
     "list_type": "a list",
     "int_type": "a whole number",
@@ -195,9 +196,9 @@ _BELONGS = {
 }
 
 
-def _describe_kind(given: Any) -> str:
-    """Say what kind of value stands there, and not which value: it may be a secret."""
-    if isinstance(given, bool):
-        return f"is {str(given).lower()}"
+def _describe_kind(value: Any) -> str:
+    """Return the kind of a value without the value itself, which may be a secret."""
+    if isinstance(value, bool):
+        return f"is {str(value).lower()}"
     kinds = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
-    return "is empty" if given is None else f"is {kinds.get(type(given), 'a ' + type(given).__name__)}"
+    return "is empty" if value is None else f"is {kinds.get(type(value), 'a ' + type(value).__name__)}"

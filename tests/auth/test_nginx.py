@@ -87,7 +87,7 @@ class Proxied:
         at = Looked(
             Path("nowhere"), Settings.read({**self.settings.environ, **changed}), load(self.settings.config_path)
         )
-        return [found.level for found in check.look(at)]
+        return [found.level for found in check.check(at)]
 
 
 Start = Callable[..., Proxied]

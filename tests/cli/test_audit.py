@@ -221,7 +221,7 @@ def test_a_version_that_was_made_anew_is_told(run, record, mlflow):
         approve(record, version, long_ago, model="fares")
     result = run("audit", "verify")
     assert result.exit_code == 1
-    assert "fares version 2 was made anew in MLflow, " in result.stdout
+    assert "fares version 2 was made anew in MLflow at " in result.stdout
 
 
 def test_a_version_that_no_search_shows_is_not_taken_for_gone(run, held, mlflow):

@@ -64,7 +64,7 @@ def test_the_policy_is_explained_in_sentences():
         "  idle (slack) posts to /webhooks/idle, signed with env:SLACK",
         "    at most 1,048,576 bytes; its timestamps may be off by 300 s; 10,000 of its tasks may be unfinished",
         "    may send nothing",
-        "  together 50,000 tasks may be unfinished; what people decide has a tenth more",
+        "  together they may have 50,000 unfinished tasks; people's decisions a tenth more",
         "Models",
         "  taxi, logged as 'regressor'",
         "    None -> Staging and @challenger, by itself",
@@ -78,20 +78,20 @@ def test_the_policy_is_explained_in_sentences():
         "      other versions may hold Production beside it",
         "    an approval holds for the names and sizes of a version's files, and for the content of the smallest, "
         "64 MB in all",
-        "    all but the newest 10 versions are marked once they are older than 90d, and deleted 7d later; what is in "
-        "use stays",
+        "    all but the newest 10 versions are marked once they are older than 90d, and deleted 7d later; versions "
+        "in use stay",
         "      by itself at '0 3 * * *' (UTC), and when one of leads asks: Ada Lovelace, Bob",
         "  other, logged as 'model'",
-        "    no stage is governed: whoever may send model_version.transition moves it freely",
+        "    no stage is governed: every source that may send model_version.transition moves versions freely",
         "Channels",
         "  team (slack) at env:TEAM_URL",
         "  promotion.* about taxi goes to team",
         "Pages and API",
-        "  whoever can sign in may look",
-        "  leads (Ada Lovelace, Bob) may also approve and reject, as far as groups go",
-        "  Bob may also ask for anything",
-        "  Remote-Email says who they are, from 10.0.0.5/32 alone",
-        "  they sign in at https://login.example.com, known by email",
+        "  everybody who can sign in may read",
+        "  leads (Ada Lovelace, Bob) may also approve and reject, within their groups",
+        "  Bob may also make any request",
+        "  Remote-Email names the person, in requests from 10.0.0.5/32 alone",
+        "  they sign in at https://login.example.com, and are identified by email",
     ]
 
 
@@ -132,19 +132,19 @@ def test_every_key_of_a_policy_has_its_sentence():
         "      gates: at least 24h in the stage before and not for 65h from '0 15 * * FRI' (Europe/Paris) and "
         "at most 1 in 24 h; a missing metric fails",
         "      approval: 1 of leads: Ada (slack T1/U1; until 2026-12-24 also Bob), reminded every 12h, "
-        "bosses told after 2d, expires after 3d, a newer version's request leaves it open, "
+        "bosses notified after 2d, expires after 3d, a newer version's request leaves it open, "
         "the glass may be broken by oncall: Bob",
         "      the version it replaces goes back to Staging",
         "      the version it replaces is @previous",
         "      deployed to prod by serving, to be confirmed within 15m; a failure rolls it back",
-        "    what is moved by hand is adopted: its alias or stage follows, the version replaced leaves",
+        "    a change by hand in MLflow is adopted: its alias or stage follows, the version replaced leaves",
         "    an approval holds for the names and sizes of a version's files, and for the content of the smallest, "
         "64 MB in all",
         "    MLflow is compared with the record every 1h",
         "  bus, logged as 'model'",
         "    only aliases say where a version is",
-        "    what is moved by hand is put back, where it takes gates or approvals to get there",
-        "    no stage is governed: whoever may send model_version.transition moves it freely",
+        "    a change by hand in MLflow is reverted, where the target has gates or approvals",
+        "    no stage is governed: every source that may send model_version.transition moves versions freely",
         "Channels",
     ]
 
@@ -161,15 +161,15 @@ def test_who_is_listed_and_can_not_sign_in_is_told_from_who_can(claim: str, acco
     oidc = f"oidc: {{issuer: https://login.example.com, client_id: r, client_secret: env:X, claim: {claim}}}"
     person = f"people: {{ada: {{name: Ada, accounts: {{{account}: T1/U1}}}}}}"
     document = f"version: 1\n{person}\naccess: {{operators: [ada], {oidc}}}\n"
-    assert f"  {said} may also ask for anything" in list(explain(parse(document)))
+    assert f"  {said} may also make any request" in list(explain(parse(document)))
 
 
 def test_an_empty_policy_says_what_that_means():
     assert list(explain(parse("version: 1"))) == [
         "Sources: none; nothing can be sent",
         "Models: none; no stage is governed",
-        "Channels: none; nobody is told",
-        "Pages and API: for whoever may approve, and for tokens",
+        "Channels: none; nobody is notified",
+        "Pages and API: for people who may approve, and for tokens",
     ]
 
 
@@ -225,7 +225,7 @@ def test_secrets_need_not_be_here(run, tmp_path):
     result = run("check-config", "registrar.yml", "--no-secrets")
     assert result.exit_code == 1
     assert [line.partition(": ")[2].partition(": ")[2] for line in result.stderr.splitlines()] == [
-        "sources.idle: may send nothing: all that it sends is refused; grant it something, such as "
+        "sources.idle: may send nothing, so every event from it is refused; grant it something, such as "
         'may: [{events: [training_run.*], models: ["*"]}]'
     ]
 
@@ -286,4 +286,4 @@ def test_the_schema_refuses_what_is_wrong(run, wrong):
 
 def test_a_proxy_that_signs_nobody_in_is_explained_so():
     policy = "version: 1\naccess:\n  trusted_proxy: {networks: [10.0.0.5/32]}\n"
-    assert "  X-Forwarded-For says where they come from, from 10.0.0.5/32 alone" in explain(parse(policy))
+    assert "  X-Forwarded-For gives the client's address, in requests from 10.0.0.5/32 alone" in explain(parse(policy))

@@ -69,7 +69,7 @@ def test_it_says_which_file_it_found_and_what_that_says_in_vain(run, tmp_path, m
     assert result.stderr == "registrar: the stack would start\n"
     assert result.stdout.splitlines() == [
         f"{tmp_path / 'registrar.yml'} is used, for it is in this folder; --config FILE names another",
-        "warning: registrar.yml:5: notify.0.outcomes.0: 'promotion.aproved' matches no outcome: nobody is told by it; "
+        "warning: registrar.yml:5: notify.0.outcomes.0: 'promotion.aproved' matches no outcome, so nobody is notified; "
         "did you mean promotion.approved?",
     ]
     assert "is used" not in run("up", "--config", "registrar.yml").stdout

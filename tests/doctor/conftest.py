@@ -56,7 +56,7 @@ def site(tmp_path: Path, ledger: Ledger) -> SiteOf:
 
 
 def looked(part: str, at: DoctorContext) -> list[Finding]:
-    return list(load("registrar.doctor.checks", part).look(at))
+    return list(load("registrar.doctor.checks", part).check(at))
 
 
 def troubles(part: str, at: DoctorContext) -> list[tuple[str, str, str]]:

@@ -37,7 +37,7 @@ def test_one_that_is_well_has_no_trouble(site: SiteOf, broker: redis.Redis):
     [
         (lambda r: r.config_set("maxmemory-policy", "allkeys-lru"), ("warn", "is allkeys-lru", "noeviction")),
         (lambda r: r.config_set("appendonly", "no"), ("warn", "appendonly is off", "appendonly yes")),
-        (lambda r: r.replicaof("127.0.0.1", "1"), ("FAIL", "it is a replica", "the primary")),
+        (lambda r: r.replicaof("127.0.0.1", "1"), ("FAIL", "is a replica, which takes no writes", "the primary")),
         (lambda r: r.rpush(QUEUE, *range(1001)), ("warn", "1,001 task messages wait", "is a worker up?")),
     ],
 )

@@ -82,7 +82,7 @@ def test_a_part_with_another_file_is_named(site: SiteOf, ledger: Ledger):
     lives(ledger, "receiver", here.settings.secret_key)
     lives(ledger, "worker", here.settings.secret_key, POLICY + "max_unfinished: 70\n")
     [(level, seen, do)] = troubles("config", here)
-    assert (level, seen) == ("FAIL", "worker worker-host:1 works by another registrar.yml than the other parts")
+    assert (level, seen) == ("FAIL", "worker worker-host:1 uses another registrar.yml than the other parts")
     assert "restart the worker" in do
 
 
@@ -99,5 +99,5 @@ def test_what_lies_here_and_is_not_what_the_parts_have_is_said(site: SiteOf, led
     lives(ledger, "receiver", new_key())
     found = troubles("config", here)
     assert [level for level, _, _ in found] == ["warn", "warn"]
-    assert "REGISTRAR_SECRET_KEY here is another one than the parts have" in found[0][1]
-    assert "registrar.yml is not what the parts work by" in found[1][1]
+    assert "REGISTRAR_SECRET_KEY here differs from that of the running parts" in found[0][1]
+    assert "registrar.yml differs from the file that the running parts have read" in found[1][1]

@@ -42,7 +42,7 @@ def test_with_all_parts_down_each_has_a_line_that_says_what_to_do_and_it_ends_so
 def test_warnings_are_no_failure(site: SiteOf, monkeypatch: pytest.MonkeyPatch):
     for part in PARTS:
         monkeypatch.setattr(
-            plugins.load(CHECKS, part), "look", lambda site: iter([Finding("warn", "so so", "mend it")])
+            plugins.load(CHECKS, part), "check", lambda context: iter([Finding("warn", "so so", "mend it")])
         )
     assert run(site()).exit_code == 0
 
@@ -61,26 +61,26 @@ def test_each_check_is_a_file_with_a_test():
 
 
 def test_a_check_that_breaks_is_a_line_and_no_end_of_the_others(site: SiteOf, monkeypatch: pytest.MonkeyPatch):
-    def breaks(site: DoctorContext) -> Iterator[Finding]:
+    def breaks(context: DoctorContext) -> Iterator[Finding]:
         yield ok("so far")
         raise KeyError("the-password")
 
-    monkeypatch.setattr(clocks, "look", breaks)
+    monkeypatch.setattr(clocks, "check", breaks)
     given = site(REGISTRAR_BROKER_URL="redis://:the-password@127.0.0.1:1/0")
     *_, before, broken = [line.finding for line in examine(given)]
     assert before == ok("so far")
-    assert (broken.level, broken.seen) == ("FAIL", "the check itself broke: KeyError: '***'")
+    assert (broken.level, broken.seen) == ("FAIL", "the check itself failed: KeyError: '***'")
 
 
 def test_a_check_that_never_ends_is_a_line(site: SiteOf, monkeypatch: pytest.MonkeyPatch):
-    def hangs(site: DoctorContext) -> Iterator[Finding]:
+    def hangs(context: DoctorContext) -> Iterator[Finding]:
         yield ok("so far")
         time.sleep(600)
 
-    monkeypatch.setattr(receiver, "look", hangs)
+    monkeypatch.setattr(receiver, "check", hangs)
     found = [line.finding for line in examine(site(), seconds=2) if line.part == "receiver"]
     assert found[0] == ok("so far")
-    assert (found[1].level, "was not answered within 2 s" in found[1].seen) == ("FAIL", True)
+    assert (found[1].level, "did not end within 2 s" in found[1].seen) == ("FAIL", True)
 
 
 def test_parts_that_take_connections_and_are_silent_are_waited_for_no_longer_than_that(site: SiteOf):

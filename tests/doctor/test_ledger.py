@@ -46,7 +46,7 @@ def test_one_that_is_well_has_no_trouble(site: SiteOf):
 
 def test_one_that_was_never_made_is_not_made(site: SiteOf, tmp_path: Path):
     [(level, seen, do)] = troubles("ledger", site(REGISTRAR_LEDGER_URL=f"sqlite:///{tmp_path}/none.db"))
-    assert (level, seen, do) == ("FAIL", f"there is no ledger at {tmp_path}/none.db", "Make it: registrar migrate")
+    assert (level, seen, do) == ("FAIL", f"there is no ledger at {tmp_path}/none.db", "Create it: registrar migrate")
     assert not (tmp_path / "none.db").exists()
 
 
@@ -140,4 +140,4 @@ def test_a_server_that_does_not_sync_is_said(site: SiteOf, postgres: str):
             [(level, seen, do)] = troubles("ledger", site(REGISTRAR_LEDGER_URL=url))
         finally:
             set_fsync("on")
-    assert (level, "a power cut loses what was acknowledged" in seen, "fsync = on" in do) == ("FAIL", True, True)
+    assert (level, "a power cut loses acknowledged events" in seen, "fsync = on" in do) == ("FAIL", True, True)

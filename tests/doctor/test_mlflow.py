@@ -65,9 +65,9 @@ def test_a_stand_in_that_is_well_has_no_trouble(site: SiteOf, server: Pages):
 @pytest.mark.parametrize(
     ("status", "says", "do"),
     [
-        (401, "refuses whoever does not log in (401)", "MLFLOW_TRACKING_USERNAME"),
-        (403, "knows us, and does not let us read its registry (403)", "the permission"),
-        (404, "has no registry there", "MLFLOW_TRACKING_URI"),
+        (401, "requires a login (401)", "MLFLOW_TRACKING_USERNAME"),
+        (403, "accepts the login, but not for reading its registry (403)", "the permission"),
+        (404, "has no registry at this path", "MLFLOW_TRACKING_URI"),
         (500, "answers 500", "MLflow's log"),
     ],
 )
@@ -86,7 +86,7 @@ def test_it_is_asked_with_the_workers_login(site: SiteOf, server: Pages, how: st
     }[how]
     server.say(f"{API}/registered-models/search", {}, status=401)
     [(_, seen, _)] = troubles("mlflow", site(**{"MLFLOW_TRACKING_URI": server.root, **given}))
-    assert "refuses the login it is given (401)" in seen
+    assert "refuses the login (401)" in seen
     basic = "Basic " + base64.b64encode(b"ada:p@ss").decode()
     assert server.heard[-1]["Authorization"] == ("Bearer the-token" if how == "token" else basic)
     assert "p@ss" not in seen
@@ -104,7 +104,7 @@ def test_a_version_that_is_not_known_to_work_is_said(site: SiteOf, server: Pages
     ("place", "level", "says"),
     [
         ("s3://bucket/x", "warn", "boto3 is not installed here"),
-        ("/srv/mlruns/1", "warn", "in a folder of MLflow's machine"),
+        ("/srv/mlruns/1", "warn", "in a folder on MLflow's machine"),
         ("hdfs://x/y", "ok", ""),
     ],
 )
@@ -131,7 +131,9 @@ def test_what_was_moved_by_hand_is_said(site: SiteOf, server: Pages, ledger: Led
     assert "`registrar reconcile taxi`" in do
 
 
-@pytest.mark.parametrize(("uri", "says"), [(NOWHERE, "nothing listens there"), ("./mlruns", "is no server's address")])
+@pytest.mark.parametrize(
+    ("uri", "says"), [(NOWHERE, "nothing listens there"), ("./mlruns", "is not the address of a server")]
+)
 def test_one_that_is_not_there_is_said(site: SiteOf, uri: str, says: str):
     [(level, seen, _)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=uri))
     assert (level, says in seen) == ("FAIL", True)
@@ -217,7 +219,7 @@ def test_what_is_being_worked_on_is_not_accused(site: SiteOf, server: Pages, led
         connection.execute(update(tasks).where(tasks.c.seq == one).values(lane="model:taxi", **begun))
     found = looked("mlflow", site(MLFLOW_TRACKING_URI=server.root))
     assert {one.level for one in found} == {"ok"}
-    assert "work is under way at taxi: not compared" in [one.seen for one in found]
+    assert "not compared, because tasks are running for it: taxi" in [one.seen for one in found]
 
 
 def test_a_version_that_is_registered_between_the_looks_is_no_lost_one(site: SiteOf, server: Pages, ledger: Ledger):
@@ -262,7 +264,7 @@ def test_fifty_models_are_asked_for_by_two_questions(
     server.say(f"{API}/registered-models/search", {"registered_models": models})
     server.say(f"{API}/model-versions/search", {"model_versions": []})
     found = differences(ledger_url, MlflowServer(server.root, {}))
-    assert (len(server.heard), found.places, found.moved, found.left) == (2, 100, {}, [])
+    assert (len(server.heard), found.holdings, found.moved, found.left) == (2, 100, {}, [])
 
 
 def test_a_registry_that_takes_too_long_for_all_at_once_is_asked_model_by_model(server: Pages, ledger: Ledger):
@@ -272,7 +274,7 @@ def test_a_registry_that_takes_too_long_for_all_at_once_is_asked_model_by_model(
     server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
     url = ledger.engine.url.render_as_string(hide_password=False)
     found = differences(url, MlflowServer(server.root, {}))
-    assert (found.places, found.moved, found.left) == (2, {}, [])
+    assert (found.holdings, found.moved, found.left) == (2, {}, [])
 
 
 def test_a_second_version_that_was_moved_long_ago_is_found_in_the_second_look_too(server: Pages, ledger: Ledger):

@@ -31,8 +31,8 @@ def test_one_that_does_not_answer_fails(site: SiteOf):
     ("body", "says"),
     [
         ({"issuer": "https://login.example.com/"}, "says that it is https://login.example.com/"),
-        ("<html>", "not as a provider does (200)"),
-        ([], "not as a provider does (200)"),
+        ("<html>", "does not answer as a provider does (200)"),
+        ([], "does not answer as a provider does (200)"),
     ],
 )
 def test_one_that_is_another_fails(site: SiteOf, pages: Pages, body: object, says: str):

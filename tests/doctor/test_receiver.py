@@ -19,9 +19,9 @@ def test_one_that_is_ready_has_no_trouble(site: SiteOf, pages: Pages):
     ("status", "body", "says"),
     [
         (503, NOT_READY, "is not ready: broker: the broker does not answer"),
-        (200, "<h1>It works!</h1>", "answers 200, and not as a receiver does"),
-        (502, "", "answers 502, and not as a receiver does"),
-        (301, "", "answers 301, and not as a receiver does"),
+        (200, "<h1>It works!</h1>", "answers 200, but not as a receiver does"),
+        (502, "", "answers 502, but not as a receiver does"),
+        (301, "", "answers 301, but not as a receiver does"),
     ],
 )
 def test_what_it_says_instead_is_said(site: SiteOf, pages: Pages, status: int, body: object, says: str):

@@ -21,7 +21,7 @@ def open_folder() -> Iterator[Path]:
 
 def test_secrets_that_are_well_have_no_trouble(site: SiteOf):
     assert troubles("secrets", site()) == []
-    assert looked("secrets", site())[-1].seen == "all 1 can be read and have the form of their kind"
+    assert looked("secrets", site())[-1].seen == "1 secret: all can be read, and are valid for their kind"
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o660])
@@ -53,7 +53,11 @@ def test_a_weak_secret_is_said_and_not_shown(site: SiteOf, secret: str):
 @pytest.mark.parametrize("reference", ["env:NOWHERE", "file:nowhere", "file:."])
 def test_one_that_can_not_be_read_is_said(site: SiteOf, reference: str):
     [(level, seen, do)] = troubles("secrets", site(POLICY.replace("file:ci.whsec", reference)))
-    assert (level, f"sources.ci.secrets.0: {reference}" in seen, "sources the receiver" in do) == ("warn", True, True)
+    assert (level, f"sources.ci.secrets.0: {reference}" in seen, "the receiver for sources" in do) == (
+        "warn",
+        True,
+        True,
+    )
 
 
 def test_one_secret_for_two_sources_is_said(site: SiteOf):

@@ -52,14 +52,14 @@ def test_a_team_that_works_has_no_trouble(site: SiteOf, team: Ledger):
 def test_one_that_is_missing_or_silent_is_said(site: SiteOf, team: Ledger, part: str):
     alive(team, part, ago=3000)
     [(level, seen, do)] = troubles("work", site())
-    assert (level, f"no {part} is alive (the last word is of" in seen) == ("FAIL", True)
+    assert (level, f"no {part} is alive (last heartbeat " in seen) == ("FAIL", True)
     assert f"python -m worker {'run' if part == 'worker' else 'beat'}" in do
 
 
 def test_of_what_was_stopped_in_good_order_it_is_not_said_that_it_never_was(site: SiteOf):
     """Such a part takes its heartbeat away."""
     for _, seen, do in troubles("work", site()):
-        assert "(none was ever started, or the last one stopped in good order)" in seen
+        assert "(none was started, or the last one was shut down)" in seen
         assert do.startswith("Start one: registrar up, or ")
 
 
@@ -73,7 +73,11 @@ def test_that_none_was_ever_heard_is_said(site: SiteOf):
 def test_a_worker_that_lives_and_hears_nothing_is_told_from_one_that_is_dead(site: SiteOf, team: Ledger):
     alive(team, "worker", task_message=300)
     [(level, seen, do)] = troubles("work", site())
-    assert (level, "1 worker live, but nothing passes" in seen, "broker" in do) == ("FAIL", True, True)
+    assert (level, "1 worker alive, but without messages from or to the broker" in seen, "broker" in do) == (
+        "FAIL",
+        True,
+        True,
+    )
     alive(team, "worker", task_message=300, in_hand=1)
     assert troubles("work", site()) == []
 
@@ -101,7 +105,7 @@ def test_what_is_tried_again_is_said_with_its_error(site: SiteOf, team: Ledger):
 def test_dead_letters_are_said(site: SiteOf, team: Ledger):
     waits(team, now(), state="dead", finished_at=now())
     [(level, seen, _)] = troubles("work", site())
-    assert (level, "1 task was given up (dead)" in seen) == ("warn", True)
+    assert (level, "1 task failed for good (dead)" in seen) == ("warn", True)
 
 
 def test_a_ledger_that_can_not_be_read_is_said(site: SiteOf):
@@ -121,4 +125,4 @@ def test_one_of_two_that_is_silent_is_named(site: SiteOf, team: Ledger):
 def test_one_that_lives_and_whose_loop_stands_still_is_named(site: SiteOf, team: Ledger, part: str):
     alive(team, part, turned_at=now() - timedelta(seconds=90))
     [(level, seen, _)] = troubles("work", site())
-    assert (level, seen) == ("FAIL", f"{part} host:1 lives, and its loop stands still")
+    assert (level, seen) == ("FAIL", f"{part} host:1 is alive, but its main loop hangs")

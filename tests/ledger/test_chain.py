@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registrar.ledger.journal.append import COLUMNS, GENESIS, TOLD, canonical, iso, link
+from registrar.ledger.journal.append import BODY_COLUMNS, COLUMNS, GENESIS, canonical, iso, link
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.export import LINES
 
@@ -15,7 +15,7 @@ Entry = dict[str, Any]
 
 
 def entry(seq: int, previous: str = GENESIS, body: str | None = None, **changed: Any) -> Entry:
-    told = {**dict.fromkeys(TOLD, "x"), "seq": seq, "version": None, **changed}
+    told = {**dict.fromkeys(BODY_COLUMNS, "x"), "seq": seq, "version": None, **changed}
     body = canonical({**told, "said": {"nth": seq}}) if body is None else body
     return {**told, "body": body, "previous": previous, "hash": link(previous, body)}
 
@@ -99,7 +99,7 @@ def test_an_entry_whose_hash_is_not_that_of_its_text_was_altered(changed: Entry)
     assert damage({**chain(1)[0], **changed}) == "entry 1 was altered: its hash is not that of its text"
 
 
-@pytest.mark.parametrize("name", [name for name in TOLD if name != "seq"])
+@pytest.mark.parametrize("name", [name for name in BODY_COLUMNS if name != "seq"])
 def test_a_column_that_says_otherwise_than_the_text_is_named(name: str):
     altered = {**chain(1)[0], name: "y"}
     says = json.loads(altered["body"])[name]
@@ -113,7 +113,7 @@ def test_a_text_that_is_none_of_an_entry_is_said_though_its_hash_is_right(body: 
 
 @pytest.mark.parametrize("said", [{}, {"said": None}, {"said": ["nth"]}])
 def test_an_entry_that_says_nothing_is_said_though_its_hash_is_right(said: Entry):
-    told = {name: value for name, value in chain(1)[0].items() if name in TOLD}
+    told = {name: value for name, value in chain(1)[0].items() if name in BODY_COLUMNS}
     assert damage(entry(1, body=canonical({**told, **said}))) == "entry 1 says nothing, though its hash is right"
 
 
@@ -161,7 +161,7 @@ def test_json_lines_are_entries_as_they_are():
 
 def test_a_table_has_what_an_entry_says_and_its_hashes():
     head, line = LINES["csv"](chain(1))
-    assert head.removesuffix("\r\n").split(",") == [*TOLD, "said", "previous", "hash"]
+    assert head.removesuffix("\r\n").split(",") == [*BODY_COLUMNS, "said", "previous", "hash"]
     assert set(head.removesuffix("\r\n").split(",")) == (set(COLUMNS) - {"body"}) | {"said"}
     assert line.startswith("1,x,")
     assert line.endswith(f',"{{""nth"":1}}",{GENESIS},{chain(1)[0]["hash"]}\r\n')

@@ -77,7 +77,7 @@ def test_a_whole_file_is_read():
         (
             "{kind: log}",
             "{kind: log, buttons: ci}",
-            "registrar.yml:17: channels.log.buttons: 'ci' takes no presses of kind log",
+            "registrar.yml:17: channels.log.buttons: 'ci' does not take button presses of kind log",
         ),
         ("group: leads", "group: leads, required_approvals: 2", "has too few members for 2 approvals"),
         (

@@ -98,7 +98,7 @@ def test_a_source_of_another_kind_takes_no_presses_and_a_channel_says_so():
     assert unresolved(policy) == [
         (
             ("channels", "town", "buttons"),
-            "'slack' takes no presses of kind mattermost; it is mattermost or other-team that does",
+            "'slack' does not take button presses of kind mattermost; mattermost or other-team does",
         )
     ]
     assert policy.presses("town") is None

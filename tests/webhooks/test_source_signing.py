@@ -149,7 +149,7 @@ def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
 @pytest.mark.parametrize("kind", ["standard", "mlflow", "teams"])
 def test_a_kind_without_options_needs_no_more(kind: str):
     secret = sender(kind)[0].context.secrets[0]
-    who = source_signing.stranger(kind, "there", secret)
+    who = source_signing.foreign_source(kind, "there", secret)
     assert (who.context.name, who.context.config.kind, who.context.secrets) == ("there", kind, (secret,))
 
 

@@ -1,4 +1,4 @@
-"""Channels: addresses that lead somewhere, tokens of the right form. Nothing is sent."""
+"""Checks the channels: that their addresses take connections, and that tokens look right. Sends nothing."""
 
 import re
 import socket
@@ -27,45 +27,48 @@ _TOKENS = {
     "webhook": (r"whsec_[A-Za-z0-9+/=_-]{32,}", "whsec_ and base64, from `registrar secret --webhook`"),
 }
 _PORTS = {"https": 443, "http": 80, "smtp": 587, "smtps": 465}
-_OF_ITSELF = frozenset({"log", "apprise"})
+_NO_HOST = frozenset({"log", "apprise"})  # kinds whose url, if any, is not the address of a server
 
 
-def look(site: DoctorContext) -> Iterator[Finding]:
-    channels = site.policy.channels if site.policy else {}
+def check(context: DoctorContext) -> Iterator[Finding]:
+    channels = context.policy.channels if context.policy else {}
     for name, channel in channels.items():
-        yield from _one(name, channel, site.settings)
-    routed = {to for route in site.policy.notify for to in route.to} if site.policy else set()
-    if site.policy and not routed - {name for name, one in channels.items() if one.kind == "log"}:
-        yield warn("nobody is told of anything outside of the worker's log", "Add a channel, and a route under notify")
+        yield from _check_channel(name, channel, context.settings)
+    routed = {to for route in context.policy.notify for to in route.to} if context.policy else set()
+    if context.policy and not routed - {name for name, channel in channels.items() if channel.kind == "log"}:
+        yield warn(
+            "nobody is notified: notifications go to the worker's log alone",
+            "Add a channel, and a route to it under notify",
+        )
 
 
-def _one(name: str, channel: Channel, settings: Settings) -> Iterator[Finding]:
-    wrong = False
+def _check_channel(name: str, channel: Channel, settings: Settings) -> Iterator[Finding]:
+    well = True
     if channel.secret and (secret := _value(channel.secret, settings)) and channel.kind in _TOKENS:
-        pattern, wanted = _TOKENS[channel.kind]
+        pattern, expected = _TOKENS[channel.kind]
         if not re.fullmatch(pattern, secret):
             yield warn(
-                f"{name}: its secret ({channel.secret}) has not the form of a {channel.kind} channel's",
-                f"It is {wanted}",
+                f"{name}: its secret ({channel.secret}) does not look like one of a {channel.kind} channel",
+                f"It should be {expected}",
             )
-            wrong = True
-    url = _value(channel.url, settings) if channel.url and channel.kind not in _OF_ITSELF else None
-    if url and (trouble := _trouble(url)):
-        yield fail(f"{name}: {trouble}", f"Correct {channel.url}, and see that this machine reaches it")
-        wrong = True
-    if not wrong:
-        yield ok(f"{name} ({channel.kind})" + (": nothing to see, nothing is sent" if not channel.url else ""))
+            well = False
+    url = _value(channel.url, settings) if channel.url and channel.kind not in _NO_HOST else None
+    if url and (problem := _connection_problem(url)):
+        yield fail(f"{name}: {problem}", f"Correct {channel.url}, and see that this machine reaches it")
+        well = False
+    if well:
+        yield ok(f"{name} ({channel.kind})" + (": it has no url to check" if not channel.url else ""))
 
 
-def _trouble(url: str) -> str | None:
-    """What keeps a connection from being made; the address itself is a secret, its host is not."""
+def _connection_problem(url: str) -> str | None:
+    """Say why no connection can be made, naming only the host: the rest of the URL may be a secret."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
         host = None
     if not host:
-        return "its url is no address of http, https, smtp or smtps"
+        return "its url does not begin with http://, https://, smtp:// or smtps://"
     if parts.scheme in ("http", "https") and get_environ_proxies(url):
         return None  # the proxy resolves and connects
     try:
@@ -73,12 +76,12 @@ def _trouble(url: str) -> str | None:
     except socket.gaierror:
         return f"{host} does not resolve here"
     except OSError as error:
-        return f"{host} port {port} takes no connection ({error.strerror or type(error).__name__})"
+        return f"no connection to {host} port {port} ({error.strerror or type(error).__name__})"
     return None
 
 
 def _value(reference: str, settings: Settings) -> str | None:
-    """None where it can't be read here: the secrets' check says so."""
+    """Return a secret; None where it can't be read here, which the secrets' check reports."""
     try:
         return settings.secret(reference)
     except SettingsError:

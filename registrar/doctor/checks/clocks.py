@@ -1,4 +1,4 @@
-"""The clocks: signatures, leases and expiries all go by the time, and each machine has its own."""
+"""Compares the clocks of all machines: signatures, leases and expiries depend on them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,45 +14,48 @@ from registrar.http.probe import Silence, ask
 from registrar.ledger.heartbeats import time_of
 from registrar.ledger.tasks import LEASE_SECONDS
 
-NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions
+NOTICEABLE = 5.0  # seconds; an HTTP date has no fractions
 _ADVICE = "Let NTP set the clocks of both machines (timedatectl, chronyc tracking)"
 
 
-def look(site: DoctorContext) -> Iterator[Finding]:
-    """Of those that answer; that one does not is another check's to say."""
+def check(context: DoctorContext) -> Iterator[Finding]:
+    """Skip clocks that don't answer: other checks report those."""
     with ThreadPoolExecutor() as pool:
-        asked = {
-            "the database": pool.submit(_database, site.settings.ledger_url),
-            "Redis": pool.submit(_redis, site.settings.broker_url),
-            "MLflow": pool.submit(_http, without_login(site.settings.mlflow_uri), "/health"),
-            "the receiver": pool.submit(_http, site.settings.public_url, "/healthz"),
+        futures = {
+            "the database": pool.submit(_database, context.settings.ledger_url),
+            "Redis": pool.submit(_redis, context.settings.broker_url),
+            "MLflow": pool.submit(_http, without_login(context.settings.mlflow_uri), "/health"),
+            "the receiver": pool.submit(_http, context.settings.public_url, "/healthz"),
         }
-        parts = pool.submit(_parts, site.settings.ledger_url)
-    known = {name: off for name, one in asked.items() if (off := one.result()) is not None}
-    for name, off in known.items():
-        yield from _apart(name, off, "this machine's")
+        parts = pool.submit(_parts, context.settings.ledger_url)
+    offsets = {name: off for name, future in futures.items() if (off := future.result()) is not None}
+    for name, off in offsets.items():
+        yield from _compare(name, off, "this machine's")
     for name, off in parts.result().items():
-        yield from _apart(name, off, "the database's")
-    if known and all(abs(off) <= NOTICEABLE for off in known.values()):
-        yield ok(f"this machine's agrees with {', '.join(known)}")
-    if not known:
-        yield warn("no other clock could be asked for the time", "See the other lines")
+        yield from _compare(name, off, "the database's")
+    if offsets and all(abs(off) <= NOTICEABLE for off in offsets.values()):
+        yield ok(f"this machine's clock agrees with {', '.join(offsets)}")
+    if not offsets:
+        yield warn("this machine's clock was compared with no other: none answered", "See the lines of the other parts")
 
 
-def _apart(name: str, off: float, whose: str) -> Iterator[Finding]:
+def _compare(name: str, off: float, whose: str) -> Iterator[Finding]:
     if abs(off) > NOTICEABLE:
         seen = f"the clock of {name} is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} {whose}"
         yield fail(seen, _ADVICE) if abs(off) > LEASE_SECONDS else warn(seen, _ADVICE)
 
 
 def _parts(url: str) -> dict[str, float]:
-    """Of receivers, workers and beats that live, as they measured it themselves when they last wrote."""
-    found = list_living(url)
-    return {f"{one.part} {one.instance}": one.clock_ahead for one in found if one.clock_ahead is not None}
+    """Return seconds by part, for all parts that are alive, as each measured with its last heartbeat."""
+    return {
+        f"{heartbeat.part} {heartbeat.instance}": heartbeat.clock_ahead
+        for heartbeat in list_living(url)
+        if heartbeat.clock_ahead is not None
+    }
 
 
 def _database(url: str) -> float | None:
-    """SQLite has this machine's."""
+    """Return None for SQLite, which uses this machine's clock."""
     if url.startswith("sqlite"):
         return None
     try:

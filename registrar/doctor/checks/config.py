@@ -1,4 +1,4 @@
-"""Settings and registrar.yml: complete, valid, and fitting what is installed here."""
+"""Checks settings and registrar.yml: that they are valid, fit this installation, and are the same for all parts."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,54 +16,56 @@ from registrar.text.wording import plural
 _ADVICE = "`registrar check-config` explains the file as it is read"
 
 
-def look(site: DoctorContext) -> Iterator[Finding]:
-    path = site.settings.config_path
+def check(context: DoctorContext) -> Iterator[Finding]:
+    path = context.settings.config_path
     try:
         policy = policies.load(path)
     except PolicyError as error:
         yield fail(f"{path} can't be used: {'; '.join(str(error).splitlines())}", f"Correct it; {_ADVICE}")
     else:
-        wrong = with_lines(path, installation_check.unsupported_kinds_and_options(policy))
-        yield from (fail(complaint, f"Correct it; {_ADVICE}") for complaint in wrong)
-        if not wrong:
+        problems = with_lines(path, installation_check.unsupported_kinds_and_options(policy))
+        yield from (fail(problem, f"Correct it; {_ADVICE}") for problem in problems)
+        if not problems:
             yield ok(
                 f"{path} is valid: {plural(len(policy.sources), 'source')}, {plural(len(policy.channels), 'channel')}"
             )
         for line in with_lines(path, lint.warnings(policy)):
-            yield warn(line, f"Registrar runs, and this can never do what it says; {_ADVICE}")
+            yield warn(line, f"Registrar runs, but this entry can't work; {_ADVICE}")
         if not policy.sources:
-            yield warn("registrar.yml has no sources: nobody can send anything", "Add one under sources")
+            yield warn("registrar.yml has no sources, so no webhook is accepted", "Add one under sources")
     try:
-        Encryptor(site.settings.secret_key)
+        Encryptor(context.settings.secret_key)
     except ValueError as error:
-        yield fail(str(error), "The same key for receiver and worker; with another one, open buttons are void")
-    yield from _agreement(site)
-
-
-def _agreement(site: DoctorContext) -> Iterator[Finding]:
-    """Whether the parts that live have the same key and registrar.yml, and those that this command reads."""
-    parts = list_living(site.settings.ledger_url)
-    found = mismatches(parts)
-    for one in found[KEYS]:
         yield fail(
-            f"{one.part} {one.instance} has another REGISTRAR_SECRET_KEY than the other parts: what one of them seals, "
-            "buttons and answers in chats, the other can't open",
-            "Give all parts the same, and restart that one",
+            str(error), "Set one key for the receiver and the worker; buttons that were sent with another stop working"
         )
-    for one in found[CONFIG]:
-        advice = "Give all parts the same file; then SIGHUP to the receiver, and restart the worker"
-        yield fail(f"{one.part} {one.instance} works by another registrar.yml than the other parts", advice)
-    yield from _ours(site, [one for one in parts if one not in found[KEYS]], parts)
+    yield from _compare_parts(context)
 
 
-def _ours(site: DoctorContext, agreed: Sequence[Heartbeat], parts: Sequence[Heartbeat]) -> Iterator[Finding]:
-    """Of this command's own: those of the parts may be newer or older than what lies here."""
-    keys = next((one.keys for one in agreed if one.keys), None)
+def _compare_parts(context: DoctorContext) -> Iterator[Finding]:
+    """Compare key and registrar.yml of the running parts with each other, and with what this command reads."""
+    parts = list_living(context.settings.ledger_url)
+    different = mismatches(parts)
+    for part in different[KEYS]:
+        yield fail(
+            f"{part.part} {part.instance} has another REGISTRAR_SECRET_KEY than the other parts: they can't decrypt "
+            "each other's data, so buttons and replies in chats fail",
+            "Give all parts the same key, and restart this part",
+        )
+    for part in different[CONFIG]:
+        advice = "Give all parts the same file; then send SIGHUP to the receiver, and restart the worker"
+        yield fail(f"{part.part} {part.instance} uses another registrar.yml than the other parts", advice)
+    yield from _compare_ours(context, [part for part in parts if part not in different[KEYS]], parts)
+
+
+def _compare_ours(context: DoctorContext, agreed: Sequence[Heartbeat], parts: Sequence[Heartbeat]) -> Iterator[Finding]:
+    """Compare this command's key and file with those of the parts, which may have read older or newer ones."""
+    keys = next((part.keys for part in agreed if part.keys), None)
     with suppress(ValueError):
-        if keys and not fits(",".join(Encryptor(site.settings.secret_key).digests), keys):
-            advice = "Run this with the environment of the parts, or restart them with the new key"
-            yield warn("REGISTRAR_SECRET_KEY here is another one than the parts have", advice)
-    configs = {one.config for one in parts if one.config}
-    if configs and site.policy and policy_view.digest(site.policy) not in configs:
-        advice = "SIGHUP to the receiver has it read the file again; restart the worker"
-        yield warn(f"{site.settings.config_path} is not what the parts work by: they started before it changed", advice)
+        if keys and not fits(",".join(Encryptor(context.settings.secret_key).digests), keys):
+            advice = "Run this in the parts' environment, or restart them with the new key"
+            yield warn("REGISTRAR_SECRET_KEY here differs from that of the running parts", advice)
+    configs = {part.config for part in parts if part.config}
+    if configs and context.policy and policy_view.digest(context.policy) not in configs:
+        advice = "Send SIGHUP to the receiver to read the file again, and restart the worker"
+        yield warn(f"{context.settings.config_path} differs from the file that the running parts have read", advice)

@@ -1,4 +1,4 @@
-"""The OpenID Connect provider that people sign in with, asked as the receiver asks it."""
+"""Checks the OpenID Connect provider: that it answers, and is the issuer that registrar.yml names."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,19 @@ from registrar.http.probe import Silence, ask
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
-def look(site: DoctorContext) -> Iterator[Finding]:
-    if site.policy and (oidc := site.policy.access.oidc):
+def check(context: DoctorContext) -> Iterator[Finding]:
+    if context.policy and (oidc := context.policy.access.oidc):
         yield _check_issuer(oidc.issuer)
 
 
 def _check_issuer(issuer: str) -> Finding:
     try:
-        said = ask(f"{issuer.rstrip('/')}{_DISCOVERY}")
+        answer = ask(f"{issuer.rstrip('/')}{_DISCOVERY}")
     except Silence as silence:
-        return fail(f"nobody can sign in: {silence}", "Is the provider up, and access.oidc.issuer right?")
-    named = said.json.get("issuer") if said.status == 200 and isinstance(said.json, dict) else None
-    if named == issuer:
-        return ok(f"people sign in at {issuer}, which says that it is this issuer")
-    seen = f"and says that it is {str(named)[:200]}" if named else f"and not as a provider does ({said.status})"
-    advice = f"access.oidc.issuer must be what `issuer` says at ITS-ADDRESS{_DISCOVERY}, letter by letter"
-    return fail(f"nobody can sign in: {issuer} answers, {seen}", advice)
+        return fail(f"nobody can sign in: {silence}", "Is the provider up, and is access.oidc.issuer right?")
+    name = answer.json.get("issuer") if answer.status == 200 and isinstance(answer.json, dict) else None
+    if name == issuer:
+        return ok(f"people sign in at {issuer}, which confirms that it is this issuer")
+    problem = f"says that it is {str(name)[:200]}" if name else f"does not answer as a provider does ({answer.status})"
+    advice = f"Set access.oidc.issuer to exactly what `issuer` is at ITS-ADDRESS{_DISCOVERY}"
+    return fail(f"nobody can sign in: {issuer} {problem}", advice)

@@ -1,15 +1,15 @@
-"""Warnings about a valid registrar.yml: Registrar starts with it, and it can never do what it says.
+"""Warns about entries of a valid registrar.yml that can't work. Registrar starts all the same.
 
-Refused is only what can't be read, names what is not there, or would be unsafe to start with (references.py).
+references.py refuses the file where it names things that it does not define, or would be unsafe.
 """
 
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint
 from registrar.policy.lint import builds, channels, grants, groups, models, targets
 
-_LOOKS = (grants.look, builds.look, groups.look, models.look, targets.look, channels.look)
+_CHECKS = (grants.check, builds.check, groups.check, models.check, targets.check, channels.check)
 
 
 def warnings(policy: Policy) -> list[Complaint]:
-    """Each with its place, and what would be right."""
-    return [complaint for look in _LOOKS for complaint in look(policy)]
+    """Return the warnings, each with its place and what would be right."""
+    return [complaint for check in _CHECKS for complaint in check(policy)]

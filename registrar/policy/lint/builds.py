@@ -1,6 +1,6 @@
-"""Repositories, branches, workflows and models that the options of a CI source name and that no event can match.
+"""Warns about repositories, branches, workflows and models in the options of CI sources that no event can match.
 
-Branches are names or globs, repositories and GitHub's workflows are paths: what looks otherwise matches none.
+Branches are names or globs; repositories and GitHub's workflows are paths.
 """
 
 import re
@@ -11,7 +11,7 @@ from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.sources import Source
 
-# No branch may hold these: https://git-scm.com/docs/git-check-ref-format ; * ? [ ] are a glob's.
+# Not allowed in a branch's name, by https://git-scm.com/docs/git-check-ref-format ; * ? [ ] belong to globs.
 _NO_REF = re.compile(r"[\x00-\x20~^:\\]|\.\.|(^|/)\.|\$$")
 _WORKFLOW = re.compile(r"(.+/)?\.github/workflows/[^*?/@]+\.ya?ml|dynamic/.+")
 _REPOSITORY, _PROJECT = re.compile(r"[\w.-]+/[\w.-]+"), re.compile(r"[\w.-]+(/[\w.-]+)+")
@@ -20,7 +20,7 @@ _DEPLOYED = ("deployment.succeeded", "deployment.failed", "promotion.request", "
 _TEXT = re.compile(r"'([^'`]+)'")  # of JMESPath
 
 
-def look(policy: Policy) -> Iterator[Complaint]:
+def check(policy: Policy) -> Iterator[Complaint]:
     for name, source in policy.sources.items():
         at = ("sources", name, "options")
         if source.kind in _BY_KIND:
@@ -51,7 +51,7 @@ def _of_preset(at: Place, source: Source) -> Iterator[Complaint]:
 
 
 def _rules(at: Place, source: Source, key: str) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """What is no mapping is refused elsewhere."""
+    """Yield rules that are mappings; others are refused elsewhere."""
     rules = source.options.get(key)
     for nth, rule in enumerate(rules if isinstance(rules, list) else []):
         if isinstance(rule, dict):
@@ -69,18 +69,19 @@ def _not_granted(at: Place, source: Source) -> Iterator[Complaint]:
 def _refused(source: Source, model: str, events: tuple[str, ...]) -> str | None:
     if not source.may or any(source.grants(event, model) for event in events):
         return None
-    return f"may of this source grants no {events[0].partition('.')[0]}.* of {model!r}: all that this finds is refused"
+    family = events[0].partition(".")[0]
+    return f"may of this source grants no {family}.* about {model!r}, so every event from this rule is refused"
 
 
-def _each(at: Place, given: Any, wrong: Callable[[str], str | None]) -> Iterator[Complaint]:
-    for nth, one in enumerate(given if isinstance(given, list) else []):
-        if isinstance(one, str) and (why := wrong(one)):
+def _each(at: Place, values: Any, find_problem: Callable[[str], str | None]) -> Iterator[Complaint]:
+    for nth, value in enumerate(values if isinstance(values, list) else []):
+        if isinstance(value, str) and (why := find_problem(value)):
             yield (*at, nth), why
 
 
 def _no_branch(pattern: str) -> str | None:
     if pattern.startswith("refs/heads/"):
-        return f"{pattern!r} matches no branch: they go by their names, such as {pattern.removeprefix('refs/heads/')}"
+        return f"{pattern!r} matches no branch: write the name alone, such as {pattern.removeprefix('refs/heads/')}"
     if _NO_REF.search(pattern):
         return f"{pattern!r} matches no branch: it is a name or a glob, such as main or release-*"
     return None
@@ -89,16 +90,15 @@ def _no_branch(pattern: str) -> str | None:
 def _no_workflow(path: str) -> str | None:
     if _WORKFLOW.fullmatch(path):
         return None
-    return f"{path!r} is no workflow's path: it is that of its file, such as .github/workflows/train.yml, and no glob"
+    return f"{path!r} is not a workflow: write the path of its file, such as .github/workflows/train.yml, not a glob"
 
 
 def _no_repository(path: str) -> str | None:
-    said = f"{path!r} is no repository: OWNER/NAME, or its number"
-    return None if _REPOSITORY.fullmatch(path) else said
+    return None if _REPOSITORY.fullmatch(path) else f"{path!r} is no repository: write OWNER/NAME, or its number"
 
 
 def _no_project(path: str) -> str | None:
-    return None if _PROJECT.fullmatch(path) else f"{path!r} is no project: GROUP/NAME, or its number"
+    return None if _PROJECT.fullmatch(path) else f"{path!r} is no project: write GROUP/NAME, or its number"
 
 
 _BY_KIND: dict[str, Callable[[Place, Source], Iterator[Complaint]]] = {

@@ -1,4 +1,4 @@
-"""Channels that no route uses, and routes that no outcome takes."""
+"""Warns about channels that no route uses, and routes that no outcome matches."""
 
 from collections.abc import Iterator
 
@@ -11,16 +11,16 @@ from registrar.policy.plugin_options import needs, option_values
 from registrar.policy.routes import Route
 
 
-def look(policy: Policy) -> Iterator[Complaint]:
+def check(policy: Policy) -> Iterator[Complaint]:
     for nth, route in enumerate(policy.notify):
-        wrong = [
+        unmatched = [
             (("notify", nth, "outcomes", index), why)
             for index, pattern in enumerate(route.outcomes)
-            if (why := matches_nothing(pattern, OUTCOMES, "outcome: nobody is told by it"))
+            if (why := matches_nothing(pattern, OUTCOMES, "outcome, so nobody is notified"))
         ]
-        yield from wrong
-        if not wrong and nth and _told_before(policy.notify[:nth], route):
-            yield ("notify", nth), "tells nobody: routes before it tell the same channels of all this already"
+        yield from unmatched
+        if not unmatched and nth and _is_redundant(policy.notify[:nth], route):
+            yield ("notify", nth), "has no effect: routes before it already send all of this to the same channels"
     used = {channel for _, channels in policy.channel_lists() for channel in channels} | set(
         option_values(policy, "answer_by")
     )
@@ -33,10 +33,10 @@ def look(policy: Policy) -> Iterator[Complaint]:
                 yield ("channels", name), f'can\'t post: a channel of kind {channel.kind} needs its {need}: "env:NAME"'
 
 
-def _told_before(before: list[Route], route: Route) -> bool:
+def _is_redundant(before: list[Route], route: Route) -> bool:
     outcomes = [outcome for outcome in OUTCOMES if matches(route.outcomes, outcome)]
     return all(
-        any(channel in one.to and _covers(one, outcome, pattern) for one in before)
+        any(channel in earlier.to and _covers(earlier, outcome, pattern) for earlier in before)
         for outcome in outcomes
         for pattern in route.models
         for channel in route.to

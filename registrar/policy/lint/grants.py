@@ -1,4 +1,4 @@
-"""Sources that may send nothing, and grants of events or models that there are not."""
+"""Warns about sources that may send nothing, and grants of unknown events or models."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ _ALIKE = 0.7
 _ABOUT_NONE = ("experiment.create",)
 
 
-def look(policy: Policy) -> Iterator[Complaint]:
+def check(policy: Policy) -> Iterator[Complaint]:
     for name, source in policy.sources.items():
         if not source.may:
             yield (
                 ("sources", name),
-                "may send nothing: all that it sends is refused; grant it something, such as "
+                "may send nothing, so every event from it is refused; grant it something, such as "
                 'may: [{events: [training_run.*], models: ["*"]}]',
             )
         for nth, host in enumerate(source.reply_to):
@@ -33,17 +33,17 @@ def look(policy: Policy) -> Iterator[Complaint]:
 
 
 def _unreached(at: Place, rules: object) -> Iterator[Complaint]:
-    """Of kind generic: the first rule that a payload meets is taken, and one without `when` is met by any."""
+    """Warn about rules of kind generic after one that matches the same. The first match wins; no `when` matches all."""
     conditions = [rule.get("when") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
     for nth, condition in enumerate(conditions):
         before = next((n for n, earlier in enumerate(conditions[:nth]) if earlier in (None, condition)), None)
         if before is not None:
-            yield (*at, nth), f"is never reached: rule {before} before it takes all that it would"
+            yield (*at, nth), f"is never reached: rule {before} before it matches the same payloads"
 
 
 def _grant(policy: Policy, at: Place, grant: Grant) -> Iterator[Complaint]:
     for nth, pattern in enumerate(grant.events):
-        why = matches_nothing(pattern, VOCABULARY, "event type: it grants nothing")
+        why = matches_nothing(pattern, VOCABULARY, "event type, so it grants nothing")
         granted = [type_ for type_ in VOCABULARY if matches([pattern], type_)]
         if why:
             yield (*at, "events", nth), why
@@ -62,5 +62,5 @@ def _models(policy: Policy, at: Place, patterns: list[str]) -> Iterator[Complain
 
 
 def _governed(policy: Policy, pattern: str) -> bool:
-    """A glob may match anything."""
+    """Return whether an entry of models may apply to a pattern; a glob may match anything."""
     return bool(set("*?[") & set(pattern)) or matches(list(policy.models), pattern)

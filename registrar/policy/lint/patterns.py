@@ -1,4 +1,4 @@
-"""Globs of registrar.yml: whether they match anything, and which names stand for all that they match."""
+"""Says whether a glob matches anything, and makes sample names that it matches."""
 
 import re
 from collections.abc import Collection
@@ -14,7 +14,7 @@ _NAME = TypeAdapter(ModelName)
 
 
 def matches_nothing(pattern: str, known: Collection[str], what: str) -> str | None:
-    """Why a pattern matches none of these dotted words; None: it matches one."""
+    """Say that a pattern matches none of these dotted words; None where it matches one."""
     if any(matches([pattern], word) for word in known):
         return None
     families = {f"{word.rpartition('.')[0]}.*": None for word in known}
@@ -23,7 +23,7 @@ def matches_nothing(pattern: str, known: Collection[str], what: str) -> str | No
 
 
 def no_model(pattern: str) -> str | None:
-    """Why no registered model can be called that; None: one can."""
+    """Say why no registered model can have such a name; None where one can."""
     try:
         _NAME.validate_python(samples(pattern)[0])
     except ValidationError as error:
@@ -33,6 +33,6 @@ def no_model(pattern: str) -> str | None:
 
 
 def samples(pattern: str) -> list[str]:
-    """Names that it matches, and that hardly anything else in a file is about; a name without wildcards is itself."""
+    """Return unlikely names that a glob matches; a name without wildcards is its own sample."""
     plain = _SET.sub(lambda found: "_" if found[1] else found[2][0], pattern).replace("?", "q")
     return list(dict.fromkeys(plain.replace("*", filler) for filler in ("q7zx", "", "w5")))

@@ -1,4 +1,4 @@
-"""Targets that no version can reach, and conditions of theirs that never hold, or always do."""
+"""Warns about targets that no version can reach, and about their conditions that never hold, or always do."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ from registrar.policy.models import ModelPolicy, Target
 from registrar.policy.time_gates import Freeze, Soak
 from registrar.text.wording import did_you_mean
 
-_STARTS = 500  # of a freeze that are looked at
+_STARTS = 500  # starts of a freeze that are compared
 
 
-def look(policy: Policy) -> Iterator[Complaint]:
+def check(policy: Policy) -> Iterator[Complaint]:
     for name, model in policy.models.items():
         for nth, target in enumerate(model.targets):
             at: Place = ("models", name, "targets", nth)
@@ -29,19 +29,19 @@ def look(policy: Policy) -> Iterator[Complaint]:
                 if why := _gate(policy, name, model, target, gate):
                     yield (*at, "gates", index), why
             if isinstance(target.approval, Approval):
-                yield from _waiting((*at, "approval"), target.approval)
+                yield from _check_reminders((*at, "approval"), target.approval)
 
 
 def _check_path_to(at: Place, model: ModelPolicy, target: Target) -> Iterator[Complaint]:
     sources = model.sources_of(target)
     if not sources:
-        yield (*at, "from"), "is empty: no version may ever come here; take it away, or name stages"
+        yield (*at, "from"), "is empty, so no version can come here; remove it, or name stages"
     elif sources == [target.stage]:
         yield (*at, "from"), f"a version would have to be in {target.stage} to come to {target.stage}"
     elif target.from_ is None and target.stage == "Staging" and sources == ["Production"]:
         yield (
             at,
-            "targets stand in the order of the way: a version comes to Staging from Production here; Staging first",
+            "targets are in the order that versions take, and here Production comes before Staging; put Staging first",
         )
 
 
@@ -55,56 +55,56 @@ def _gate(policy: Policy, name: str, model: ModelPolicy, target: Target, gate: G
         return _freeze(gate)
     soaks = [one.soak for one in target.gates if isinstance(one, Soak)]
     if isinstance(gate, MaxAge) and soaks and length(soaks[0]) >= length(gate.max_age):
-        return f"max_age: {gate.max_age} is over before soak: {soaks[0]} is; no version can meet both"
+        return f"max_age: {gate.max_age} ends before soak: {soaks[0]} does, so no version can meet both"
     evaluation = isinstance(gate, Evaluated) or (isinstance(gate, Threshold | Comparison) and gate.of == "evaluation")
     if evaluation and not _granted(policy, name, "evaluation_run.finished"):
-        return (
-            "no source may send evaluation_run.finished about this model, so that it never passes; grant it under may"
-        )
+        return "no source may send evaluation_run.finished about this model, so it never passes; grant it under may"
     return None
 
 
 def _baseline(model: ModelPolicy, gate: Comparison) -> str | None:
-    given = [alias for target in model.targets for alias in (target.alias, target.previous_alias) if alias]
-    if gate.baseline[1:] in given:
+    aliases = [alias for target in model.targets for alias in (target.alias, target.previous_alias) if alias]
+    if gate.baseline[1:] in aliases:
         return None
-    follows = "passes" if gate.when_no_baseline == "pass" else "fails"
-    near = did_you_mean(gate.baseline, [f'"@{alias}"' for alias in given])
-    return f"no target of this model sets {gate.baseline}: unless somebody does by hand, the gate {follows}{near}"
+    result = "passes" if gate.when_no_baseline == "pass" else "fails"
+    near = did_you_mean(gate.baseline, [f'"@{alias}"' for alias in aliases])
+    return f"no target of this model sets {gate.baseline}, so the gate {result} unless somebody sets it by hand{near}"
 
 
 def _freeze(gate: Freeze) -> str | None:
     starts = islice(CronSim(gate.freeze, datetime(2026, 1, 1, tzinfo=UTC)), _STARTS)
-    lasts = length(gate.duration)
-    if any(later - earlier > lasts for earlier, later in pairwise(starts)):
+    duration = length(gate.duration)
+    if any(later - earlier > duration for earlier, later in pairwise(starts)):
         return None
-    return f"each {gate.duration} of it ends after the next has begun: nothing could ever move"
+    return f"each freeze of {gate.duration} ends after the next has begun, so no version could ever be promoted"
 
 
-def _waiting(at: Place, approval: Approval) -> Iterator[Complaint]:
+def _check_reminders(at: Place, approval: Approval) -> Iterator[Complaint]:
     if approval.expires_after is None:
         return
     end = length(approval.expires_after)
     if approval.escalate and length(approval.escalate.after) >= end:
-        yield (*at, "escalate"), f"never comes: the request has expired after {approval.expires_after}"
+        yield (*at, "escalate"), f"never happens, because the request expires after {approval.expires_after}"
     if approval.remind_every and length(approval.remind_every) >= end:
-        yield (*at, "remind_every"), f"never comes: the request has expired after {approval.expires_after}"
+        yield (*at, "remind_every"), f"never happens, because the request expires after {approval.expires_after}"
 
 
 def _deploy(policy: Policy, at: Place, name: str, target: Target) -> Iterator[Complaint]:
     if not target.deploy:
         return
-    heard = _granted(policy, name, "deployment.succeeded")
-    if target.deploy.confirm_within and not heard:
+    reports_success = _granted(policy, name, "deployment.succeeded")
+    if target.deploy.confirm_within and not reports_success:
         yield (
             (*at, "deploy", "confirm_within"),
-            "no source may send deployment.succeeded about this model, so that each times out; grant it under may",
+            "no source may send deployment.succeeded about this model, so each times out; grant it under may",
         )
-    elif target.deploy.on_failure == "rollback" and not _granted(policy, name, "deployment.failed") and not heard:
+    elif target.deploy.on_failure == "rollback" and not (
+        reports_success or _granted(policy, name, "deployment.failed")
+    ):
         yield (*at, "deploy", "on_failure"), "no source may send deployment.failed about this model; grant it under may"
 
 
 def _granted(policy: Policy, name: str, event: str) -> bool:
-    """Whether some source may say so of the models of an entry. Operators may say anything."""
+    """Return whether a source may send an event about the models of an entry. Operators may send any."""
     sources = policy.sources.values()
     return bool(policy.access.operators) or any(source.grants(event, samples(name)[0]) for source in sources)
