@@ -89,7 +89,7 @@ def test_what_waits_for_whom_is_said_and_an_approval_is_waited_for(house: House)
         "rule         1 of leads: lacks 1; may still approve: Ada, operator",
         "rmse < 7",
         "passed",
-        "nobody said",
+        "nobody has voted yet",
     ):
         assert said in shown
     with house.working():
