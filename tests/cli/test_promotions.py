@@ -157,7 +157,7 @@ def test_elsewhere_a_fact_is_signed_or_it_is_none(house: House):
     secret = f"file:{house.data / 'whsec'}"
     run = ("send", "training_run.finished", "model=taxi", f"run_id={uuid.uuid4().hex}")
     unsigned = elsewhere(house, *run)
-    assert (unsigned.exit_code, "told by a sender, signed" in unsigned.stderr) == (1, True)
+    assert (unsigned.exit_code, "is no command, but a source's event" in unsigned.stderr) == (1, True)
     assert elsewhere(house, *run, "--secret", secret, token=None).exit_code == 0
 
 
