@@ -24,7 +24,7 @@ OTHERWISE = 1
 
 
 class HeadType(click.ParamType[Head]):
-    """SEQ:HASH, as `audit verify` prints it."""
+    """A journal entry as SEQ:HASH, which `audit verify` prints."""
 
     name = "seq:hash"
 

@@ -19,23 +19,23 @@ from registrar.http.event_client import Receipt, Unreachable
 
 FAILED = 1
 TIMEOUT = "How long --wait waits, and a receiver has for an answer."
-# Seconds that a receiver has for an answer at least, however little is to be waited for: it commits before it answers.
+# Seconds that a receiver always has for its answer, even with a shorter --timeout: it commits before it answers.
 SHORTEST = 2.0
 
 
 class Seconds(click.ParamType[float]):
-    """A time that ends: no negative number, and neither nan nor inf."""
+    """A finite number of seconds, not negative."""
 
     name = "seconds"
 
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            given = float(value)
+            seconds = float(value)
         except ValueError:
-            given = math.nan
-        if not 0 <= given < math.inf:
+            seconds = math.nan
+        if not 0 <= seconds < math.inf:
             self.fail(f"{value!r} is no number of seconds, such as 60")
-        return given
+        return seconds
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class How:
 
 
 def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options of every command that waits for an event; it is called with `how`. wait: the default."""
+    """Add --wait, --timeout and --json to a command, which gets them as `how`. wait: the default."""
     shared = (
         click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
         click.option("--timeout", type=Seconds(), default=300.0, show_default=True, help=TIMEOUT),
@@ -56,15 +56,15 @@ def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..
     )
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        called: Callable[..., Any] = _called(command)
+        decorated: Callable[..., Any] = _pass_how(command)
         for option in reversed(shared):
-            called = option(called)
-        return called
+            decorated = option(decorated)
+        return decorated
 
     return add
 
 
-def _called(command: Callable[..., Any]) -> Callable[..., Any]:
+def _pass_how(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def called(*args: Any, wait: bool, timeout: float, as_json: bool, **more: Any) -> Any:
         ctx = click.get_current_context()
@@ -87,17 +87,17 @@ def check_data(type_: str, data: dict[str, Any]) -> None:
     except UnknownType as error:
         raise click.UsageError(str(error)) from None
     except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, each['loc'])) or 'data'} {wording(each, type_)}"
-            for each in error.errors(include_url=False)
+        problems = [
+            f"{'.'.join(map(str, detail['loc'])) or 'data'} {wording(detail, type_)}"
+            for detail in error.errors(include_url=False)
         ]
-        raise click.UsageError("\n  ".join([f"this is no {type_}:", *wrong])) from None
+        raise click.UsageError("\n  ".join([f"this is no {type_}:", *problems])) from None
 
 
 def submit_and_exit(
     ctx: click.Context, how: How, type_: str, data: dict[str, Any], *, then: Then | None = None
 ) -> NoReturn:
-    """Submit one command, report its end, and exit. then: as of report_receipts. Raises UserError, UsageError."""
+    """Submit one command, report its end, and exit. then: see report_receipts. Raises UserError, UsageError."""
     check_data(type_, data)
     ctx.exit(report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
 
@@ -118,7 +118,7 @@ def report_receipts(
 ) -> int:
     """Wait for the end of each event where `how` says so, print it, and return the exit code.
 
-    then: returns the id of the event that follows one that succeeded; it is waited for, too. token: of the receiver
+    then: returns the id of the next event, given one that succeeded; its end is awaited too. token: for the receiver
     that gave the receipts.
     """
     if how.wait is None:
@@ -127,8 +127,8 @@ def report_receipts(
         with waiting(how.wait, token) as wait:
             followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
     if how.as_json:
-        found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
-        formatting.print_json(found[0] if len(found) == 1 else found)
+        results = [events[-1] if events else asdict(receipt) for receipt, events in followed]
+        formatting.print_json(results[0] if len(results) == 1 else results)
     else:
         for receipt, events in followed:
             before = "was accepted before, as" if receipt.repeated else "accepted as"
@@ -150,7 +150,7 @@ def _result(events: list[dict[str, Any]]) -> list[str]:
 
 
 def _is_refused(event: dict[str, Any]) -> bool:
-    """Also of a vote that did not count before schema 0014: its task had succeeded."""
+    """Return whether an event was refused. Before schema 0014 the task of a vote that did not count had succeeded."""
     return bool(event["state"] == "succeeded" and event.get("refused"))
 
 
@@ -161,5 +161,5 @@ def _tasks(event: dict[str, Any]) -> list[str]:
 
 def _task(task: dict[str, Any]) -> str:
     """Describe a task. A caller who is no viewer gets names and states alone."""
-    said = task.get("error") or (task.get("outcome") or {}).get("summary", "")
-    return f"  {tables.state(task['state'], padded=9)}  {task['name']:<18}  {said}".rstrip()
+    result = task.get("error") or (task.get("outcome") or {}).get("summary", "")
+    return f"  {tables.state(task['state'], padded=9)}  {task['name']:<18}  {result}".rstrip()

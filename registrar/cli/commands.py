@@ -1,4 +1,4 @@
-"""The commands of `registrar`, by the sections of its help.
+"""Lists the commands of `registrar` by the sections of its help.
 
 A new command is a line here and a click.Command in a module of this folder. Its help line is the first of its
 docstring; a test holds the two together.
@@ -15,7 +15,7 @@ SECTIONS = {
             "registrar.cli.up:demo", "Play the main job on this machine, end to end, and stay up until Ctrl-C."
         ),
         "doctor": LazyCommand(
-            "registrar.cli.doctor:doctor", "Look at every part, and say what to do where something is wrong."
+            "registrar.cli.doctor:doctor", "Check every part, and say what to do about each problem."
         ),
         "overview": LazyCommand(
             "registrar.cli.overview:overview",

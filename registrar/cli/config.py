@@ -29,14 +29,14 @@ WARNED = 1
 
 def policy_errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
     """Return all that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
-    wrong = [
+    problems = [
         *installation_check.unsupported_kinds_and_options(policy),
         *installation_check.unreadable(policy, environ=environ, folder=path.parent),
     ]
-    known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
+    known = {str(at[1]) for at, _ in problems if at[0] == "sources"}
     with suppress(ImportError):  # a source whose extra is not installed here can't be opened
-        wrong += source_signing.cannot_open(policy, Settings.of_file(path, environ), but=known)
-    return wrong
+        problems += source_signing.cannot_open(policy, Settings.of_file(path, environ), but=known)
+    return problems
 
 
 class NoConfig(SettingsError):
@@ -66,11 +66,11 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
     policy = policies.load(path)
     environ = process_environment()
     if (
-        wrong := policy_errors(policy, environ=environ, path=path)
+        problems := policy_errors(policy, environ=environ, path=path)
         if secrets
         else installation_check.unsupported_kinds_and_options(policy)
     ):
-        raise PolicyError("\n".join(with_lines(path, wrong)))
+        raise PolicyError("\n".join(with_lines(path, problems)))
     addresses = installation_check.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
     warned = with_lines(path, [*warnings(policy), *addresses])
     if as_json:
@@ -91,7 +91,7 @@ def _verdict(path: Path, warned: list[str], *, secrets: bool) -> str:
 
 
 def _config_of_last_run(data: Path) -> Path | None:
-    """The one that `registrar up` used last."""
+    """Return the path of the registrar.yml that `registrar up` used last."""
     written = folder_environment(data).get("REGISTRAR_CONFIG")
     return Path(written) if written else None
 
@@ -117,13 +117,13 @@ def policy(ctx: click.Context, *, model: str | None, as_json: bool) -> None:
 
 def _print_policy_in_effect(context: Context, model: str | None, *, as_json: bool) -> None:
     with context.reading() as reading:
-        found = reading.policy(model=model)
+        row = reading.policy(model=model)
     if as_json:
-        formatting.print_json(found)
+        formatting.print_json(row)
         return
-    _print_document(found)
-    click.echo(f"\n# digest {found['digest']}")
-    if about := found["model"]:
+    _print_document(row)
+    click.echo(f"\n# digest {row['digest']}")
+    if about := row["model"]:
         targets = ", ".join(about["targets"]) or "none"
         click.echo(f"# {about['model']}: by the entry {about['entry'] or '(none)'}, targets {targets}")
         click.echo(f"# what its approvals are bound to: {about['digest']}")
@@ -147,27 +147,25 @@ def show_policy(context: Context, *, digest: str | None, as_json: bool) -> None:
         _print_policy_in_effect(context, None, as_json=as_json)
         return
     with context.reading() as reading:
-        found = reading.policy_text(digest)
+        row = reading.policy_text(digest)
     if as_json:
-        formatting.print_json(found)
+        formatting.print_json(row)
         return
-    _print_document(found)
-    click.echo(f"\n# digest {found['digest']}")
-    used = (
-        f"first used {formatting.text(found['used_at'])} by {found['event_id']}" if found["used_at"] else "not used yet"
-    )
+    _print_document(row)
+    click.echo(f"\n# digest {row['digest']}")
+    used = f"first used {formatting.text(row['used_at'])} by {row['event_id']}" if row["used_at"] else "not used yet"
     click.echo(f"# {used}")
 
 
-def _print_document(found: Mapping[str, Any]) -> None:
-    click.echo(yaml.safe_dump(found["document"], sort_keys=False, allow_unicode=True).rstrip())
+def _print_document(row: Mapping[str, Any]) -> None:
+    click.echo(yaml.safe_dump(row["document"], sort_keys=False, allow_unicode=True).rstrip())
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def policy_schema() -> dict[str, Any]:
-    """The JSON Schema of registrar.yml, in its own spelling (`from`, not from_)."""
+    """Return the JSON Schema of registrar.yml, with keys as they are written there (`from`, not from_)."""
     schema = Policy.model_json_schema(by_alias=True)
     return {"$schema": _DIALECT, **schema, "title": "registrar.yml"}
 

@@ -1,4 +1,4 @@
-"""What commands share: the data folder or a receiver elsewhere; settings, policy, ledger and record found by it."""
+"""The context of a command: the data folder or a remote receiver, and the settings, policy and ledger found by it."""
 
 import os
 import pwd
@@ -27,12 +27,12 @@ HERE = Path("registrar.yml")
 
 
 def existing_config(data: Path) -> Path | None:
-    """./registrar.yml, else the data folder's, else None."""
+    """Return ./registrar.yml, else the data folder's, else None."""
     return next((path for path in (HERE, data / "registrar.yml") if path.exists()), None)
 
 
 def local_user() -> Actor:
-    """As local:USER; in a container the user may have no name."""
+    """Return the user of this process as local:USER. USER is the uid where it has no name, as in a container."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -41,18 +41,17 @@ def local_user() -> Actor:
 
 
 class OnlyHere(UserError):
-    """A command that works on this machine's own installation was pointed at a receiver elsewhere."""
+    """A command works only on this machine's installation, but was pointed at a remote receiver."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Context:
-    """What @click.pass_obj gives to a command. data: the folder of `registrar up`.
+    """The object that @click.pass_obj gives to a command. data: the folder of `registrar up`.
 
-    url: of a receiver elsewhere. named: by --url, and not by REGISTRAR_URL: that is also what CI jobs call the
-    receiver, and where it is the one of the data folder, it is not elsewhere. answer_within: seconds that a receiver
-    has for an answer; None: what its clients think best.
+    url: a remote receiver. named: it was given by --url, not by REGISTRAR_URL, which may also name the receiver of the
+    data folder. answer_within: seconds that a receiver has for an answer; None for the clients' defaults.
     """
 
     data: Path
@@ -63,20 +62,21 @@ class Context:
 
     @cached_property
     def remote(self) -> Client | None:
-        """The receiver elsewhere. Raises BadAddress, SettingsError."""
+        """Return a client of the remote receiver; None for this machine's. Raises BadAddress, SettingsError."""
         if self.url is None or (not self.named and self._is_here(self.url)):
             return None
         return Client(self.url, self._token(), answer_within=self.answer_within)
 
     @property
     def receiver(self) -> Client:
-        """Where commands are given: the receiver elsewhere, or this machine's by its local address, whatever name the
-        world knows it by; with a token if there is one. Raises BadAddress, SettingsError.
+        """Return a client of the remote receiver, or of this machine's at its local address, with a token if any.
+
+        Raises BadAddress, SettingsError.
         """
         return self.remote or Client(self.settings().local_url, self._token(), answer_within=self.answer_within)
 
     def here(self) -> None:
-        """Raises OnlyHere where a receiver elsewhere is meant."""
+        """Raise OnlyHere if a remote receiver is meant."""
         if self.remote:
             leave = "leave --url away" if self.named else "unset REGISTRAR_URL"
             raise OnlyHere(
@@ -85,22 +85,22 @@ class Context:
             )
 
     def started_here(self) -> None:
-        """Of commands that start parts on this machine, whatever REGISTRAR_URL is for others. Raises OnlyHere."""
+        """Raise OnlyHere if --url was given; ignore REGISTRAR_URL. For commands that start parts on this machine."""
         if self.named:
             self.here()
 
     def settings(self) -> Settings:
-        """As `registrar up` wrote them; what is set in the environment wins. Raises SettingsError, OnlyHere."""
+        """Return the settings that `registrar up` wrote; environment variables win. Raises SettingsError, OnlyHere."""
         self.here()
         return from_folder(self.data)
 
     def policy(self) -> Policy:
-        """registrar.yml. Raises SettingsError, PolicyError, OnlyHere."""
+        """Load registrar.yml. Raises SettingsError, PolicyError, OnlyHere."""
         return policies.load(self.settings().config_path)
 
     @contextmanager
     def ledger(self, *, checked: bool = True) -> Iterator[Ledger]:
-        """The ledger; its schema is this version's. Raises SettingsError, LedgerUnavailable, SchemaMismatch."""
+        """Yield the ledger, with its schema checked. Raises SettingsError, LedgerUnavailable, SchemaMismatch."""
         opened = Ledger(self.settings().ledger_url)
         try:
             if checked:
@@ -114,7 +114,7 @@ class Context:
 
     @contextmanager
     def reading(self) -> Iterator[QueryService]:
-        """The record: of the receiver elsewhere, or of the ledger here. Raises UserError."""
+        """Yield the queries of the remote receiver, or of the ledger here. Raises UserError."""
         if self.remote:
             yield RemoteQueries(self.remote)
         else:
@@ -126,10 +126,10 @@ class Context:
             here = from_folder(self.data)
         except SettingsError:
             return False
-        return url.rstrip("/") in {each.rstrip("/") for each in (here.local_url, here.public_url) if each}
+        return url.rstrip("/") in {own.rstrip("/") for own in (here.local_url, here.public_url) if own}
 
     def _token(self) -> str | None:
-        """Of the file, else of the environment: on the command line all the machine could read it."""
+        """Read the token from its file, or the environment; as an argument, other users could see it."""
         if self.token_file is None:
             return process_environment().get("REGISTRAR_TOKEN", "").strip() or None
         try:
@@ -137,6 +137,6 @@ class Context:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise SettingsError(f"the token's file {self.token_file} can't be read: {why}") from None
-        if not token:  # as nobody, or as this machine's operator, it would be asked by another than who was meant
+        if not token:  # without a token the request would be made as somebody else: the local operator
             raise SettingsError(f"the token's file {self.token_file} is empty; `registrar token create` prints one")
         return token

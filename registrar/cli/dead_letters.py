@@ -1,4 +1,4 @@
-"""`registrar dead list | show | retry | drop`: work that failed for good, its story, and what is to become of it."""
+"""`registrar dead list | show | retry | drop`: tasks that failed for good."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ _MOST = 10_000
 
 
 class NotSent(UserError):
-    """Nothing is to be done about it; the message says why."""
+    """A task can't be retried or dropped; the message says why."""
 
     exit_code = 2
 
@@ -184,7 +184,7 @@ def drop_all(ctx: click.Context, how: command.How, task_ids: Sequence[str], reas
 
 
 def _report_refused(refused: Mapping[str, str], *, every: bool) -> None:
-    """Of named tasks none is sent where one can't be; of all, those that can."""
+    """Raise NotSent for tasks that were named; with --all only print those that are left out."""
     if refused and not every:
         raise NotSent("; ".join(refused.values()))
     for why in refused.values():
@@ -195,9 +195,9 @@ def _send(ctx: click.Context, how: command.How, type_: str, asked: list[tuple[Ro
     if not asked:
         click.echo("there is nothing to send", err=True)
     receipts = []
-    for each, more in asked:
-        data = {"task_id": each["id"], **({"model": each["model"]} if each["model"] else {}), **more}
+    for task, more in asked:
+        data = {"task_id": task["id"], **({"model": task["model"]} if task["model"] else {}), **more}
         receipts.append(command.submit(how.context, type_, data))
-    of = {receipt.id: each["event_id"] for receipt, (each, _) in zip(receipts, asked, strict=True)}
-    then = (lambda event: of[event["id"]]) if type_ == "task.retry" else None
+    retried = {receipt.id: task["event_id"] for receipt, (task, _) in zip(receipts, asked, strict=True)}
+    then = (lambda event: retried[event["id"]]) if type_ == "task.retry" else None
     ctx.exit(command.report_receipts(receipts, how, then=then, token=how.context.receiver.token))

@@ -1,4 +1,4 @@
-"""How a command ends that can't be done: one sentence on stderr, an exit code, and no traceback."""
+"""Ends a command that fails with one sentence on stderr and an exit code, without a traceback."""
 
 import errno
 import re
@@ -26,7 +26,7 @@ class NotInstalled(UserError):
 
 
 class UnexpectedError(UserError):
-    """A system error or a fault of ours; `python -X dev -m registrar ...` shows where."""
+    """A system error or a bug of Registrar; `python -X dev -m registrar ...` shows where."""
 
 
 class ReportedError(click.ClickException):
@@ -106,7 +106,7 @@ def _describe_system(error: OSError) -> str:
 
 
 def _describe_fault(error: Exception) -> str:
-    """Name the place, and the first line of what a library had to say over many."""
+    """Name the line of code, and the first line of the error's message."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
     message = next(iter(str(error).splitlines()), "")[:300]

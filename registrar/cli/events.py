@@ -1,4 +1,4 @@
-"""`registrar events list | show | tail`, `registrar rejections`: what came in, and what became of it."""
+"""`registrar events list | show | tail` and `registrar rejections`: accepted events, their results, and refusals."""
 
 import time
 from collections import deque
@@ -48,10 +48,10 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         return command(*args, wanted=EventFilter(source, type, model, actor, state, since, until), **more)
 
-    found: Callable[..., Any] = called
+    decorated: Callable[..., Any] = called
     for option in reversed(options):
-        found = option(found)
-    return found
+        decorated = option(decorated)
+    return decorated
 
 
 @click.group(invoke_without_command=True)
@@ -145,7 +145,7 @@ def tail(context: Context, *, wanted: EventFilter, last: int, count: int | None,
 
 
 def _follow_events(reading: QueryService, wanted: EventFilter, *, last: int, every: float) -> Iterator[Row]:
-    """The last ones, then each that is accepted, once."""
+    """Yield the last events, oldest first, then each new one once."""
     first = reading.events(wanted, limit=max(1, last)).rows
     seen = deque((row["id"] for row in reversed(first)), maxlen=MOST)
     yield from reversed(first[:last])
@@ -157,7 +157,7 @@ def _follow_events(reading: QueryService, wanted: EventFilter, *, last: int, eve
 
 
 def _newer_than(reading: QueryService, wanted: EventFilter, seen: set[str]) -> Iterator[Row]:
-    """Newest first, down to one that was seen; of the very first ones all."""
+    """Yield the events that are newer than any in `seen`, newest first; all if `seen` is empty."""
     cursor = None
     while True:
         page = reading.events(wanted, limit=50, cursor=cursor)
@@ -170,7 +170,7 @@ def _newer_than(reading: QueryService, wanted: EventFilter, seen: set[str]) -> I
 
 
 def _line(row: Row) -> str:
-    """As one of a table whose other rows are not known."""
+    """Format an event as a row of a table whose other rows are not known yet."""
     cells = [formatting.text(row[name]) for name in ("accepted_at", "type", "model", "actor_name", "id")]
     alone = tables.table(_TAIL, [cells], _TAIL_WIDTHS)
     return "\n".join(tables.lines(alone, tables.terminal_width(), heading=False))
@@ -188,9 +188,9 @@ def print_event(event: dict[str, Any]) -> None:
     click.echo("\n".join([*formatting.replay_lines(event), *formatting.intervention_lines(event["tasks"]), ""]))
     formatting.table(_TASK, formatting.pick(event["tasks"], _TASK), empty="it has no tasks")
     for task in event["tasks"]:
-        said = task["error"] or (task["outcome"] or {}).get("summary")
-        if said:
-            click.echo(f"{task['name']}: {formatting.sentence(said)}")
+        result = task["error"] or (task["outcome"] or {}).get("summary")
+        if result:
+            click.echo(f"{task['name']}: {formatting.sentence(result)}")
 
 
 REJECTION_COLUMNS = ("at", "source", "status", "code", "size", "detail")

@@ -1,4 +1,4 @@
-"""How commands print: colours, tables that fit a terminal, whole lines into a pipe, JSON for programs."""
+"""Prints the results of commands: tables for people, JSON for programs, progress on a terminal."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Rows under a heading; where there are none, the sentence `empty` on stderr. None prints as -."""
+    """Print rows under a heading, or the sentence `empty` on stderr. A None cell prints as -."""
     paged_table(columns, [rows], empty=empty)
 
 
 def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object]]], *, empty: str) -> None:
-    """The same, where rows come page by page: each is printed as it comes, the columns at least as wide as before."""
+    """Print pages of rows as they come, under one heading. A column never gets narrower."""
     widths: Sequence[int] = ()
     first = True
     for rows in pages:
@@ -38,42 +38,42 @@ def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object
 
 @contextmanager
 def show_progress(
-    text: str, *, otherwise: Callable[[str], None] = lambda said: None
+    text: str, *, otherwise: Callable[[str], None] = lambda progress: None
 ) -> Iterator[Callable[[str], None]]:
-    """Says on a terminal, beside what is printed, that something goes on; call what it gives to say how far it is.
+    """Show a status line on a terminal, and yield a function that changes it.
 
-    otherwise: what is called where there is no terminal.
+    otherwise: the function to yield where stderr is no terminal.
     """
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield otherwise
         return
     with console.status(escape(text)) as status:
-        yield lambda said: status.update(escape(said))
+        yield lambda progress: status.update(escape(progress))
 
 
 def print_json(value: object) -> None:
-    """Indented JSON; times in ISO 8601."""
+    """Print indented JSON, with times in ISO 8601."""
     click.echo(dump_json(value, indent=2))
 
 
 def dump_json(value: object, *, indent: int | None = None) -> str:
-    """JSON in which nothing moves what stands beside it."""
+    """Return JSON with control characters and changes of text direction escaped."""
     return escaped(json.dumps(value, indent=indent, ensure_ascii=False, default=jsonable))
 
 
 def print_json_list(values: Iterable[object]) -> None:
-    """A JSON array, each value printed as it comes."""
-    begun = False
+    """Print a JSON array, each value as it comes."""
+    started = False
     for value in values:
         item = dump_json(value, indent=2)
-        click.echo((",\n" if begun else "[\n") + indent(item, "  "), nl=False)
-        begun = True
-    click.echo("\n]" if begun else "[]")
+        click.echo((",\n" if started else "[\n") + indent(item, "  "), nl=False)
+        started = True
+    click.echo("\n]" if started else "[]")
 
 
 def text(value: object) -> str:
-    """A table's cell."""
+    """Return the text of a table's cell."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -82,17 +82,17 @@ def text(value: object) -> str:
 
 
 def sentence(value: object, *, indent: str = "  ") -> str:
-    """What somebody wrote, behind a label: its further lines are set in, so that none passes for one of ours."""
+    """Return a person's text, to print behind a label. Further lines are indented, so that none looks like ours."""
     return shown(str(value), lines=True).replace("\n", f"\n{indent}")
 
 
 def pick(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
-    """Some columns of mappings, as a table's rows."""
+    """Return some columns of mappings as the rows of a table."""
     return [[row[column] for column in columns] for row in rows]
 
 
 def jsonable(value: object) -> str:
-    """For json.dumps: times in ISO 8601."""
+    """Return a value that json.dumps can't write as a text: a time in ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -101,19 +101,19 @@ _DONE = {"task.retry": "tried again", "task.drop": "dropped"}
 
 def intervention_lines(tasks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for task in tasks:
-        for deed in task["settled"]:
-            was = deed["was"]
+        for intervention in task["settled"]:
+            was = intervention["was"]
             before = f"{task['name']} had ended as {was['state']}, attempt {was['attempts']}: {was['error']}"
-            yield f"{_DONE[deed['type']]:<12} {_describe_intervention(deed)}; {before}"
+            yield f"{_DONE[intervention['type']]:<12} {_describe_intervention(intervention)}; {before}"
 
 
 def replay_lines(event: Mapping[str, Any]) -> Iterator[str]:
     if event["replay_of"]:
         yield f"{'replay of':<12} {event['replay_of']}"
-    for deed in event["replays"]:
-        yield f"{'replayed as':<12} {deed['became']}, {_describe_intervention(deed)}"
+    for replay in event["replays"]:
+        yield f"{'replayed as':<12} {replay['became']}, {_describe_intervention(replay)}"
 
 
-def _describe_intervention(deed: Mapping[str, Any]) -> str:
-    because = f": {deed['reason']}" if deed["reason"] else ""
-    return f"{text(deed['at'])} by {deed['actor_name']} ({deed['event_id']}){because}"
+def _describe_intervention(intervention: Mapping[str, Any]) -> str:
+    because = f": {intervention['reason']}" if intervention["reason"] else ""
+    return f"{text(intervention['at'])} by {intervention['actor_name']} ({intervention['event_id']}){because}"

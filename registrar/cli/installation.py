@@ -21,11 +21,11 @@ def address(context: Context, *, part: str, as_json: bool) -> None:
     \b
     export MLFLOW_TRACKING_URI=$(registrar address mlflow)
     """
-    found = _address(context.settings(), part)
+    url = _address(context.settings(), part)
     if as_json:
-        formatting.print_json({part: found})
+        formatting.print_json({part: url})
     else:
-        click.echo(found)
+        click.echo(url)
 
 
 def _address(settings: Settings, part: str) -> str:
@@ -58,15 +58,16 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
     """
     context: Context = ctx.obj
     ledger_url = context.settings().ledger_url
-    found = [one for one in processes(ledger_url, part) if pid in (None, one.pid)]
-    trouble = [said for one in found if (said := one.trouble)]
-    if not found:
-        trouble = [_describe_absence(ledger_url, part, pid)]
+    running = [process for process in processes(ledger_url, part) if pid in (None, process.pid)]
+    problems = [process.trouble for process in running if process.trouble]
+    if not running:
+        problems = [_describe_absence(ledger_url, part, pid)]
     if as_json:
-        formatting.print_json({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
+        processes_json = [vars(process) for process in running]
+        formatting.print_json({"alive": not problems, "processes": processes_json, "trouble": problems})
     else:
-        click.echo("; ".join(trouble) or ", ".join(map(_describe_liveness, found)), err=bool(trouble))
-    if trouble:
+        click.echo("; ".join(problems) or ", ".join(map(_describe_liveness, running)), err=bool(problems))
+    if problems:
         ctx.exit(DEAD)
 
 

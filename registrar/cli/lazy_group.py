@@ -1,4 +1,4 @@
-"""Commands that are imported when they are used: `registrar --help` must not wait for MLflow to load.
+"""Imports commands only when they are used, so that `registrar --help` need not wait for MLflow to load.
 
 click's recipe: https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
 """
@@ -19,8 +19,7 @@ from registrar.text.wording import nearest
 class LazyCommand:
     """path: "module:attribute" of a click.Command. help: its line in `registrar --help`.
 
-    needs: a package of an extra without which the command can't work at all. former: its name until this release, which
-    still works.
+    needs: a package of an extra without which the command can't work. former: its old name, which still works.
     """
 
     path: str
@@ -41,7 +40,7 @@ def load(path: str) -> Any:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are named by section, as `--help` lists them, and imported when they are used."""
+    """A group that lists its commands by section, and imports each when it is used."""
 
     def __init__(self, *args: Any, sections: Mapping[str, Mapping[str, LazyCommand]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +63,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Take former names, and suggest the nearest name: click would suggest imported commands alone."""
+        """Accept former names, and suggest the nearest name, which click does for imported commands only."""
         name = args[0]
         if now := self.renamed.get(name):
             click.echo(f"`registrar {name}` is now `registrar {now}`: use that, the old name will go", err=True)

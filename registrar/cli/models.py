@@ -35,11 +35,11 @@ def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None
         load("registrar.cli.lookups:print_models")(context, as_json=as_json)  # it imports mlflow
         return
     with context.reading() as reading:
-        found = up_to(limit, lambda most, cursor: reading.models(limit=most, cursor=cursor))
+        results = up_to(limit, lambda most, cursor: reading.models(limit=most, cursor=cursor))
     if as_json:
-        formatting.print_json(found)
+        formatting.print_json(results)
     else:
-        formatting.table(COLUMNS, [_row(each) for each in found], empty="no event was about a model yet")
+        formatting.table(COLUMNS, [_row(each) for each in results], empty="no event was about a model yet")
 
 
 def _row(each: Row) -> tuple[object, ...]:
@@ -93,11 +93,11 @@ def history(
         if incidents:
             _tell_incidents(_incidents(reading, model, past)[:limit], as_json=as_json)
             return
-        found = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
+        results = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
         if as_json:
-            formatting.print_json_list(row for page in found for row in page)
+            formatting.print_json_list(row for page in results for row in page)
             return
-        rows = ([_history_row(each) for each in page] for page in found)
+        rows = ([_history_row(each) for each in page] for page in results)
         formatting.paged_table(
             HISTORY_COLUMNS, rows, empty=f"no version of {model} held {_sought(past)}, as far as the ledger knows"
         )
@@ -107,24 +107,24 @@ def history(
 
 
 def _incidents(reading: QueryService, model: str, past: HistoryFilter) -> list[Row]:
-    """Newest first; none of a model that no event was ever about."""
+    """Return rows, newest first; none for a model without events."""
     try:
-        found: list[Row] = reading.model(model)["incidents"]
+        results: list[Row] = reading.model(model)["incidents"]
     except Unknown:
         return []
-    return [one for one in found if _within(one["at"], past)]
+    return [one for one in results if _within(one["at"], past)]
 
 
 def _within(at: datetime, past: HistoryFilter) -> bool:
     return (past.since is None or at >= past.since) and (past.until is None or at < past.until)
 
 
-def _tell_incidents(found: list[Row], *, as_json: bool) -> None:
+def _tell_incidents(results: list[Row], *, as_json: bool) -> None:
     if as_json:
-        formatting.print_json(found)
+        formatting.print_json(results)
     else:
         formatting.table(
-            INCIDENTS, [incident(each) for each in found], empty="nothing else happened, as far as the ledger knows"
+            INCIDENTS, [incident(each) for each in results], empty="nothing else happened, as far as the ledger knows"
         )
 
 

@@ -1,4 +1,4 @@
-"""`registrar overview`: what waits for whom, and what is not well."""
+"""`registrar overview`: open promotions and their approvers, unfinished work, and problems."""
 
 import click
 
@@ -25,40 +25,40 @@ def overview(context: Context, *, as_json: bool) -> None:
     registrar overview
     """
     with context.reading() as reading:
-        found = reading.overview()
+        summary = reading.overview()
         waits = reading.promotions(state="open", limit=50).rows
     if as_json:
-        formatting.print_json({**found, "open": waits})
+        formatting.print_json({**summary, "open": waits})
         return
     formatting.table(COLUMNS, [_row(each) for each in waits], empty="no promotion waits for anybody")
-    for each in found["not_live"]:
+    for each in summary["not_live"]:
         click.echo(not_live(each))
-    unfinished = sum(found["unfinished"].values())
-    of_each = ", ".join(f"{count:,} of {source}" for source, count in found["unfinished"].items())
-    oldest = f" ({of_each}); the oldest since {formatting.text(found['oldest'])}" if unfinished else ""
+    unfinished = sum(summary["unfinished"].values())
+    of_each = ", ".join(f"{count:,} of {source}" for source, count in summary["unfinished"].items())
+    oldest = f" ({of_each}); the oldest since {formatting.text(summary['oldest'])}" if unfinished else ""
     click.echo(f"{plural(unfinished, 'task is', 'tasks are')} not done yet{oldest}")
-    more = ": registrar dead list" if found["dead"] else ""
-    click.echo(f"{plural(found['dead'], 'task')} failed for good{more}")
-    for each in found.get("parts", ()):  # a receiver of before does not say
+    more = ": registrar dead list" if summary["dead"] else ""
+    click.echo(f"{plural(summary['dead'], 'task')} failed for good{more}")
+    for each in summary.get("parts", ()):  # a receiver of before does not say
         if each["status"] != WELL:
             click.echo(
                 f"{' '.join(filter(None, (each['name'], each['instance'])))} is {each['status']}: {each['detail']}"
             )
-    if found["incidents"]:
+    if summary["incidents"]:
         click.echo("\nin the last 24 hours")
-        formatting.table(INCIDENTS, [incident(each) for each in found["incidents"]], empty="")
+        formatting.table(INCIDENTS, [incident(each) for each in summary["incidents"]], empty="")
 
 
 def not_live(each: Row) -> str:
-    """Of a version that holds a target, and whose deployment came to nothing."""
-    said = "failed" if each["state"] == "failed" else "was not confirmed in time"
+    """Describe a version that holds a target, but whose deployment failed."""
+    result = "failed" if each["state"] == "failed" else "was not confirmed in time"
     where = f" to {each['environment']}" if each["environment"] else ""
     about = f"{each['model']} version {each['version']} holds {each['target']} and IS NOT LIVE"
-    return f"{about}: its deployment{where} {said}, {formatting.text(each['ended_at'])}"
+    return f"{about}: its deployment{where} {result}, {formatting.text(each['ended_at'])}"
 
 
 def incident(each: Row) -> tuple[object, ...]:
-    """A row of INCIDENTS."""
+    """Return a row of the table INCIDENTS."""
     return each["at"], each["text"], each["by"], each["event_id"]
 
 

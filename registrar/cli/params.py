@@ -1,4 +1,4 @@
-"""Types of the command line's parameters: KEY=VALUE, JSON, times, ids and addresses, each checked."""
+"""Parses and checks parameters of the command line: KEY=VALUE, JSON, times, ids and addresses."""
 
 import json
 import re
@@ -24,7 +24,7 @@ class Words(click.ParamType[Word]):
 
 
 class Header(click.ParamType[tuple[str, str]]):
-    """NAME:VALUE, as of HTTP."""
+    """An HTTP header as NAME:VALUE."""
 
     name = "NAME:VALUE"
 
@@ -36,20 +36,20 @@ class Header(click.ParamType[tuple[str, str]]):
 
 
 class Time(click.ParamType[datetime]):
-    """An aware datetime from ISO 8601; without an offset it is UTC, as all times that are printed."""
+    """An aware datetime from ISO 8601. Without an offset it is UTC, like all times that Registrar prints."""
 
     name = "time"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
-            given = value if isinstance(value, datetime) else datetime.fromisoformat(value.removesuffix(" UTC"))
+            time = value if isinstance(value, datetime) else datetime.fromisoformat(value.removesuffix(" UTC"))
         except ValueError:
             self.fail(f"{value!r} is no time such as 2026-11-22, 2026-11-22T14:30 or 2026-11-22T14:30:00+01:00")
-        return given if given.tzinfo else given.replace(tzinfo=UTC)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _parse_value(text: str) -> Any:
-    """Numbers stay text: the commit 12345678 is none, and where a number is wanted its text is taken."""
+    """Keep numbers as text: the commit 12345678 is no number, and events accept numbers as text."""
     try:
         return json.loads(text) if text[:1] in ("[", "{", '"') else text
     except ValueError:
@@ -57,7 +57,7 @@ def _parse_value(text: str) -> Any:
 
 
 def nested(words: Iterable[Word]) -> dict[str, Any]:
-    """{"search": {"experiment": "x"}} of search.experiment=x. Raises click.UsageError where two keys collide."""
+    """Nest dotted keys: search.experiment=x is {"search": {"experiment": "x"}}. Raises UsageError if keys collide."""
     data: dict[str, Any] = {}
     for path, value in words:
         inner: Any = data

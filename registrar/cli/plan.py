@@ -63,12 +63,12 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     registrar plan promotion churn 3 --to production    # "promotion" may be left out
     """
     target = stage.capitalize()
-    found = _ask_registry(ctx, lambda look: promotion_plan.plan(look, model, version, target))
+    result = _ask_registry(ctx, lambda look: promotion_plan.plan(look, model, version, target))
     if as_json:
-        formatting.print_json({"model": model, "version": version, "target": target, **asdict(found)})
+        formatting.print_json({"model": model, "version": version, "target": target, **asdict(result)})
     else:
-        click.echo("\n".join([f"{model} version {version} to {target}: {found.state}", *found.lines]))
-    _exit(ctx, found.state)
+        click.echo("\n".join([f"{model} version {version} to {target}: {result.state}", *result.lines]))
+    _exit(ctx, result.state)
 
 
 @plan.command()
@@ -81,13 +81,13 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     \b
     registrar plan prune churn
     """
-    found = _ask_registry(ctx, lambda look: plan_prune(look, model))
+    result = _ask_registry(ctx, lambda look: plan_prune(look, model))
     if as_json:
-        formatting.print_json({"model": model, **asdict(found)})
+        formatting.print_json({"model": model, **asdict(result)})
     else:
-        click.echo(f"{found.title}.\n")
-        formatting.table(found.table().columns, found.table().rows, empty=f"{model} has no versions")
-    _exit(ctx, found.state)
+        click.echo(f"{result.title}.\n")
+        formatting.table(result.table().columns, result.table().rows, empty=f"{model} has no versions")
+    _exit(ctx, result.state)
 
 
 def plan_resend(context: Context, data: Data) -> promotion_plan.Plan:

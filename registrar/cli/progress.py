@@ -1,4 +1,4 @@
-"""What `registrar up` shows: lines that stay, and on a terminal, under them, what it is waiting for."""
+"""The screen of `registrar up`: permanent lines, and on a terminal a status line under them."""
 
 import time
 from contextlib import suppress
@@ -11,13 +11,12 @@ from rich.status import Status
 _REASSURANCE = 10.0  # seconds between two lines of progress where there is no terminal
 
 
-# A terminal may go away (a closed window, a broken pipe) while the parts are still to be stopped in order; where it
-# does, Rich exits.
+# Raised by Rich when the terminal goes away (closed window, broken pipe), while parts must still be stopped in order.
 _GONE = (OSError, SystemExit)
 
 
 class Screen:
-    """console: where to show it, unless on stdout."""
+    """console: where to print; stdout by default."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
@@ -35,13 +34,13 @@ class Screen:
                 self._status.stop()
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         with suppress(*_GONE):
             self._console.print(line, markup=False, soft_wrap=True)
             self._console.file.flush()
 
     def progress(self, text: str) -> None:
-        """What is going on just now."""
+        """Change the status line; without a terminal print it from time to time."""
         if self._status:
             self._status.update(text)
         elif time.monotonic() >= self._next:

@@ -15,7 +15,7 @@ COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "
 
 
 class NotOpen(UserError):
-    """Nothing is open for that version."""
+    """The version has no open promotion."""
 
 
 @click.group()
@@ -55,14 +55,14 @@ def list_promotions(
         raise click.UsageError("--all is of any state; leave out one of the two")
     wanted = state or (None if every else OPEN)
     with context.reading() as reading:
-        found = up_to(
+        rows = up_to(
             limit, lambda most, cursor: reading.promotions(state=wanted, model=model, limit=most, cursor=cursor)
         )
     if as_json:
-        formatting.print_json(found)
+        formatting.print_json(rows)
     else:
         empty = "nothing waits for approval" if wanted == OPEN else "there are no such promotions"
-        formatting.table(COLUMNS, [_row(each) for each in found], empty=empty)
+        formatting.table(COLUMNS, [_row(each) for each in rows], empty=empty)
 
 
 def _row(each: Row) -> tuple[object, ...]:
@@ -92,15 +92,15 @@ def show_promotion(context: Context, *, promotion: str, version: int | None, tar
     registrar promotions show churn 3
     """
     with context.reading() as reading:
-        found = reading.promotion(_newest(reading, promotion, version, target))
+        row = reading.promotion(_newest(reading, promotion, version, target))
     if as_json:
-        formatting.print_json(found)
+        formatting.print_json(row)
         return
-    promotion_view.print_promotion(found)
+    promotion_view.print_promotion(row)
 
 
 def _newest(reading: QueryService, promotion: str, version: int | None, target: str | None) -> str:
-    """The id of the promotion that is meant; one that is open goes before those that ended. Raises Unknown."""
+    """Return the id of the promotion that is meant, preferring open ones over ended ones. Raises Unknown."""
     if promotion.startswith("prm_"):
         return promotion
     for state in (OPEN, None):
@@ -147,8 +147,8 @@ def approve(
     """
     if break_glass and not (reason or "").strip():
         raise click.UsageError("breaking the glass needs a reason: --reason TEXT")
-    found = _find_promotion(ctx.obj, promotion, version, target)
-    _submit_about(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
+    row = _find_promotion(ctx.obj, promotion, version, target)
+    _submit_about(ctx, how, "promotion.approve", row, reason=reason, break_glass=break_glass)
 
 
 @promotions.command()
@@ -172,11 +172,11 @@ def reject(
     \b
     registrar promotions reject churn 3 --reason "wrong fares at night"
     """
-    found = _find_promotion(ctx.obj, promotion, version, target)
-    if found["voting"] and found["voting"]["reject_needs_reason"] and not (reason or "").strip():
-        about = f"{found['model']} version {found['version']} to {found['target']}"
+    row = _find_promotion(ctx.obj, promotion, version, target)
+    if row["voting"] and row["voting"]["reject_needs_reason"] and not (reason or "").strip():
+        about = f"{row['model']} version {row['version']} to {row['target']}"
         raise click.UsageError(f"a rejection of {about} needs a reason: --reason TEXT")
-    _submit_about(ctx, how, "promotion.reject", found, reason=reason)
+    _submit_about(ctx, how, "promotion.reject", row, reason=reason)
 
 
 @promotions.command()
@@ -204,7 +204,7 @@ def cancel(
 
 
 def _find_promotion(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
-    """The promotion that is meant. Raises Unknown, NotOpen, click.UsageError."""
+    """Return the open promotion that is meant. Raises Unknown, NotOpen, click.UsageError."""
     with context.reading() as reading:
         if version is None:
             if not promotion.startswith("prm_"):

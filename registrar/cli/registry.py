@@ -59,7 +59,7 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.Ho
 
 
 class NothingHeld(UserError):
-    """The record knows of nobody who holds anything."""
+    """The record has no holder, so there is nothing to compare."""
 
 
 @click.command()

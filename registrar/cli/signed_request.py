@@ -1,4 +1,4 @@
-"""What `registrar send` posts: to which receiver, as which source, signed with which secret."""
+"""Signs and posts requests for `registrar send`: finds the receiver, the source and its secret."""
 
 import json
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Answer = list[Receipt] | requests.Response  # a response: an answer without even
 
 @dataclass(frozen=True)
 class Target:
-    """Where it goes, and as whom. secret, kind: as given on the command line; chosen: so was the source."""
+    """A receiver and a source to send as. secret, kind: from the command line. chosen: the source is too."""
 
     context: Context
     source: str
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def client(self) -> Client | None:
-        """Of a receiver elsewhere, where it is the token's bearer who asks; None: a source does, and signs."""
+        """Return a client of the remote receiver, to send as the token's bearer; None to sign as a source."""
         signed = self.to or self.secret or self.kind or self.chosen
         return None if signed else self.context.remote
 
@@ -50,14 +50,14 @@ class Target:
 
     @property
     def is_standard(self) -> bool:
-        """Whether our own event JSON is what it takes, signed by Standard Webhooks."""
+        """Return whether the source takes our own event JSON, signed by Standard Webhooks."""
         return (self.kind or self._known_kind() or STANDARD) == STANDARD
 
     def own_secret(self) -> str | None:
         return resolve(self.secret, environ=process_environment(), folder=Path()) if self.secret else None
 
     def address(self) -> Address:
-        """As given; what is not, as the installation in the data folder has it. Raises UserError."""
+        """Return URL and secret from the command line, or else from the installation here. Raises UserError."""
         secret = self.own_secret() or self.context.settings().secret(self._configured().secrets[0])
         return Address(self.url, secret)
 
@@ -74,14 +74,14 @@ class Target:
         return source_signing.foreign_source(self.kind or STANDARD, self.source, secret)
 
     def followed(self, receipts: list[Receipt]) -> list[Receipt]:
-        """With status addresses that can be asked from here."""
+        """Return receipts with status addresses that can be reached from here."""
         if self.to or self.context.remote:
             return receipts
         base = self.context.settings().local_url
         return [asked_at(receipt, base) for receipt in receipts]
 
     def _known_kind(self) -> str | None:
-        """Of the source, by the installation here. None where there is none, and a secret makes up for it."""
+        """Return the source's kind in the installation here; None where there is none and --secret was given."""
         try:
             return self._configured().kind
         except UserError:
@@ -98,7 +98,7 @@ class Target:
 
 
 def send_event(target: Target, type_: str, data: dict[str, Any], *, at: datetime | None, id: str) -> Answer:
-    """Post one of our events, signed as the source's kind does it; or ask for it with a token. Raises UserError."""
+    """Post one of our events, signed as the source's kind signs, or with a token as a command. Raises UserError."""
     if target.client:
         return [target.client.command(type_, data, key=id)]
     if target.is_standard:
@@ -109,7 +109,7 @@ def send_event(target: Target, type_: str, data: dict[str, Any], *, at: datetime
 
 
 def send_request(target: Target, source: OpenSource, request: Outgoing, *, id: str) -> Answer:
-    """Sign a request as the source's kind does it, and post it. Raises UserError."""
+    """Sign a request as the source's kind signs, and post it. Raises UserError."""
     signed = source_signing.signed(source, request, secret=target.own_secret(), id=id)
     answer = deliver(target.url, signed.body, signed.headers, answer_within=target.context.answer_within)
     return target.followed(receipts_of(target.url, answer)) or answer

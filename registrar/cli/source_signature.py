@@ -54,7 +54,7 @@ def _file_time(file: IO[bytes]) -> datetime:
 
 
 def _compare_clock(context: Context) -> list[str]:
-    """This machine's against the receiver's, as a sender here would see it."""
+    """Compare this machine's clock with the receiver's, as for a sender on this machine."""
     url = context.settings().public_url
     if not url:
         return ["REGISTRAR_PUBLIC_URL is not set, so the receiver's clock was not looked at"]

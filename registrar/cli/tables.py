@@ -1,7 +1,6 @@
-"""Tables that fit the terminal: times, then text, are shortened, an id never. Into a pipe nothing is cut.
+"""Prints tables that fit the terminal: shortens times, then text, but never ids. Cuts nothing in a pipe.
 
-Where a row has no room for its ids, they stand whole on a line of their own under it, and what is right of the columns
-that fit stands behind them.
+Where a row has no room for its ids, they are printed on a second line, followed by the columns that don't fit.
 """
 
 import re
@@ -28,16 +27,16 @@ _STYLES: dict[Tone, dict[str, Any]] = {
 
 
 def state(name: str, *, padded: int = 0) -> str:
-    """A state, in the colour of what it means. padded: to so many characters, uncoloured."""
+    """Return a state in its colour, padded with uncoloured spaces to a number of characters."""
     return styled(name, tone(name)) + " " * (padded - len(name))
 
 
 def styled(text: str, of: Tone) -> str:
-    """The text as it is where no colour should be."""
-    return click.style(text, **_STYLES[of]) if text and _wanted() else text
+    """Return a text in a colour, or unchanged where stdout should have none."""
+    return click.style(text, **_STYLES[of]) if text and _uses_colour() else text
 
 
-def _wanted() -> bool:
+def _uses_colour() -> bool:
     environ = process_environment()
     return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
@@ -45,18 +44,17 @@ def _wanted() -> bool:
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC")
 _BETWEEN, _BENEATH = "  ", "    "
-# Columns that say how something stands: the last to be shortened.
+# Columns of states: the last to be shortened.
 _STATES = frozenset({"state", "verdict", "passed"})
-# Columns that few rows have something in: where a terminal is too narrow for all, and no row has, they are left out.
+# Columns that few rows fill: left out where the terminal is too narrow and no row fills them.
 _REMARKS = frozenset({"why it ended", "why", "lacks"})
-# Cells to which a column may be shortened: of text so many that it can still be read, where a row has another line for
-# it; then so many, of names too; in the end of whatever there is.
+# Cells to which a column may be shortened, in steps: text that is still readable; then text and names; then any column.
 _READABLE, _LEAST, _LEAST_OF_ALL = 20, 8, 3
 
 
 @dataclass(frozen=True)
 class Table:
-    """columns: the headings. widths: each column's least, so that pages of one table stand under each other."""
+    """columns: the headings. widths: cells of each column, at least those of the page before, so that pages align."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -64,12 +62,12 @@ class Table:
 
     @property
     def needs(self) -> int:
-        """Terminal cells of a line."""
+        """Return the terminal cells of a line."""
         return sum(self.widths) + len(_BETWEEN) * max(0, len(self.widths) - 1)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], least: Sequence[int] = ()) -> Table:
-    """Each column as wide as its widest cell or its heading, and at least as `least` says."""
+    """Make each column as wide as its widest cell or its heading, and at least as wide as `least`."""
     widths = [
         max(*least[at : at + 1], cell_len(heading), *(cell_len(row[at]) for row in rows))
         for at, heading in enumerate(columns)
@@ -78,12 +76,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], least: Sequence
 
 
 def terminal_width() -> int | None:
-    """Its columns; None where stdout is no terminal."""
+    """Return the terminal's width in cells; None where stdout is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def lines(whole: Table, width: int | None, *, heading: bool) -> Iterator[str]:
-    """width: None: whatever it takes."""
+    """Yield the lines of a table. width: the terminal's, in cells; None for no limit."""
     if width is None or whole.needs <= width:
         yield from _lines(whole, [""] * len(whole.rows), heading=heading)
         return
@@ -95,7 +93,7 @@ def lines(whole: Table, width: int | None, *, heading: bool) -> Iterator[str]:
 
 
 def cut(text: str, width: int) -> str:
-    """At most so many cells, with … for what is left out; an id is left out whole."""
+    """Cut a text to a number of cells, with … at the cut; an id is left out whole."""
     if cell_len(text) <= width:
         return text
     left = accumulate((cell_len(character) for character in text[:width]), sub, initial=width - 1)
@@ -123,7 +121,7 @@ def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -
 
 
 def _empty(whole: Table) -> list[int]:
-    """The remarks that no row has."""
+    """Return the indexes of remark columns that no row fills."""
     remarks = [at for at, name in enumerate(whole.columns) if name in _REMARKS]
     return [at for at in remarks if all(row[at] in ("", "-") for row in whole.rows)]
 
@@ -134,18 +132,18 @@ def _without(left_out: Collection[int], whole: Table) -> Table:
 
 
 def _shorter_times(whole: Table) -> Table:
-    """To the minute, with UTC in the heading."""
+    """Shorten times to the minute, and move UTC into the heading."""
     headings, rows = list(whole.columns), [list(row) for row in whole.rows]
     for at, name in enumerate(whole.columns):
-        found = [_TIME.fullmatch(row[at]) for row in whole.rows]
-        for row, time in zip(rows, found, strict=True):
+        times = [_TIME.fullmatch(row[at]) for row in whole.rows]
+        for row, time in zip(rows, times, strict=True):
             row[at] = time[1] if time else row[at]
-        headings[at] = f"{name} UTC" if any(found) else name
+        headings[at] = f"{name} UTC" if any(times) else name
     return table(headings, rows)
 
 
 def _apart(whole: Table, width: int) -> tuple[Table, list[str]]:
-    """The columns that fit, and of each row what stands under it. Without ids all columns stay."""
+    """Return the columns that fit, and a second line for each row. A table without ids keeps all its columns."""
     every = range(len(whole.columns))
     ids = [at for at in every if any(_ID.fullmatch(row[at]) for row in whole.rows)]
     kept = [at for at in every if at not in ids]
@@ -162,13 +160,13 @@ def _join_cells(row: Sequence[str], columns: Sequence[int]) -> str:
 
 
 def _minimum_width(whole: Table, at: int) -> int:
-    """Cells of a column with which it can be read, whatever becomes of its heading."""
+    """Return the cells that a column needs to be readable, apart from its heading."""
     widest = max(cell_len(row[at]) for row in whole.rows)
     return min(widest, _READABLE) if any(" " in row[at] and not _TIME.match(row[at]) for row in whole.rows) else widest
 
 
 def _second_line(ids: str, more: str, width: int) -> str:
-    """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
+    """Return a row's second line: its ids, then the other cells that don't fit, on a third line if need be."""
     shown, left = _BENEATH + styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
     if ids and more and left >= _READABLE:
         return f"{shown}{_BETWEEN}{cut(more, left)}"
@@ -177,7 +175,7 @@ def _second_line(ids: str, more: str, width: int) -> str:
 
 
 def _squeezed(whole: Table, width: int) -> Table:
-    """Text gives way first, then headings, then text and names for good; the widest column before the others."""
+    """Shorten columns, the widest first, in steps: text, then headings, then text and names, then every column."""
     every = range(len(whole.columns))
     named = [at for at in every if whole.columns[at] not in _STATES and not whole.columns[at].endswith(" UTC")]
     text = [at for at in named if any(" " in row[at] for row in whole.rows)]
@@ -186,22 +184,22 @@ def _squeezed(whole: Table, width: int) -> Table:
     last = [_floors(whole, columns, _LEAST_OF_ALL) for columns in (named, every)]
     widths = list(whole.widths)
     for floors in (_floors(whole, text, _READABLE), cells, *steps, *last):
-        _give_way(widths, floors, over=Table(whole.columns, (), widths).needs - width)
+        _shrink(widths, floors, over=Table(whole.columns, (), widths).needs - width)
     return Table(whole.columns, whole.rows, widths)
 
 
 def _floors(whole: Table, columns: Iterable[int], least: int) -> dict[int, int]:
-    """How far each gives way. A number is shown whole, or it would be another."""
+    """Return the least width of each column. Numbers are never cut: a cut number would be another one."""
     return {at: max(least, _digits(whole, at)) for at in columns}
 
 
 def _digits(whole: Table, at: int) -> int:
-    """Of the longest number in a column."""
+    """Return the length of the longest number in a column."""
     return max((len(row[at]) for row in whole.rows if row[at].isdecimal()), default=0)
 
 
-def _give_way(widths: list[int], floors: Mapping[int, int], *, over: int) -> None:
-    """floors: of the columns that give way, how far each does."""
+def _shrink(widths: list[int], floors: Mapping[int, int], *, over: int) -> None:
+    """Take `over` cells from the columns in `floors`, the widest first, none below its floor."""
     for _ in range(over):
         left = [at for at, floor in floors.items() if widths[at] > floor]
         if not left:

@@ -29,7 +29,7 @@ class NoSuchPerson(UserError):
 
 
 class Name(click.ParamType[str]):
-    """As people and groups are named in registrar.yml."""
+    """A name in the form of registrar.yml's people and groups."""
 
     name = "name"
 

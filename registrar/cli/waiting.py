@@ -1,7 +1,4 @@
-"""Waiting for the end of events: says on stderr what is waited for, and is over when --timeout is.
-
-The time is for all that one command waits for, however many events that are.
-"""
+"""Waits for the end of events, at most --timeout seconds for all events of a command, and shows progress on stderr."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,25 +14,25 @@ from registrar.errors import UserError
 from registrar.http.event_client import Receipt, follow
 
 Then = Callable[[dict[str, Any]], str]
-# Seconds: where no terminal is, what takes less is not told of, and between two lines passes so much at least.
+# Seconds, where stderr is no terminal: before the first line of progress, and between two lines.
 _QUICK, _BETWEEN = 2.0, 10.0
 
 
 class StillRunning(UserError):
-    """Ctrl-C while an event was waited for: the event is accepted all the same."""
+    """Waiting was ended by Ctrl-C. The event stays accepted."""
 
 
 class Waiting:
-    """seconds: for all of it. token: of the receiver that is asked. say: shows what is waited for now."""
+    """seconds: the limit for all events together. token: for the receiver. say: shows progress."""
 
     def __init__(self, seconds: float, token: str | None, say: Callable[[str], None]) -> None:
         self._seconds, self._token, self._say = seconds, token, say
         self._until = time.monotonic() + seconds
 
     def followed(self, receipt: Receipt, then: Then | None) -> list[dict[str, Any]]:
-        """The event as it is at its end, or when the time is over; with the one that goes on with it, if any does.
+        """Return the event at its end, or when the time is over, and the event that continues it, if there is one.
 
-        then: of an event that succeeded, the id of that one. Raises Unreachable.
+        then: returns the id of the next event, given one that succeeded. Raises Unreachable.
         """
         event = self._follow(receipt.status_url)
         if then is None or event["state"] != "succeeded":
@@ -45,7 +42,7 @@ class Waiting:
     def _follow(self, url: str) -> dict[str, Any]:
         left = max(0.0, self._until - time.monotonic())
         try:
-            event = follow(url, seconds=left, token=self._token, seen=lambda found: self._say(waited_for(found)))
+            event = follow(url, seconds=left, token=self._token, seen=lambda event: self._say(waited_for(event)))
         except KeyboardInterrupt:  # click says "Aborted!", as if nothing had been sent
             id_ = url.rpartition("/")[2]
             raise StillRunning(
@@ -58,10 +55,10 @@ class Waiting:
 
 @contextmanager
 def waiting(seconds: float, token: str | None) -> Iterator[Waiting]:
-    """On a terminal, what is waited for stands under what is printed; else it is a line now and then."""
+    """Yield a Waiting that shows its progress in a status line on a terminal, and elsewhere in occasional lines."""
     limit = f"at most {seconds:g} s"
-    with formatting.show_progress(f"waiting {limit}", otherwise=_now_and_then()) as say:
-        yield Waiting(seconds, token, lambda said: say(f"waiting, {limit}: {said}"))
+    with formatting.show_progress(f"waiting {limit}", otherwise=_echo_occasionally()) as say:
+        yield Waiting(seconds, token, lambda progress: say(f"waiting, {limit}: {progress}"))
 
 
 def waited_for(event: Mapping[str, Any]) -> str:
@@ -78,18 +75,18 @@ def _open(task: Mapping[str, Any]) -> str:
     return f"{task['name']} is {task['state']}{again}{before}"
 
 
-def _time(given: object) -> datetime | None:
-    return datetime.fromisoformat(given) if isinstance(given, str) else None
+def _time(value: object) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else None
 
 
-def _now_and_then() -> Callable[[str], None]:
-    """Where no terminal is: a line on stderr when there is something else to tell, not too often."""
+def _echo_occasionally() -> Callable[[str], None]:
+    """Return a function that prints a line on stderr if it differs from the last one, and not too often."""
     next_, last = time.monotonic() + _QUICK, ""
 
-    def say(said: str) -> None:
+    def say(line: str) -> None:
         nonlocal next_, last
-        if said != last and time.monotonic() >= next_:
-            click.echo(said, err=True)
-            next_, last = time.monotonic() + _BETWEEN, said
+        if line != last and time.monotonic() >= next_:
+            click.echo(line, err=True)
+            next_, last = time.monotonic() + _BETWEEN, line
 
     return say

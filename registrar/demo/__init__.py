@@ -1,1 +1,1 @@
-"""The main job, shown end to end on this machine: two trainings, two events, one approval, one model in Production."""
+"""`registrar demo`: two trainings, two events, one approval and one model in Production, all on this machine."""

@@ -1,4 +1,4 @@
-"""A small chat server and deploy system on loopback: takes what Registrar tells people, and shows it as it arrives."""
+"""Runs a small chat server and deploy system on loopback, and shows the messages that Registrar sends to them."""
 
 import hmac
 import html
@@ -49,7 +49,7 @@ class Block(BaseModel):
 
 
 class Content(BaseModel):
-    """The JSON of either kind. Where a message has blocks, its text is only for notifications."""
+    """The JSON of a chat message or a deploy event. The text of a message with blocks is only for notifications."""
 
     text: str = ""
     blocks: list[Block] = []
@@ -59,14 +59,14 @@ class Content(BaseModel):
 
 @dataclass(frozen=True)
 class Message:
-    """What arrived. place: "team-chat", "deploy", or "reply/ID" for an answer that only one person sees."""
+    """A message. place: "team-chat", "deploy", or "reply/ID" for an answer that only one person sees."""
 
     place: str
     content: Content
 
     @property
     def lines(self) -> list[str]:
-        """What people read, as a chat shows it; a deploy system's line of log."""
+        """Return the lines that a chat shows, or a deploy system's line of log."""
         if self.place == "deploy":
             data = self.content.data
             return [f"{self.content.type}: {data.get('text') or json.dumps(data)}"]
@@ -79,13 +79,13 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, Element]:
-        """By action_id."""
-        found = [element for block in self.content.blocks for element in block.elements]
-        return {element.action_id: element for element in found if element.action_id}
+        """Return the buttons by action_id."""
+        elements = [element for block in self.content.blocks for element in block.elements]
+        return {element.action_id: element for element in elements if element.action_id}
 
 
 def _as_slack_shows(text: str) -> str:
-    """Slack's :emoji: as such, and its three escaped characters as themselves."""
+    """Replace Slack's :emoji: names and its three escaped characters."""
     return html.unescape(Emoji.replace(text))
 
 
@@ -95,14 +95,13 @@ MAX_BYTES = 1_000_000
 class Chat(ThreadingHTTPServer):
     """Listens on 127.0.0.1 while entered; `show` is called for each message, in a thread of its own.
 
-    token: part of the chat's address, so that only those who were given it can post.
-    deploy_secret: what the deploy system checks signatures with.
+    token: part of the chat's address, so that nobody else can post. deploy_secret: checks signatures of deploy events.
     """
 
     daemon_threads = True
 
     def __init__(self, *, port: int, token: str, deploy_secret: str, show: Callable[[Message], None]) -> None:
-        """Takes another port where that one is not free; 0 takes any."""
+        """Listen on the port, or on any other if it is 0 or not free."""
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError:
@@ -124,7 +123,7 @@ class Chat(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.port}/deploy"
 
     def reply_url(self, reply: str) -> str:
-        """Where answers to one click or command go: it is in the click, as Slack's response_url."""
+        """Return the address for answers to one click or command, which the click contains as Slack's response_url."""
         return f"http://127.0.0.1:{self.port}/reply/{reply}"
 
     def __enter__(self) -> Self:
@@ -138,7 +137,7 @@ class Chat(ThreadingHTTPServer):
         self.server_close()
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
-        """The HTTP status of the answer. A message that is taken is shown, then given to those who wait for it."""
+        """Accept a message, show it, and wake up `wait`. Return the HTTP status of the answer."""
         place = path.strip("/").removesuffix(f"/{self._token}")
         if place == "deploy" and not self._signed(headers, body):
             return 401
@@ -157,13 +156,13 @@ class Chat(ThreadingHTTPServer):
         if not (seconds.isascii() and seconds.isdigit()):
             return False
         at = datetime.fromtimestamp(int(seconds), UTC)
-        right = signing.standard_webhooks(
+        expected = signing.standard_webhooks(
             self._deploy_secret, id=headers.get("webhook-id", ""), timestamp=at, body=body
         )
-        return hmac.compare_digest(right["webhook-signature"], headers.get("webhook-signature", ""))
+        return hmac.compare_digest(expected["webhook-signature"], headers.get("webhook-signature", ""))
 
     def wait(self, wanted: Callable[[Message], bool], *, seconds: float) -> Message | None:
-        """Wait for a message that is wanted; the newest, if there is one already. None after `seconds`."""
+        """Return the newest message that is wanted, once there is one; None after `seconds`."""
 
         def newest() -> Message | None:
             return next((message for message in reversed(self.messages) if wanted(message)), None)
@@ -195,4 +194,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """What arrives is shown; a line of log for each says nothing more."""
+        """Log nothing: messages are shown."""

@@ -1,4 +1,4 @@
-"""The demo's own registrar.yml and secrets: made on the first run, kept in the data folder, used again on the next."""
+"""Creates the demo's registrar.yml and secrets in the data folder, and uses the same secrets on every run."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ SECRET_MODE = 0o600
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the demo's CI job, chat and deploy system share with Registrar."""
+    """Secrets that the demo's CI job, chat and deploy system share with Registrar."""
 
     ci: str = field(repr=False)
     slack: str = field(repr=False)
@@ -33,7 +33,7 @@ class Place:
 
     @classmethod
     def inside(cls, data: Path) -> "Place":
-        """Makes DATA/demo and DATA/demo/secrets, for their owner only. Raises BadFolder."""
+        """Create DATA/demo and DATA/demo/secrets, for their owner only. Raises BadFolder."""
         place = cls(data.absolute() / "demo")
         Folder(data.absolute()).prepare()
         place._secrets.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ class Place:
         return self.folder / "secrets"
 
     def secrets(self) -> Secrets:
-        """The same on every run."""
+        """Return the secrets, which are made on the first run and then kept."""
         return Secrets(
             ci=self._kept("ci", new_webhook_secret),
             slack=self._kept("slack", secrets.token_hex),
@@ -69,12 +69,12 @@ class Place:
 
     @property
     def port(self) -> int:
-        """The chat's port of the last run, or 0."""
+        """Return the chat's port of the last run, or 0."""
         path = self.folder / "port"
         return int(path.read_text(encoding="utf-8")) if path.exists() else 0
 
     def write_config(self, *, chat_port: int, team_chat_url: str, deploy_url: str) -> None:
-        """A registrar.yml that sends messages to the demo's chat at these addresses."""
+        """Write a registrar.yml that sends messages to the demo's chat at these addresses."""
         (self.folder / "port").write_text(str(chat_port), encoding="utf-8")
         self._write_secret("team-chat-url", team_chat_url)
         self._write_secret("deploy-url", deploy_url)

@@ -1,4 +1,4 @@
-"""How a step of the demo says that something was not as it should be, and waits for it no longer than it may."""
+"""Checks what a step of the demo expects, at once or within a time limit."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ PAUSE = 0.3
 
 
 class Unexpected(RuntimeError):
-    """A step of the demo did not see what it should. look_at: the log that would tell why."""
+    """A step of the demo did not see what it expects. look_at: the log that may explain it."""
 
     def __init__(self, *, expected: str, seen: object, look_at: str = "worker") -> None:
         super().__init__(f"expected {expected}; saw {seen}")
@@ -21,7 +21,7 @@ class Unexpected(RuntimeError):
 
 
 def expect(holds: bool, expected: str, *, seen: object, look_at: str = "worker") -> None:
-    """Raises Unexpected unless it holds."""
+    """Raise Unexpected unless the condition holds."""
     if not holds:
         raise Unexpected(expected=expected, seen=seen, look_at=look_at)
 
@@ -34,9 +34,9 @@ def eventually(
     look_at: str = "worker",
     seconds: float = PATIENCE,
 ) -> T:
-    """Looks until it holds, and returns what was seen then. A server that does not answer is asked again.
+    """Call `look` until its result holds, and return that. Errors of requests are retried.
 
-    Raises Unexpected with the last that was seen, after so many seconds.
+    Raises Unexpected with the last result after `seconds`.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""The demo's script: what a CI job and two people do, step by step, and what they must see in the registry."""
+"""The steps of the demo: what a CI job and two people do, and what they must see in the registry."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ MODEL = "nyc-taxi-regressor"
 
 @dataclass(frozen=True)
 class Scene:
-    """environment: for commands run in a process of their own. interrupt: called right after the events were taken."""
+    """environment: of commands that run as processes. interrupt: called right after the events were accepted."""
 
     data: Path
     environment: Mapping[str, str]
@@ -30,22 +30,22 @@ class Scene:
     interrupt: Callable[[], None]
 
     def only_version(self, run: senders.Run) -> Version:
-        """The one version made of a run. Raises Unexpected if there are several, or none."""
-        found = self.registry.of_run(run.run_id)
-        expect(len(found) == 1, f"exactly one version of run {run.run_id}", seen=[str(v) for v in found])
-        return found[0]
+        """Return the one version of a run. Raises Unexpected if there are several, or none."""
+        versions = self.registry.of_run(run.run_id)
+        expect(len(versions) == 1, f"exactly one version of run {run.run_id}", seen=[str(v) for v in versions])
+        return versions[0]
 
     def now(self, version: Version) -> Version:
-        """The same version as the registry has it now."""
-        return next(found for found in self.registry.versions() if found.number == version.number)
+        """Return the current state of a version."""
+        return next(current for current in self.registry.versions() if current.number == version.number)
 
     def message(self, wanted: Callable[[Message], bool], expected: str) -> Message:
-        """The newest such message, once it is there. Raises Unexpected."""
-        found = self.chat.wait(wanted, seconds=PATIENCE)
-        if found is None:
+        """Return the newest message that is wanted, once there is one. Raises Unexpected."""
+        message = self.chat.wait(wanted, seconds=PATIENCE)
+        if message is None:
             seen = f"{len(self.chat.messages)} others"
             raise Unexpected(expected=f"{expected} among the messages within {PATIENCE:g} s", seen=seen)
-        return found
+        return message
 
 
 def about(message: Message, version: Version) -> bool:
@@ -88,10 +88,10 @@ def register(scene: Scene, worse: senders.Run, better: senders.Run) -> tuple[Ver
 
 
 def _registered(scene: Scene, run: senders.Run, event_id: str) -> Version:
-    """The run's one version, which says where it came from."""
+    """Return the run's version, after checking the tags that say where it comes from."""
     version = scene.only_version(run)
-    said = {"registrar.run": run.run_id, "registrar.event": event_id, "registrar.commit": run.commit}
-    expect(said.items() <= version.tags.items(), f"tags {said}", seen=dict(version.tags))
+    tags = {"registrar.run": run.run_id, "registrar.event": event_id, "registrar.commit": run.commit}
+    expect(tags.items() <= version.tags.items(), f"tags {tags}", seen=dict(version.tags))
     expect("registrar.by" in version.tags and run.run_id in version.description, "who, and a description", seen=version)
     scene.screen.version(version)
     return version
@@ -133,9 +133,9 @@ def _promoted(scene: Scene, candidate: Version) -> Version:
         expected,
     )
     line = re.compile(rf"version {candidate.number} was transitioned to Production on \d{{4}}-\S+ .*by Ada")
-    said = eventually(lambda: line.findall(scene.now(candidate).description), bool, "its description to say by whom")
+    lines = eventually(lambda: line.findall(scene.now(candidate).description), bool, "its description to say by whom")
     scene.screen.good(f"{holders[0]}; its description says:")
-    scene.screen.saw(f"  {said[0]}")
+    scene.screen.saw(f"  {lines[0]}")
     return holders[0]
 
 
@@ -180,7 +180,7 @@ def check_history(scene: Scene, promoted: Version) -> None:
 
 
 def play(scene: Scene) -> Version:
-    """All six steps; returns the version that is in Production then. Raises Unexpected, requests.RequestException."""
+    """Play all steps, and return the version in Production. Raises Unexpected, requests.RequestException."""
     worse, better = train(scene)
     held_back, candidate = register(scene, worse, better)
     try_gates(scene, held_back, candidate)

@@ -1,9 +1,9 @@
-"""All parts on one machine, as real processes with their data in one folder: `registrar up`, the demo, the tests.
+"""Runs all parts on one machine, as processes with their data in one folder: for `registrar up`, the demo and tests.
 
     with Stack(Path(".registrar"), say=print) as stack:
         stack.addresses.receiver_url
 
-Nothing here loads the parts' own code: this process watches them, and should be the last to run out of memory.
+This package never imports the parts' own code, so that the process that watches them stays small.
 """
 
 from registrar.local.data_folder import AlreadyRunning

@@ -1,4 +1,4 @@
-"""The data folder of an installation on one machine: what is kept where, and for whose eyes."""
+"""The data folder of an installation on one machine: its files, its lock, its secrets and the starter registrar.yml."""
 
 import fcntl
 import os
@@ -17,12 +17,12 @@ from registrar.config.settings import ENVIRONMENT_FILE
 from registrar.errors import UserError
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
-_LOG_BYTES = 10_000_000  # a log that is longer when its part starts is set aside
+_LOG_BYTES = 10_000_000  # a longer log is rotated when its part starts
 _HEADER = "# Written by `registrar up`: other commands on this folder find the parts by it. It holds a key.\n"
 
 
-# What an empty MLflow, ledger and Redis take, with logs: the first start would fail somewhere in the middle.
-LEAST_ROOM = 50_000_000  # bytes
+# Bytes for an empty MLflow, ledger and Redis with logs: with less, the first start would fail half-way.
+LEAST_ROOM = 50_000_000
 
 
 class BadFolder(UserError):
@@ -36,7 +36,7 @@ class Folder:
     path: Path
 
     def prepare(self) -> None:
-        """Make the folders, for their owner only, and hide them from version control. Raises BadFolder."""
+        """Create the folders for their owner only, ignored by git. Raises BadFolder."""
         try:
             self._make()
         except OSError as error:
@@ -85,27 +85,27 @@ class Folder:
         return f"sqlite:///{self.path / 'ledger.db'}"
 
     def log(self, name: str) -> Path:
-        """Of a part that is about to start. One generation of a long one is kept, as NAME.log.1."""
+        """Return the log of a part that is about to start; rotate a long one to NAME.log.1."""
         path = self.path / "logs" / f"{name}.log"
         if path.exists() and path.stat().st_size > _LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
         return path
 
     def secret(self, name: str, make: Callable[[], str]) -> str:
-        """A secret that is made once and kept."""
+        """Return a secret, which is made on the first call and then kept."""
         path = self.secrets / name
         if not path.exists():
             _write_private(path, make() + "\n")
         return path.read_text(encoding="utf-8").strip()
 
     def write_environment(self, values: Mapping[str, str]) -> None:
-        """As NAME=VALUE lines that a shell can read too; settings.from_folder reads them."""
+        """Write NAME=VALUE lines for settings.from_folder and for shells."""
         lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
         _write_private(self.path / ENVIRONMENT_FILE, _HEADER + lines)
 
 
 def _write_private(path: Path, text: str) -> None:
-    """A new file takes the place of the old one: nobody reads half of it, or a secret before its mode is set."""
+    """Replace a file as a whole: no reader sees half of it, or a secret with too open a mode."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE), "w", encoding="utf-8") as file:
@@ -113,18 +113,18 @@ def _write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-REAPING = 90.0  # seconds that the reaper of a killed run may take: the worker alone gets 45
+REAPING = 90.0  # seconds to wait for the reaper of a killed run, which gives the worker alone 45
 _POLL = 0.1
 
 
 class AlreadyRunning(UserError):
-    """Another `registrar up` has the folder."""
+    """Another `registrar up` runs on the folder."""
 
 
 class FolderLock:
-    """Locks the folder from construction to release; the reaper shares `descriptor`, and may hold it longer.
+    """Locks the folder from construction to release. The reaper shares `descriptor`, and so may hold the lock longer.
 
-    Raises AlreadyRunning. Waits while the reaper of a killed run ends its services.
+    Waits while the reaper of a killed run ends its services. Raises AlreadyRunning.
     """
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
@@ -165,12 +165,12 @@ def _locked(descriptor: int) -> bool:
 
 
 def starter_config() -> str:
-    """The template. Its secrets are named relative to the file: the folder may move."""
+    """Return the starter registrar.yml. Paths of secrets are relative to it, so that the folder may move."""
     return files("registrar.local").joinpath("starter.yml").read_text(encoding="utf-8")
 
 
 def ensure_config(folder: Folder, say: Callable[[str], None]) -> Path:
-    """DATA/registrar.yml: written once, then yours."""
+    """Write DATA/registrar.yml if it does not exist, and return its path."""
     for source in ("ci", "operator"):
         folder.secret(f"{source}.whsec", new_webhook_secret)
     if not folder.config.exists():

@@ -1,4 +1,4 @@
-"""One installation in a data folder: its addresses, ports and local operator, and the environment of its services."""
+"""Chooses ports, addresses, the local operator and the services' environment of an installation in a data folder."""
 
 import json
 import socket
@@ -17,14 +17,14 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTaken(UserError):
-    """The port that was asked for belongs to another program."""
+    """The requested port is used by another program."""
 
 
 def choose_ports(names: Iterable[str], path: Path, *, fixed: dict[str, int]) -> dict[str, int]:
-    """A free port for each name, written to `path` for the next run. Raises PortTaken for a fixed one."""
+    """Return a free port for each name, and write them to `path` for the next run. Raises PortTaken for a fixed one."""
     last = _read_last_ports(path)
     chosen = {}
-    with ExitStack() as held:  # all at once, so that none is given twice
+    with ExitStack() as held:  # all are bound at the same time, so that none is chosen twice
         for name in sorted(names, key=lambda name: name not in fixed):
             chosen[name] = held.enter_context(_bind_or_any(name, fixed.get(name), last.get(name, 0))).getsockname()[1]
     path.write_text(json.dumps(last | chosen) + "\n", encoding="utf-8")
@@ -53,20 +53,20 @@ def _bind(port: int) -> socket.socket:
 
 def _read_last_ports(path: Path) -> dict[str, int]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        ports = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(ports, dict):
         return {}
-    return {name: port for name, port in found.items() if isinstance(port, int) and 1024 <= port <= 65535}
+    return {name: port for name, port in ports.items() if isinstance(port, int) and 1024 <= port <= 65535}
 
 
-_OF_ANOTHER_MLFLOW = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_URI")
+_MLFLOW_CLIENT = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_URI")
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts are."""
+    """URLs of the parts."""
 
     receiver_url: str
     mlflow_url: str
@@ -76,10 +76,10 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Installation:
-    """ports: of receiver, redis and mlflow, the last two unless others are used.
+    """ports: by name of the service: receiver, and redis and mlflow if this installation runs them.
 
-    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own. operator: as whom
-    commands from this machine are done.
+    mlflow, ledger, broker: URLs to use instead of services of this installation. operator: the actor of commands from
+    this machine.
     """
 
     folder: Folder
@@ -103,7 +103,7 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Settings.read reads; other terminals find it in the folder."""
+        """Return the variables that Settings.read reads. They are also written into the folder, for other commands."""
         at = self.addresses
         return {
             "REGISTRAR_CONFIG": str(self.config),
@@ -118,28 +118,28 @@ class Installation:
         }
 
     def environ(self, outer: Mapping[str, str]) -> dict[str, str]:
-        """What the parts are started with. outer: the environment `up` was started in.
+        """Return the environment of the services. outer: the environment of `registrar up`.
 
-        A NAME_FILE would win over our NAME. With an MLflow server of ours, another one's address and credentials are
-        left out.
+        Leaves out NAME_FILE, which would win over our NAME; and the address and credentials of another MLflow server,
+        if this installation runs its own.
         """
         ours = self.environment
         kept = {
             name: value
             for name, value in outer.items()
-            if name.removesuffix("_FILE") not in ours and (self.mlflow or not name.startswith(_OF_ANOTHER_MLFLOW))
+            if name.removesuffix("_FILE") not in ours and (self.mlflow or not name.startswith(_MLFLOW_CLIENT))
         }
         return {**kept, **ours, MARK: self.folder.mark, "PYTHONUNBUFFERED": "1"}
 
 
-SOURCE = "operator"  # as `registrar send --source operator`; the first registrar.yml has it
+SOURCE = "operator"  # a source of the starter registrar.yml
 
 
 def local_operator(config: Path, outer: Mapping[str, str]) -> str | None:
-    """As the outer environment says; else the source `operator`, where registrar.yml has one; else nobody."""
-    if named := outer.get("REGISTRAR_LOCAL_OPERATOR"):
-        return named
+    """Return REGISTRAR_LOCAL_OPERATOR, else the source `operator` if registrar.yml has it, else None."""
+    if operator := outer.get("REGISTRAR_LOCAL_OPERATOR"):
+        return operator
     try:
         return f"source:{SOURCE}" if SOURCE in policy.load(config).sources else None
-    except PolicyError:  # the receiver says what is wrong with it
+    except PolicyError:  # the receiver reports it
         return None

@@ -1,4 +1,4 @@
-"""A whole installation on this machine, from the lock on its folder to the last process stopped."""
+"""Starts, watches and stops a whole installation on this machine."""
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -25,14 +25,14 @@ def _quiet(line: str) -> None:
 
 
 class Stack:
-    """A context manager: entered, all parts are ready; left, nothing of them is there any more.
+    """A context manager: all parts are ready when it is entered, and no process of them is left after it.
 
-    data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
-    receiver's; None: any. say: gets what happens, a line at a time. progress: gets what is awaited, many times a
-    second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. operator:
-    as whom commands from this machine are done; None: see installation.local_operator. plan: which services there are.
+    data: the folder. config: registrar.yml; None writes a commented one into the folder. port: the receiver's; None
+    for any. say: gets lines about what happens. progress: gets the current step, many times a second. mlflow, ledger,
+    broker: URLs to use instead of services of this stack. operator: the actor of commands from this machine; None for
+    installation.local_operator. plan: returns the services. outer: the environment; None for that of this process.
 
-    Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
+    Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: UserErrors, after stopping all parts.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What other processes need to find the parts, as it stands in DATA/environment."""
+        """Return the variables by which other processes find the parts; DATA/environment has the same."""
         return self._site.environment
 
     def pid(self, name: str) -> int:
-        """Of a part: redis, mlflow, receiver, worker, beat. Changes when it is restarted; KeyError meanwhile."""
+        """Return the pid of redis, mlflow, receiver, worker or beat. Raises KeyError while the part is restarted."""
         return self._supervisor.pid(name)
 
     def watch(self) -> None:
@@ -109,11 +109,11 @@ class Stack:
         self._watcher.start()
 
     def ask_to_stop(self) -> None:
-        """Request the stop, for signal handlers. Called twice, services are no longer waited for."""
+        """Request the stop, from a signal handler. A second call kills services instead of waiting for them."""
         (self._requests.hurry if self._requests.stop.is_set() else self._requests.stop).set()
 
     def wait(self) -> None:
-        """Watch until somebody asks to stop."""
+        """Watch until ask_to_stop is called."""
         while not self._requests.stop.wait(WATCH_EVERY):
             self.watch()
 
@@ -162,7 +162,7 @@ class Stack:
 
 
 def _stopping() -> tuple[signal.Signals, ...]:
-    """Return the signals that stop the stack: a closed terminal does, but not under nohup."""
+    """Return the signals that stop the stack; SIGHUP (a closed terminal) is one, except under nohup."""
     hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
     return (signal.SIGINT, signal.SIGTERM, *hangup)
 

@@ -1,4 +1,4 @@
-"""Ends what a killed run left behind: at once by the reaper (reaper.py), else at the next `registrar up`."""
+"""Ends processes that a killed run left behind: at once as the reaper (reaper.py), or at the next `registrar up`."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from registrar.local.data_folder import Folder
 
 @dataclass(frozen=True)
 class Entry:
-    """A process that was started. created: seconds since 1970; with it a pid names one process only."""
+    """A process that was started. created: seconds since 1970, which tell it from a later process of the same pid."""
 
     name: str
     pid: int
@@ -21,7 +21,7 @@ class Entry:
 
 
 def write_pids(path: Path, entries: Iterable[Entry]) -> None:
-    """Replace the whole file: a reader never finds half of it."""
+    """Replace the file as a whole, so that no reader sees half of it."""
     new = path.with_suffix(".new")
     new.write_text(json.dumps([asdict(entry) for entry in entries], indent=1) + "\n", encoding="utf-8")
     new.replace(path)
@@ -36,13 +36,13 @@ def read_pids(path: Path) -> list[Entry]:
 
 
 def end_orphans(path: Path, mark: str, say: Callable[[str], None]) -> None:
-    """End what the last run left, last started first, and say so. mark: the run's value of process_tree.MARK."""
+    """End the processes of the last run, last started first. mark: the run's value of process_tree.MARK."""
     for entry in reversed(read_pids(path)):
         if leader := process_tree.find(entry.pid, entry.created):
-            say(f"{entry.name} (pid {entry.pid}) had outlived the last run; it is being stopped")
+            say(f"{entry.name} (pid {entry.pid}) is left from the last run; stopping it")
             process_tree.end(leader, patience=entry.stop_timeout)
     if strays := process_tree.marked(mark):
-        say(f"stopping what else the last run left: pid {', '.join(str(stray.pid) for stray in strays)}")
+        say(f"stopping other processes of the last run: pid {', '.join(str(stray.pid) for stray in strays)}")
         process_tree.clear(strays)
     write_pids(path, ())
 

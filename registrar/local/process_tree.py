@@ -1,7 +1,7 @@
-"""Finds and ends the processes of a service, also when the one that started them is dead.
+"""Finds and ends the processes of a service, even after their parent is dead.
 
-Each service leads a session of its own; its children are in that session too, and stay there when they are orphaned.
-All carry MARK in their environment, but some (such as Redis) overwrite that memory, so both signs are needed.
+Each service leads its own session, and its children stay in that session when they are orphaned. They also have MARK in
+their environment, but some (such as Redis) overwrite that memory, so both signs are needed.
 """
 
 import os
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import psutil
 
 MARK = "REGISTRAR_UP"  # its value is the data folder
-LEFTOVER_TIMEOUT = 3.0  # seconds that other processes of a session get to end by themselves
+LEFTOVER_TIMEOUT = 3.0  # seconds between SIGTERM and SIGKILL for other processes of a session
 _POLL = 0.05
-_CLOCK = 2.0  # seconds by which a process's start may seem to move when the clock is set
+_CLOCK = 2.0  # seconds by which a process's start time may differ after the clock was set
 
 
 def never() -> bool:
@@ -21,7 +21,7 @@ def never() -> bool:
 
 
 def find(pid: int, created: float) -> psutil.Process | None:
-    """Return the process; None where it has ended, or its pid belongs to another one by now."""
+    """Return the process; None if it has ended, even if another one has its pid now."""
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - created) < _CLOCK
@@ -31,7 +31,7 @@ def find(pid: int, created: float) -> psutil.Process | None:
 
 
 def alive(process: psutil.Process) -> bool:
-    """Return whether a process runs. A zombie does not: only its parent can remove it."""
+    """Return whether a process runs. A zombie, which only its parent can remove, does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -57,7 +57,7 @@ def end(leader: psutil.Process, *, patience: float, hurry: Callable[[], bool] = 
 
 
 def clear(processes: list[psutil.Process], *, hurry: Callable[[], bool] = never) -> None:
-    """End processes that nobody leads any more."""
+    """Terminate processes, and kill those that remain."""
     _signal(processes, psutil.Process.terminate)
     _wait(processes, LEFTOVER_TIMEOUT, hurry)
     _signal(processes, psutil.Process.kill)

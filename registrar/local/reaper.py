@@ -1,7 +1,7 @@
-"""Keeps a small process (orphans.py) that stops the services when `registrar up` ends by a kill -9.
+"""Keeps a small process (orphans.py) that stops the services when `registrar up` is killed.
 
-It holds one end of a pipe, `up` the other: however `up` ends, the kernel closes it. It also holds the folder's lock,
-so that the next `up` starts when all is tidy. (Linux's PR_SET_PDEATHSIG would reach the parts, not their children.)
+It reads from a pipe that the kernel closes however `up` ends. It also holds the folder's lock, so that the next `up`
+waits until all services have ended. (Linux's PR_SET_PDEATHSIG would reach the services, but not their children.)
 """
 
 import subprocess
@@ -9,11 +9,11 @@ import sys
 
 from registrar.local.data_folder import Folder
 
-CLOSING = 10.0  # seconds; with all parts stopped there is nothing left to do
+CLOSING = 10.0  # seconds; the reaper finds nothing to stop by then
 
 
 class Reaper:
-    """The reaper of a running stack; starts at once."""
+    """Starts the reaper of a stack."""
 
     def __init__(self, folder: Folder, *, lock: int) -> None:
         self._folder, self._lock = folder, lock
@@ -36,7 +36,7 @@ class Reaper:
             self._process = self._start()
 
     def dismiss(self) -> None:
-        """End it. To be called when all services are stopped."""
+        """End it, after all services were stopped."""
         try:
             self._process.communicate(timeout=CLOSING)
         except subprocess.TimeoutExpired:

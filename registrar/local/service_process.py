@@ -1,4 +1,4 @@
-"""A part that was started: its process, and what it wrote since."""
+"""The process of a started service, and its output."""
 
 import os
 import subprocess
@@ -16,9 +16,9 @@ _OUTPUT_BYTES = 1_000_000
 
 
 class ServiceProcess:
-    """Starts the part's process, in a session of its own. Raises OSError where its program can't be run.
+    """Starts a service's process in its own session. Raises OSError if its program can't be run.
 
-    cwd: not where the caller is: a folder `worker` or `webhooks` there would be taken for ours.
+    cwd: not the caller's, where a folder named `worker` or `webhooks` would be imported instead of ours.
     """
 
     def __init__(self, part: Service, *, environ: Mapping[str, str], cwd: Path, log: Path) -> None:
@@ -43,34 +43,34 @@ class ServiceProcess:
 
     @property
     def age(self) -> float:
-        """Seconds since it was started."""
+        """Return seconds since the start."""
         return time.monotonic() - self._since
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """Return the exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
     @property
     def end(self) -> str:
-        """How it ended, in words."""
+        """Describe how the process ended."""
         code = self._process.returncode
         return f"with signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
 
     def output(self) -> str:
-        """What it wrote into its log, or the last megabyte of it."""
+        """Return the log since the start, at most its last megabyte."""
         with self._log.open("rb") as log:
             log.seek(max(self._offset, os.fstat(log.fileno()).st_size - _OUTPUT_BYTES))
             return log.read().decode("utf-8", "replace")
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log, indented, for people to read."""
+        """Return the end of the log since the start, indented, under a heading."""
         lines = [line for line in self.output().splitlines() if line.strip()][-count:]
-        said = "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
-        return f"The last lines of {self._log}:\n{said}"
+        text = "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
+        return f"The last lines of {self._log}:\n{text}"
 
     def stop(self, hurry: Callable[[], bool]) -> None:
-        """SIGTERM, in due time SIGKILL, and all of its session with it."""
+        """Terminate the process, kill it after its stop_timeout, and end its session."""
         if self.exit_code is None:
             process_tree.end(psutil.Process(self.pid), patience=self.part.stop_timeout, hurry=hurry)
             self._process.wait()
@@ -78,7 +78,7 @@ class ServiceProcess:
             self.clear(hurry)
 
     def clear(self, hurry: Callable[[], bool] = process_tree.never) -> None:
-        """End what a dead part left in its session: it would hold the port."""
+        """End processes that a dead service left in its session: they would hold its port."""
         process_tree.clear(process_tree.session(self.pid), hurry=hurry)
 
 

@@ -1,4 +1,4 @@
-"""The parts of an installation, in the order of their start. docker-compose.yml runs the same command lines."""
+"""The services of a local stack and their readiness probes. docker-compose.yml runs the same command lines."""
 
 import socket
 import sys
@@ -11,11 +11,11 @@ from registrar.broker.redis_server import redis_server
 from registrar.config.key_generation import new_key
 from registrar.local.installation import LOOPBACK, Installation
 
-SECONDS = 1.0
+SECONDS = 1.0  # for a connection of a probe
 
 
 class Started(Protocol):
-    """What a probe may ask of a process."""
+    """The process of a service, as probes see it."""
 
     @property
     def age(self) -> float: ...
@@ -28,7 +28,7 @@ class Probe(Protocol):
 
 @dataclass(frozen=True)
 class HttpOk:
-    """The first of these paths that exists answers 200."""
+    """Ready when the first of these paths that exists (is no 404) answers 200."""
 
     port: int
     paths: tuple[str, ...]
@@ -51,7 +51,7 @@ class HttpOk:
 
 @dataclass(frozen=True)
 class RedisAnswers:
-    """PONG; while Redis reads its append-only file it answers -LOADING."""
+    """Ready when Redis answers PONG. While it reads its append-only file it answers -LOADING."""
 
     port: int
 
@@ -66,7 +66,7 @@ class RedisAnswers:
 
 @dataclass(frozen=True)
 class Printed:
-    """It wrote this text into its log since it was started."""
+    """Ready when the process has written a text into its log."""
 
     text: str
 
@@ -76,7 +76,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class Alive:
-    """It has been running for so many seconds: for what has neither a port nor much to say."""
+    """Ready after a number of seconds, for a process without a port or a log line to look for."""
 
     seconds: float
 
@@ -86,11 +86,11 @@ class Alive:
 
 @dataclass(frozen=True)
 class Service:
-    """A process. Times in seconds.
+    """A service and how to run it. Timeouts in seconds.
 
     environment: in addition to the installation's. forgets: prefixes of variables that it must not get.
-    needs: the parts that must be ready before it. once: it ends by itself with exit code 0, and is ready then.
-    address: where people reach it. advice: what to do when it can't start.
+    needs: services that must be ready before it starts. once: it is ready when it has ended with exit code 0.
+    address: its URL, for people. advice: what to do if it can't start.
     """
 
     name: str
@@ -109,12 +109,12 @@ class Service:
 _INSTALL = "Is everything installed? pip install 'mlflow-registrar[embedded]'"
 _CONFIG = "`registrar check-config` explains the registrar.yml it reads"
 _PREPARED = ("redis", "migrate")
-# glibc gives each thread a heap of its own; two for all are as fast here and keep the process small.
+# glibc gives each thread its own heap; two for all threads are as fast here, and take less memory.
 _SMALL = {"MALLOC_ARENA_MAX": "2"}
 
 
 def plan(site: Installation) -> list[Service]:
-    """All parts; without a Redis or an MLflow server where the site has another one."""
+    """Return the services in the order of their start, without Redis or MLflow if the installation uses others."""
     brokers = [] if site.broker else [redis(site)]
     registries = [] if site.mlflow else [mlflow(site)]
     parts = [*brokers, *registries, migrate(), receiver(site), worker(), beat()]
@@ -123,7 +123,7 @@ def plan(site: Installation) -> list[Service]:
 
 
 def redis(site: Installation) -> Service:
-    """The broker. Its file is synced at every write: what was queued survives a power cut, as the ledger does."""
+    """Return the broker. It syncs its file at every write, so that the queue survives a power cut."""
     return Service(
         name="redis",
         command=(
@@ -138,7 +138,7 @@ def redis(site: Installation) -> Service:
 
 
 def mlflow(site: Installation) -> Service:
-    """MLflow's server. Its own webhooks may reach loopback, where the receiver is."""
+    """Return MLflow's server. Its own webhooks may reach loopback, where the receiver listens."""
     data = site.folder.path / "mlflow"
     return Service(
         name="mlflow",
@@ -164,7 +164,7 @@ def mlflow(site: Installation) -> Service:
 
 
 def migrate() -> Service:
-    """The ledger's schema, before anybody writes into it."""
+    """Return the migration of the ledger's schema, which the other services need."""
     return Service(
         name="migrate",
         command=(sys.executable, "-m", "registrar", "migrate"),
@@ -174,7 +174,7 @@ def migrate() -> Service:
 
 
 def receiver(site: Installation) -> Service:
-    """HTTP in."""
+    """Return the receiver."""
     port = site.ports["receiver"]
     return Service(
         name="receiver",
@@ -182,14 +182,14 @@ def receiver(site: Installation) -> Service:
         environment=_SMALL,
         needs=_PREPARED,
         ready=HttpOk(port, ("/readyz", "/healthz")),
-        stop_timeout=20,  # requests under way have 15
+        stop_timeout=20,  # open requests get 15
         address=site.addresses.receiver_url,
         advice=f"{_CONFIG}. {_INSTALL}",
     )
 
 
 def worker() -> Service:
-    """Tasks in. Time to stop: tasks in hand have 10 s to end, are handed back after 25 (worker/shutdown.py)."""
+    """Return the worker. When stopped, it gives its tasks 10 s to end, and releases them after 25 s."""
     return Service(
         name="worker",
         command=(sys.executable, "-m", "worker", "run"),
@@ -202,7 +202,7 @@ def worker() -> Service:
 
 
 def beat() -> Service:
-    """The clock."""
+    """Return beat, the scheduler."""
     return Service(
         name="beat",
         command=(sys.executable, "-m", "worker", "beat"),

@@ -11,24 +11,24 @@ from registrar.local.data_folder import Folder
 from registrar.local.service_process import ServiceProcess
 from registrar.local.services import Service
 
-STEADY = 60.0  # a part that ran for so many seconds had started well
-TROUBLED = 5  # so many early deaths in a row, and it is said with the last lines of the log
-LONGEST = 60.0
+STEADY = 60.0  # seconds of running after which a death is no early one
+TROUBLED = 5  # early deaths in a row that are reported with the last lines of the log
+LONGEST = 60.0  # seconds between two restarts
 
 
 @dataclass(frozen=True)
 class Restarts:
-    """The early deaths of one part, in a row."""
+    """Counts the early deaths of a service in a row."""
 
     early: int = 0
 
     def after(self, age: float) -> "Restarts":
-        """After one more death, at this age in seconds."""
+        """Count one more death, at this age in seconds."""
         return Restarts(1 if age >= STEADY else self.early + 1)
 
     @property
     def pause(self) -> float:
-        """Seconds: none the first time, then 1, 2, 4, ... 60."""
+        """Return the seconds before the next restart: 0, then 1, 2, 4, ... 60."""
         return min(LONGEST, 2.0 ** (self.early - 2)) if self.early > 1 else 0.0
 
     @property
@@ -42,7 +42,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StopRequests:
-    """stop: all services shall stop. hurry: without waiting for them any longer."""
+    """stop: stop all services. hurry: kill them without waiting any longer."""
 
     stop: Event = field(default_factory=Event)
     hurry: Event = field(default_factory=Event)
@@ -57,7 +57,7 @@ class Interrupted(UserError):
 
 
 class Supervisor:
-    """Not thread-safe. say: lines that stay; progress: what is going on just now, many times a second."""
+    """Starts, watches and stops services. Not thread-safe. say: gets lines; progress: the current step, very often."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Supervisor:
         ready: set[str] = set()
         while len(ready) < len(self._parts):
             if self._requests.stop.wait(_POLL):
-                raise Interrupted("asked to stop while starting")
+                raise Interrupted("stopped while starting")
             for part in self._parts:
                 if part.name not in self._running and ready.issuperset(part.needs):
                     self._launch(part)

@@ -40,8 +40,8 @@ def _describe_value(value: object) -> str:
 def _suggest_duration(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000:
         return f"; it lacks its unit: {value}s, {value}m, {value}h or {value}d"
-    found = _read(value.lower()) if isinstance(value, str) else None
-    return f"; did you mean {found}?" if found else ""
+    suggestion = _read(value.lower()) if isinstance(value, str) else None
+    return f"; did you mean {suggestion}?" if suggestion else ""
 
 
 def _read(text: str) -> str | None:

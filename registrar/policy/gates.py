@@ -37,7 +37,7 @@ SourceName = Annotated[str, Field(min_length=1, max_length=64)]
 SourceNames = Annotated[
     Annotated[SourceName, Tag("(one)")]
     | Annotated[list[SourceName], Field(min_length=1, max_length=20), Tag("(several)")],
-    Discriminator(lambda given: "(several)" if isinstance(given, list) else "(one)"),
+    Discriminator(lambda value: "(several)" if isinstance(value, list) else "(one)"),
 ]
 Origin = Annotated[
     Literal["training", "evaluation"],
@@ -140,39 +140,39 @@ _KINDS = ("threshold", *_KEYS)
 _EXAMPLES = '{metric: rmse, op: "<", threshold: 7}, {tags: [dataset]}, {max_age: 7d} or {soak: 24h}'
 
 
-def kind(given: Any) -> str:
+def kind(value: Any) -> str:
     """A gate's, or of what is to be one: the key that only this kind has. What has none is meant as a threshold."""
-    keys = given if isinstance(given, dict) else vars(given)
+    keys = value if isinstance(value, dict) else vars(value)
     return next((key for key in _KEYS if key in keys), "threshold")
 
 
-def _one(given: Any) -> Any:
+def _one(value: Any) -> Any:
     """Raises ValueError for what is no gate, or several in one."""
-    if not isinstance(given, dict):
-        if isinstance(given, Strict):
-            return given
+    if not isinstance(value, dict):
+        if isinstance(value, Strict):
+            return value
         raise ValueError(f"is no gate such as {_EXAMPLES}")
-    said = [key for key in _KINDS if key in given]
-    if len(said) > 1:
-        each = "; ".join(f"- {{{key}: ...}}" for key in said)
-        raise ValueError(f"{' and '.join(said)} are {len(said)} gates; give each an item of its own: {each}")
-    if not said and not {"metric", "op"} & given.keys() and not _suggest_gate(given):
+    kinds = [key for key in _KINDS if key in value]
+    if len(kinds) > 1:
+        each = "; ".join(f"- {{{key}: ...}}" for key in kinds)
+        raise ValueError(f"{' and '.join(kinds)} are {len(kinds)} gates; give each an item of its own: {each}")
+    if not kinds and not {"metric", "op"} & value.keys() and not _suggest_gate(value):
         raise ValueError(f"is no gate such as {_EXAMPLES}")
-    return given
+    return value
 
 
-def _suggest_gate(given: dict[Any, Any]) -> str | None:
+def _suggest_gate(value: dict[Any, Any]) -> str | None:
     """The kind whose key is misspelt in what has no kind's key."""
-    near = (nearest(str(key), (*_KINDS, "metric", "op")) for key in given)
+    near = (nearest(str(key), (*_KINDS, "metric", "op")) for key in value)
     return next((key if key in _KINDS else "threshold" for key in near if key), None)
 
 
-def _tag(given: Any) -> str:
+def _tag(value: Any) -> str:
     """In parentheses: the places of errors name it too, and it is no key of the file."""
-    found = kind(given)
-    if isinstance(given, dict) and found not in given and "metric" not in given:
-        found = _suggest_gate(given) or found
-    return f"({found})"
+    name = kind(value)
+    if isinstance(value, dict) and name not in value and "metric" not in value:
+        name = _suggest_gate(value) or name
+    return f"({name})"
 
 
 Gate = Annotated[

@@ -117,10 +117,10 @@ def _suggest_reference(reference: str, environ: Mapping[str, str], folder: Path)
     """Suggest an existing variable or file with a similar name."""
     kind, _, name = reference.partition(":")
     if kind == "env":
-        found = nearest(name, (each for each, value in environ.items() if value.strip()), like=0.8)
-        return f"; did you mean env:{found}?" if found else ""
+        similar = nearest(name, (each for each, value in environ.items() if value.strip()), like=0.8)
+        return f"; did you mean env:{similar}?" if similar else ""
     path = folder / name
     with suppress(OSError):
-        if found := nearest(path.name, (each.name for each in path.parent.iterdir() if each.is_file()), like=0.8):
-            return f"; did you mean file:{Path(name).with_name(found)}?"
+        if similar := nearest(path.name, (each.name for each in path.parent.iterdir() if each.is_file()), like=0.8):
+            return f"; did you mean file:{Path(name).with_name(similar)}?"
     return ""

@@ -23,10 +23,12 @@ def known(root: type[BaseModel], place: Place) -> list[str]:
 
 def models(root: type[BaseModel], place: Place) -> list[type[BaseModel]]:
     """What may stand at a place: one, or several where nothing says yet which it is."""
-    found: list[Any] = [root]
+    candidates: list[Any] = [root]
     for part in place:
-        found = _chosen(found, part) or [inner for one in found for inner in _inside(one, part)] or found
-    return [bare for one in found for bare in _bare(one) if _is_model(bare)]
+        candidates = (
+            _chosen(candidates, part) or [inner for one in candidates for inner in _inside(one, part)] or candidates
+        )
+    return [bare for one in candidates for bare in _bare(one) if _is_model(bare)]
 
 
 def homes(root: type[BaseModel], key: str) -> list[str]:
@@ -50,9 +52,9 @@ def _homes(one: Any, key: str, at: str, left: int) -> Iterator[str]:
             yield from _homes(get_args(bare)[1], key, f"{at}.NAME", left - 1)
 
 
-def _chosen(found: list[Any], part: str | int) -> list[Any]:
+def _chosen(candidates: list[Any], part: str | int) -> list[Any]:
     """Of a union's branches the one that a tag names: pydantic's places have it where the file has nothing."""
-    unions = [branches for one in found if len(branches := list(_branches(one))) > 1]
+    unions = [branches for one in candidates if len(branches := list(_branches(one))) > 1]
     return [branch for branches in unions for branch in branches if part in _tags(branch)]
 
 

@@ -24,10 +24,10 @@ def parse(text: str, name: str = "registrar.yml") -> Policy:
     try:
         policy = Policy.model_validate(file.content)
     except ValidationError as error:
-        wrong = validation_messages.complaints(
+        problems = validation_messages.complaints(
             Policy, error, file.content, elsewhere=plugin_options.option_of(file.content)
         )
-        raise file.error(list(wrong)) from None
+        raise file.error(list(problems)) from None
     if unknown := unresolved(policy):
         raise file.error(unknown)
     return policy
@@ -35,8 +35,8 @@ def parse(text: str, name: str = "registrar.yml") -> Policy:
 
 def with_lines(path: Path, complaints: Iterable[Complaint]) -> list[str]:
     """Return complaints about a valid file, each as FILE:LINE: KEY: what is wrong, in the order of the file."""
-    found = list(complaints)
-    return str(yaml_text.read(_read_text(path), str(path)).error(found)).splitlines() if found else []
+    problems = list(complaints)
+    return str(yaml_text.read(_read_text(path), str(path)).error(problems)).splitlines() if problems else []
 
 
 def _read_text(path: Path) -> str:

@@ -87,9 +87,9 @@ def _no_yaml(name: str, text: str, error: yaml.YAMLError) -> str:
         line = text.count("\n", 0, error.position) + 1
         return f"{name}:{line}: not YAML: a character that can't be seen (U+{ord(text[error.position]):04X})"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    said = " ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))) or str(error)
+    problem = " ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))) or str(error)
     place = f"{name}:{mark.line + 1}" if mark else name
-    return f"{place}: not YAML: {_advice(said)}{_begun(error)}"
+    return f"{place}: not YAML: {_advice(problem)}{_begun(error)}"
 
 
 def _begun(error: yaml.YAMLError) -> str:
@@ -97,9 +97,9 @@ def _begun(error: yaml.YAMLError) -> str:
     return f" (it began in line {begun.line + 1})" if begun and ended and begun.line < ended.line else ""
 
 
-def _advice(said: str) -> str:
-    found = ((re.search(pattern, said), advice) for pattern, advice in _ADVICE.items())
-    return next((advice.format(*match.groups()) for match, advice in found if match), said)
+def _advice(problem: str) -> str:
+    matches = ((re.search(pattern, problem), advice) for pattern, advice in _ADVICE.items())
+    return next((advice.format(*match.groups()) for match, advice in matches if match), problem)
 
 
 def _lines(node: yaml.Node, at: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:

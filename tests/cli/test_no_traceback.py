@@ -84,7 +84,7 @@ def of_the_record() -> set[str]:
 
 
 def test_every_command_is_found_and_has_what_it_requires():
-    assert {"up", "demo", "doctor", "events tail", "archive show", "plan promotion"} <= set(bad_places.commands())
+    assert {"up", "demo", "doctor", "events tail", "compact show", "plan promotion"} <= set(bad_places.commands())
     assert all(bad_places.words(name) for name in bad_places.commands())
 
 

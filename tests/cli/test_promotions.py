@@ -89,7 +89,7 @@ def test_what_waits_for_whom_is_said_and_an_approval_is_waited_for(house: House)
         "rule         1 of leads: lacks 1; may still approve: Ada, operator",
         "rmse < 7",
         "passed",
-        "nobody said",
+        "nobody has voted yet",
     ):
         assert said in shown
     with house.working():
@@ -157,7 +157,7 @@ def test_elsewhere_a_fact_is_signed_or_it_is_none(house: House):
     secret = f"file:{house.data / 'whsec'}"
     run = ("send", "training_run.finished", "model=taxi", f"run_id={uuid.uuid4().hex}")
     unsigned = elsewhere(house, *run)
-    assert (unsigned.exit_code, "is no command, but a source" in unsigned.stderr) == (1, True)
+    assert (unsigned.exit_code, "is no command, but a source's event" in unsigned.stderr) == (1, True)
     assert elsewhere(house, *run, "--secret", secret, token=None).exit_code == 0
 
 
