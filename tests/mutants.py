@@ -42,7 +42,7 @@ class Mutant(NamedTuple):
     @property
     def wording(self) -> bool:
         """Whether it only changes the letters of a text of three words or more: tests pin facts, not sentences."""
-        if not (found := re.fullmatch(r"(.*?)\[(.+) -> (.+?)\](.*)", self.change)):
+        if not (found := re.fullmatch(r"(.*?)\[([^][]+) -> ([^][]+)\](.*)", self.change)):
             return False
         before, old, new, after = found.groups()
         inside = before.rpartition('"')[2] + old + after.partition('"')[0]

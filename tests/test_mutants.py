@@ -24,6 +24,7 @@ def test_a_change_is_one_line(diff: list[str], says: str):
         ('raise ValueError("[it is not there -> XXit is not thereXX]")', True),
         ('raise ValueError("it is [NOT -> not] there")', True),
         ('raise ValueError(["it is not there" -> None])', False),
+        ('yield at[:-3], "[it is not there -> XXit is not thereXX]"', True),
         ('open("[a b -> XXa bXX]")', False),
         ('headers.get("[content -> CONTENT]-type")', False),
         ("if one <[ -> =] two:", False),

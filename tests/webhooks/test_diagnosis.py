@@ -311,6 +311,11 @@ def test_a_hostile_header_is_diagnosed_too(kind: str, value: str):
     assert diagnose(who(kind), replace(request, headers=headers))
 
 
+@pytest.mark.parametrize("digits", [11, 12, 13])
+def test_a_time_beyond_the_calendar_is_diagnosed_too(digits: int):
+    assert told(Signs("slack", timestamp="9" * digits))
+
+
 @pytest.mark.parametrize("path", [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in captures()])
 def test_every_kinds_captured_requests_are_good(path):
     capture = read(path)
