@@ -200,7 +200,7 @@ def test_a_secret_that_is_hexadecimal_and_no_base64_is_tried_as_what_it_is():
 def test_three_mistakes_at_once_are_no_longer_usual():
     key = SECRETS["standard"].encode()
     two = told(Signs("standard", key=key, template="{body}"))
-    assert "as it stands" in two
+    assert "as it is; here the key is" in two
     assert "the sender signs {body}" in two
     assert "none of the usual mistakes" in told(Signs("standard", key=key, template="{body}", digest="sha1"))
 
@@ -237,12 +237,12 @@ def test_a_signature_in_the_base64_of_urls_is_told_by_its_bytes(kind: str):
     tried = (Signs(kind, body=body, encode=in_urlsafe_base64) for body in bodies)
     header = scheme(kind).signature_header
     signs = next(signs for signs in tried if {"-", "_"} <= set(signs.request().headers[header]))
-    assert "right, but not in its form" in told(signs)
+    assert "right, but in the wrong form" in told(signs)
 
 
 def test_a_signature_in_quotes_is_told_by_its_bytes():
     said = told(Signs("github", prefix='"sha256=', encode=lambda raw: raw.hex() + '"'))
-    assert "right, but not in its form" in said
+    assert "right, but in the wrong form" in said
 
 
 @pytest.mark.parametrize(
