@@ -124,7 +124,7 @@ def act(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Any:
     def act(path: str, body: Any = None, *, role: str = "operator", **headers: str) -> TestResponse:
         access = receiver.client.application.extensions["access"]
         who = Principal(Actor("token:bot", "bot"), role, "token", via="bot")
-        monkeypatch.setattr(access, "_known", lambda request: who)
+        monkeypatch.setattr(access, "_authenticate", lambda request: who)
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
         typed = {"Content-Type": "application/json", **{name.replace("_", "-"): said for name, said in headers.items()}}
         return receiver.client.post(f"/v1/{path}", data=data, headers=typed)
