@@ -72,7 +72,7 @@ def test_what_outlives_up_and_its_guard_is_ended_by_the_next_up_and_said(up):
     assert left_behind(first.data)
     second = up().ready()
     assert gone(family)
-    assert any(line.startswith("web (pid ") and "outlived the last run" in line for line in second.lines)
+    assert any(line.startswith("web (pid ") and "is left from the last run" in line for line in second.lines)
 
 
 def test_an_orphan_whose_parent_died_too_is_ended_by_the_next_up(up):

@@ -43,7 +43,7 @@ def test_a_promotion_is_planned_gate_by_gate(harness, type_, where):
 
 def test_a_vote_would_be_the_replayers(harness):
     found = planned(harness, "promotion.approve", model="taxi", version=1)
-    assert (found.state, "whoever replays it" in found.lines[-1]) == ("ready", True)
+    assert (found.state, "a vote of the person who sends it again" in found.lines[-1]) == ("ready", True)
 
 
 def test_a_registry_that_does_not_answer_is_no_verdict(harness):
