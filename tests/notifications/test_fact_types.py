@@ -1,6 +1,7 @@
 """One table says what each type of fact means; every fact that the worker emits is in it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def types_given() -> list[tuple[str, ast.expr]]:
 
 
 def is_checked(given: ast.expr, source: str) -> bool:
-    """FactType.NAME, FactType(text), or a parameter that is annotated so."""
+    """FactType.NAME, FactType(text), a parameter that is annotated so, or an entry of a table whose values are."""
     match given:
         case ast.Attribute(value=ast.Name("FactType"), attr=name):
             return name in FactType.__members__
@@ -37,6 +38,9 @@ def is_checked(given: ast.expr, source: str) -> bool:
             return True
         case ast.Name(name):
             return f"{name}: FactType" in source
+        case ast.Subscript(value=ast.Name(name)):
+            table = re.search(rf"^{name} = {{(.*?)}}$", source, re.MULTILINE | re.DOTALL)
+            return table is not None and table[1].count(":") == table[1].count(": FactType.")
     return False
 
 

@@ -63,5 +63,5 @@ def test_what_registrar_yml_says_in_vain_is_in_the_log_once(ledger: Ledger, sett
     from_environment()
     lines = [record.getMessage() for record in caplog.records if "groups.nobody" in record.getMessage()]
     assert len(lines) == 1
-    assert re.search(r"registrar\.yml:\d+: groups\.nobody: has no members, so nobody has the rights of this group", lines[0])
+    assert re.search(r"registrar\.yml:\d+: groups\.nobody: has no members, so nobody has the rights", lines[0])
     assert caplog.records[-1].levelname == "WARNING"
