@@ -59,7 +59,7 @@ class Threshold(Strict):
     threshold: Annotated[float, Field(allow_inf_nan=False)]
 
     def __str__(self) -> str:
-        return f"{named(self.metric, self.of)} {self.op} {self.threshold:g}"
+        return f"{named(self.metric, self.of)} {self.op} {self.threshold:.15g}"
 
 
 class Comparison(Strict):

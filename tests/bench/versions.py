@@ -179,7 +179,7 @@ def _round(model: Model, times: dict[str, list[float]]) -> None:
     assert moved.current_stage == "Staging", moved
     theirs = times["transition_model_version_stage"]
     _timed(theirs, lambda: client.transition_model_version_stage(name, beside.version, "Archived"))
-    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
+    look = PlanContext(harness.registry, harness.context.policy, harness.ledger, now())
     planned = _timed(times["plan"], lambda: plan(look, name, int(made.version), "Production"))
     assert planned.state == "ready", planned
     _timed(times["get_model_version"], lambda: client.get_model_version(name, made.version))

@@ -15,6 +15,21 @@ LIMIT = Threshold(metric="rmse", op="<", threshold=7)
 
 
 @pytest.mark.parametrize(
+    ("value", "threshold", "reason"),
+    [
+        (0.69996, 0.7, "auc 0.69996 is not >= 0.7"),
+        (0.949999, 0.95, "auc 0.949999 is not >= 0.95"),
+        (0.7 - 1e-13, 0.7, "auc 0.6999999999998999 is not >= 0.7"),
+        (0.12346, 0.1234567, "auc 0.1235 is >= 0.1234567"),
+        (12345.6, 7, "auc 12345.6 is >= 7"),
+    ],
+)
+def test_a_number_is_shown_on_its_side_of_the_threshold(value, threshold, reason):
+    [verdict] = evaluate([Threshold(metric="auc", op=">=", threshold=threshold)], GateInputs({"auc": value}))
+    assert verdict.reason == reason
+
+
+@pytest.mark.parametrize(
     ("value", "passed", "reason"),
     [
         (5.123456, True, "rmse 5.123 is < 7"),

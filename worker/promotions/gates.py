@@ -126,19 +126,20 @@ def _metrics_from(origin: str, inputs: GateInputs) -> Mapping[str, float]:
 def _threshold(gate: Threshold, value: float) -> Verdict:
     passed = OPERATORS[gate.op](value, gate.threshold)
     verb = "is" if passed else "is not"
-    reason = f"{named(gate.metric, gate.of)} {_short(value)} {verb} {gate.op} {gate.threshold:g}"
+    reason = f"{named(gate.metric, gate.of)} {_short(value, gate.threshold)} {verb} {gate.op} {gate.threshold:.15g}"
     return Verdict(str(gate), passed, reason, value)
 
 
 def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
-    candidate, baseline = f"{named(gate.metric, gate.of)} {_short(value)}", inputs.baselines.get(gate.baseline)
+    baseline = inputs.baselines.get(gate.baseline)
+    base = (baseline.metrics if gate.of == "training" else baseline.evaluated).get(gate.metric) if baseline else None
+    candidate = f"{named(gate.metric, gate.of)} {_short(value, value if base is None else base)}"
     if baseline is None and gate.baseline in inputs.held_before:
         why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
         return Verdict(str(gate), False, f"{candidate}: {why}", value)
     if baseline is None:
         passed = gate.when_no_baseline == "pass"
         return Verdict(str(gate), passed, f"{candidate}: nothing holds {gate.baseline} to compare with", value)
-    base = (baseline.metrics if gate.of == "training" else baseline.evaluated).get(gate.metric)
     holder = f"{gate.baseline}'s last holder" if baseline.last else gate.baseline
     holder += f" (version {baseline.version})"
     if base is None or not _is_number(base):
@@ -149,7 +150,9 @@ def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
     required = f"; {gate} is required" if not passed else ""
     word = "better" if better > 0 else "worse" if better < 0 else "no better"
     share = f" by {_relative(better, base) * 100:.3g} %" if better and base else ""
-    return Verdict(str(gate), passed, f"{candidate} is {word} than {_short(base)} of {holder}{share}{required}", value)
+    return Verdict(
+        str(gate), passed, f"{candidate} is {word} than {_short(base, value)} of {holder}{share}{required}", value
+    )
 
 
 def _relative(better: float, base: float) -> float:
@@ -214,7 +217,11 @@ def _not_finite(value: float) -> str:
     return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
-def _short(value: float) -> str:
-    """Format with four digits, or more where four hide the side of a threshold: 6.99996 is not shown as 7."""
-    short = f"{value:.4g}"
-    return short if math.isclose(float(short), value, rel_tol=1e-3) and float(short) % 1 else f"{value:.10g}"
+def _short(value: float, other: float) -> str:
+    """Format with four digits, or with as many as show on which side of `other` it is: 0.69996 is not shown as 0.7."""
+    for text in (f"{value:.4g}", f"{value:.10g}"):
+        shown = float(text)
+        close = math.isclose(shown, value, rel_tol=1e-3) and (shown % 1 or shown == value)
+        if close and (shown < other, shown > other) == (value < other, value > other):
+            return text
+    return repr(value)
