@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 LEDGER_FIRST_PAUSE, LEDGER_LONGEST_PAUSE, LEDGER_GIVE_UP_AFTER = 0.1, 5.0, 1800.0
 LONGEST_PAUSE = 60.0  # seconds between attempts at a task
 RETRY_FOR = timedelta(hours=6)  # an outage of an hour must lose nothing
-AMBIGUOUS_ATTEMPTS = 10  # with pauses, about 5 minutes
+AMBIGUOUS_ATTEMPTS = 10  # with pauses, two to four minutes
 
 
 def failed_while_registry_answers(task: Task, error: RegistryError, answers: Callable[[], bool]) -> bool:
@@ -44,7 +44,8 @@ def failed_while_registry_answers(task: Task, error: RegistryError, answers: Cal
 def is_refused(task: Task, error: BaseException) -> bool:
     """Return whether the error is the requester's mistake: the answer goes to them, and nobody else has to act.
 
-    Others have to look at a report about something that does not exist, a follow-up, and an event of the scheduler.
+    It is not for a report (of something that does not exist, say), a follow-up, or an event of the scheduler: somebody
+    else has to look at these.
     """
     is_request = _is_event_task(task) and task.source != OURSELVES and VOCABULARY[task.event_type].asks
     return isinstance(error, Refused) and is_request
@@ -81,8 +82,9 @@ def final_state(
 
 
 def pause(attempts: int, after: float | None = None) -> float:
-    """Return the seconds until the next attempt: up to 1, 2, 4 ... 60, of which half is random; or `after`, what the
-    other side asked for, if that is longer.
+    """Return the seconds until the next attempt: up to 1, 2, 4 ... 60, of which half is random.
+
+    after: what the other side asked for. It counts where it is longer, up to 60 s.
     """
     longest = min(LONGEST_PAUSE, 2.0 ** min(attempts - 1, 10))
     return max(min(after or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)

@@ -23,14 +23,15 @@ _PARTS = ("flask", "granian", "mlflow", "psutil")  # of receiver, worker and sup
 
 
 def packages(*, own_mlflow: bool, ledger: str | None) -> None:
-    """Raises NotInstalled."""
+    """Check what `registrar up` imports. own_mlflow: it starts an MLflow server. Raises NotInstalled."""
     lacking = [name for name in _PARTS if find_spec(name) is None]
     if own_mlflow and not lacking and not _is_whole_mlflow():
         lacking.append("mlflow")  # mlflow-skinny has no server
     if ledger and ledger.startswith("postgresql") and find_spec("psycopg") is None:
-        lacking.append("psycopg")
+        extras = ["embedded", "postgres"] if lacking else ["postgres"]
+        raise not_installed("up", [*lacking, "psycopg"], extra=",".join(extras))
     if lacking:
-        raise not_installed("up", lacking, extra="postgres" if lacking == ["psycopg"] else "embedded")
+        raise not_installed("up", lacking, extra="embedded")
 
 
 def _is_whole_mlflow() -> bool:
@@ -46,11 +47,13 @@ def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> 
     given = {"--mlflow": mlflow, "--ledger": ledger, "--broker": broker}
     for option, url in given.items():
         if url is not None and not url.strip():
-            raise SettingsError(f"{option} is empty: is the variable set that it was to be taken from?")
+            raise SettingsError(f"{option} is empty: is the variable that it takes its value from set?")
         if url and (why := complaint(url)):
             raise SettingsError(f"{option}: {why}")
     if mlflow and "://" not in mlflow and not mlflow.startswith("databricks"):
-        raise SettingsError(f"--mlflow {mlflow} has no scheme, and MLflow would take it for a folder: http://{mlflow}")
+        raise SettingsError(
+            f"--mlflow {mlflow} has no scheme, so MLflow would take it for a folder: try http://{mlflow}"
+        )
     if broker:
         Broker.parse(broker)
     for name in _SHOWN:

@@ -1,7 +1,8 @@
 """Disputes: the registry and the record of a model contradict each other.
 
 One of them was restored from a backup, or MLFLOW_TRACKING_URI names another registry. An operator settles which one
-counts; until then no version of the model is moved. Disputes are stored in the journal alone, which nobody can edit.
+counts; until then no version of the model is moved, unless the registry has nothing of it. Disputes are stored in the
+journal alone, which nobody can edit.
 """
 
 import json
@@ -30,7 +31,7 @@ class Dispute:
 
 @dataclass(frozen=True)
 class Disputed:
-    """Record: the registry contradicts the record of a model. Without effect while a dispute is open."""
+    """Record: the registry contradicts the record of a model. Beside an open one, only one that stops moves counts."""
 
     model: str
     why: str
@@ -44,7 +45,7 @@ class Disputed:
 
 @dataclass(frozen=True)
 class Settled:
-    """Record: an operator settled the dispute. how: a sentence for people."""
+    """Record: the dispute is settled, by an operator or as both agree again. how: a sentence for people."""
 
     model: str
     how: str

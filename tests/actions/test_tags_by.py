@@ -54,14 +54,14 @@ def test_what_ci_says_of_its_own_model_does_not(harness):
 def test_what_the_run_or_a_hand_says_does_not(harness):
     train(harness)
     harness.registry.set_tag("taxi", 1, "bias_report", "fair")
-    assert "the tag bias_report is what no event set, by the record" in ask(harness)
+    assert "no recorded event set the tag bias_report to this value" in ask(harness)
 
 
 def test_nor_what_a_hand_made_of_it(harness):
     train(harness)
     describe(harness, "evals", bias_report="unfair")
     harness.registry.set_tag("taxi", 1, "bias_report", "fair")
-    assert "is what no event set" in ask(harness)
+    assert "no recorded event set" in ask(harness)
     harness.registry.drop_tag("taxi", 1, "bias_report")
     assert "is missing on the version" in ask(harness)
 

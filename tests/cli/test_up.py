@@ -78,7 +78,7 @@ def test_it_says_which_file_it_found_and_what_that_says_in_vain(run, tmp_path, m
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--mlflow", ""), "--mlflow is empty: is the variable set that it was to be taken from?"),
+        (("--mlflow", ""), "--mlflow is empty: is the variable that it takes its value from set?"),
         (("--mlflow", "mlflow.example.com:5000"), "--mlflow mlflow.example.com:5000 has no scheme"),
         (("--ledger", ""), "--ledger is empty"),
         (("--ledger", "ledger.db"), "no database's address; one is such as sqlite:///"),
@@ -103,6 +103,11 @@ def test_an_address_that_is_none_stops_it_before_anything_starts(run, data, opti
     [
         ({"granian", "mlflow"}, (), "needs granian and mlflow, which is not installed: pip install"),
         ({"psycopg"}, ("--ledger", "postgresql+psycopg://h/x"), "pip install 'mlflow-registrar[postgres]'"),
+        (
+            {"psutil", "psycopg"},
+            ("--ledger", "postgresql+psycopg://h/x"),
+            "install 'mlflow-registrar[embedded,postgres]'",
+        ),
     ],
 )
 def test_a_part_that_is_not_installed_is_said_before_anything_starts(run, monkeypatch, lacks, options, said):

@@ -143,7 +143,7 @@ class UnsupportedMediaType(Rejected):
 
 
 class TooMany(Rejected):
-    """Too many requests of a source, or too many refused requests of an address."""
+    """Too many requests of a source, an address, a person or a token."""
 
     status, code, title = 429, "too_many_requests", "Too many requests"
 
@@ -159,7 +159,7 @@ class InvalidEvent(Rejected):
 
 
 class UnusableReport(InvalidEvent):
-    """An invalid event that a product composed: a change of registrar.yml can mend it, its sender can't."""
+    """An invalid event that a product composed. Its sender can't correct it; registrar.yml can."""
 
 
 class InvalidQuery(Rejected):

@@ -46,7 +46,7 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _read_version(context: TaskContext, stage: str) -> Version:
-    """Return the version. Raises Refused where it is quarantined."""
+    """Return the version. Raises Refused where it is quarantined and the stage is Staging or Production."""
     version = context.registry.version(context.model, context.version)
     if stage in ("Staging", "Production") and (why := version_state.quarantine_reason(context.ledger, version)):
         raise Refused(f"{version} may not go to {stage}: {why}")

@@ -182,7 +182,7 @@ def _not_by(name: str, sources: Collection[str], inputs: GateInputs) -> str | No
     if not value.strip():
         return f"the tag {name} is missing on the version"
     if given is None or given.value != value:
-        return f"the tag {name} is what no event set, by the record"
+        return f"no recorded event set the tag {name} to this value"
     return None if given.sources & {*sources} else f"the tag {name} was set by {' and '.join(sorted(given.sources))}"
 
 

@@ -122,7 +122,7 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryK
 def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
     """Return the seq of the entry of a kind about a row, or 0 for rows older than the journal.
 
-    Sorts rows by the order of writing, whatever the workers' clocks said. table: it has the columns id and event_id.
+    To sort rows by, in the order of writing, whatever the workers' clocks said. table: has the columns id and event_id.
     """
     about_row = and_(
         journal.c.event_id == table.c.event_id, journal.c.kind == kind, journal.c.body.contains(table.c.id)

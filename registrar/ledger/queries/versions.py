@@ -58,7 +58,7 @@ def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
 
 
 def is_known(connection: Connection, model: str, version: int) -> bool:
-    """Return whether the record knows a version: it was registered, evaluated, up for promotion, or held a target."""
+    """Return whether the record knows a version: it held a target, was up for promotion, or is in known_versions."""
     rows = (holders, promotions, version_states)
     conditions = (exists().where(table.c.model == model, table.c.version == version) for table in rows)
     if connection.execute(select(or_(*conditions))).scalar_one():

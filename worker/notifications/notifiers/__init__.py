@@ -60,7 +60,7 @@ class Notification:
     def required_secret(self, what: str) -> str:
         """Return the channel's secret. what: its kind, for people. Raises PermanentError where there is none."""
         if not self.secret:
-            raise PermanentError(f"the channel has no secret; add secret: env:NAME to it in registrar.yml, {what}")
+            raise PermanentError(f"the channel has no secret; add secret: env:NAME ({what}) to it in registrar.yml")
         return self.secret
 
 
