@@ -75,7 +75,7 @@ def measure(options: Options) -> Result:
 
 def fill(mlflow: Prepared, ours: Installation) -> list[str]:
     """Make the models, each with a holder that MLflow and the record agree about; return their names."""
-    models = mlflow.models("model", MODELS)
+    models = mlflow.models("held", MODELS)
     for model in models:
         grow(mlflow.folder / "mlflow.db", model, VERSIONS)
         mlflow.client.transition_model_version_stage(model, str(HOLDER), "Production")
