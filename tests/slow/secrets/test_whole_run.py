@@ -200,7 +200,7 @@ def asked(parts: Installation) -> None:
     parts.says("dead", "show", dead["id"])
     parts.send("GET", f"/v1/dead/{dead['id']}")
     parts.says("doctor", "--source", "bearer")
-    assert "can be read" in parts.says("doctor")
+    assert "the registry of http" in parts.says("doctor")
 
 
 def by_token(parts: Installation) -> None:
