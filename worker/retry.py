@@ -1,5 +1,7 @@
 """Decide whether and when a failed task is tried again, and when it is given up; retry writes to an unavailable ledger.
 
+worker/attempt.py asks this; worker/registry/errors.py says which errors of MLflow are retryable.
+
 While the registry is down, a lane waits for hours: later tasks may need earlier ones. If the registry answers other
 calls, the fault is this task's, whatever the error (a search too heavy for its database is a 503): then the lane waits
 minutes only.

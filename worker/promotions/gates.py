@@ -1,5 +1,7 @@
 """Evaluate gates: compare a version's values with its policy, each verdict with a reason for people. Pure functions.
 
+worker/actions/request.py puts gates, time gates, quarantine and the targets before together.
+
 A reason stays the same as long as nothing changed, because an approval is bound to it.
 """
 

@@ -1,5 +1,7 @@
 """Rules for a version's move: where it may start, the gates on its way, and who may take it out of a target.
 
+worker/actions/request.py and transition.py ask these.
+
 Members of the groups that approve for a target may take a version out of it, as they could roll it back. Otherwise a
 source that may send archives could undo an approval, and leave the next version without a baseline.
 """
