@@ -10,6 +10,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from registrar.ledger.version_state import GivenTag
 from registrar.policy.duration import length
@@ -147,19 +148,20 @@ def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
     if base is None or not _is_number(base):
         lacking = "has none" if base is None else f"has {_not_finite(base)}"
         return Verdict(str(gate), False, f"{candidate} can't be compared: {holder} {lacking}", value)
-    better = value - base if gate.greater_is_better else base - value
-    passed = better > 0 and better >= gate.min_absolute_change and _relative(better, base) >= gate.min_relative_change
+    better = _decimal(value) - _decimal(base) if gate.greater_is_better else _decimal(base) - _decimal(value)
+    share = abs(better) / abs(_decimal(base)) if base else Decimal("Infinity")
+    passed = better > 0 and better >= _decimal(gate.min_absolute_change) and share >= _decimal(gate.min_relative_change)
     required = f"; {gate} is required" if not passed else ""
     word = "better" if better > 0 else "worse" if better < 0 else "no better"
-    share = f" by {_relative(better, base) * 100:.3g} %" if better and base else ""
+    difference = f" by {_percent(float(share), gate.min_relative_change)}" if better and base else ""
     return Verdict(
-        str(gate), passed, f"{candidate} is {word} than {_short(base, value)} of {holder}{share}{required}", value
+        str(gate), passed, f"{candidate} is {word} than {_short(base, value)} of {holder}{difference}{required}", value
     )
 
 
-def _relative(better: float, base: float) -> float:
-    """Return the change as a share of the base; infinity where that is 0."""
-    return abs(better) / abs(base) if base else math.inf
+def _decimal(value: float) -> Decimal:
+    """Return the number as it is written: 6 - 5.94 is 0.06, where floats make it a little less."""
+    return Decimal(repr(value))
 
 
 def _tags(gate: RequiredTags, inputs: GateInputs) -> Verdict:
@@ -227,3 +229,8 @@ def _short(value: float, other: float) -> str:
         if close and (shown < other, shown > other) == (value < other, value > other):
             return text
     return repr(value)
+
+
+def _percent(share: float, required: float) -> str:
+    """Format a share as a percentage that shows on which side of the required one it is."""
+    return f"{_short(round(share * 100, 10), round(required * 100, 10))} %"
