@@ -24,6 +24,8 @@ from worker.registry.mlflow import configure_client
 
 # Bytes that the folders of a whole run may take.
 _ROOM = 4 * 2**30
+# Names of variables that pytest and MLflow set for themselves.
+_OF_LIBRARIES = ("PYTEST_", "_MLFLOW_")
 
 
 def _keep_folders_in_memory() -> None:
@@ -34,6 +36,7 @@ def _keep_folders_in_memory() -> None:
 
 
 _keep_folders_in_memory()
+configure_client()  # as in every process of ours that uses MLflow
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -49,6 +52,19 @@ def _answers_keep_their_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError(f"an answer of /v1 is no {schema.__name__}") from error
 
     monkeypatch.setattr(responses, "report_mismatch", fail)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment_is_left_as_it_was() -> Iterator[None]:
+    """What a file's tests leave in it, every process started by a later file would get: that fails here, not there."""
+    before = dict(os.environ)
+    yield
+    names = before.keys() | os.environ.keys()
+    left = {name for name in names if before.get(name) != os.environ.get(name) and not name.startswith(_OF_LIBRARIES)}
+    for name in left:
+        os.environ.pop(name, None)
+    os.environ.update({name: before[name] for name in left & before.keys()})
+    assert left == set(), "changed for all later tests: use monkeypatch, or patch.dict(os.environ)"
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +129,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def mlflow_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    configure_client()
     with serve(tmp_path_factory.mktemp("mlflow")) as address:
         yield address
 

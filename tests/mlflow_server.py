@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import mlflow
 import requests
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
@@ -106,3 +108,18 @@ def write_over(address: str, client: MlflowClient, model_id: str, path: str, con
     location = str(client.get_logged_model(model_id).artifact_location).partition("mlflow-artifacts:/")[2]
     url = f"{address}/api/2.0/mlflow-artifacts/artifacts/{location.lstrip('/')}/{path}"
     requests.put(url, data=content.encode(), timeout=10).raise_for_status()
+
+
+@contextmanager
+def tracking_uri(uri: str) -> Iterator[None]:
+    """MLflow's own tracking URI, to the block's end.
+
+    set_tracking_uri also writes MLFLOW_TRACKING_URI, which every process that a later test starts would go by.
+    """
+    before = mlflow.get_tracking_uri()
+    with patch.dict(os.environ):
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(before)

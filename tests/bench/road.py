@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
-import mlflow
 import psutil
 from sqlalchemy import Connection, func, select, text
 
@@ -32,6 +31,7 @@ from tests.bench.peers.road import Staged, to_production, to_staging
 from tests.bench.prepared import Prepared, prepared
 from tests.bench.result import Cell, Plot, Result, Table, Target
 from tests.bench.rounds import Figures, alternate, medians, ratio
+from tests.mlflow_server import tracking_uri
 from tests.postgres_server import database, postmaster
 from tests.postgres_server import serve as serve_postgres
 from worker.app import CONCURRENCY
@@ -171,7 +171,6 @@ def once(site: Site, case: Case) -> Figures:
 
 
 def _script(site: Site, case: Case) -> Figures:
-    mlflow.set_tracking_uri(site.mlflow.address)
     client, models = site.mlflow.client, site.models()
     for model in models:
         client.create_registered_model(model)
@@ -184,7 +183,7 @@ def _script(site: Site, case: Case) -> Figures:
     def promote() -> None:
         list(pool.map(lambda one: to_production(client, one), staged))
 
-    with ThreadPoolExecutor(case.threads) as pool:
+    with tracking_uri(site.mlflow.address), ThreadPoolExecutor(case.threads) as pool:
         runs = site.mlflow.runs(MODELS)
         stage()
         promote()

@@ -16,7 +16,6 @@ from registrar.http.event_client import Address, compose, follow, post
 from tests.deploy.composefile import ROOT, ours
 from tests.mlflow_server import train
 from tests.slow.deploy.compose_stack import ComposeStack, seconds
-from worker.registry.mlflow import configure_client
 
 PATIENCE = 60.0
 
@@ -39,7 +38,6 @@ def send(street: ComposeStack, type_: str, **data: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def registry(street: ComposeStack) -> MlflowClient:
-    configure_client()
     return MlflowClient(street.mlflow_url)
 
 

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from registrar.ledger.disputes import dispute
 from tests.mlflow_server import serve, train
 from tests.worker.harness import ADA, POLICY, WorkerHarness
-from worker.registry.mlflow import MlflowRegistry, configure_client
+from worker.registry.mlflow import MlflowRegistry
 
 REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")
 
@@ -24,7 +24,6 @@ def shown(harness: WorkerHarness) -> tuple[dict[int, str], dict[str, int]]:
 
 @pytest.mark.parametrize("trust", ["mlflow", "ledger"])
 def test_a_database_from_a_backup_is_seen(ledger, tmp_path, trust):
-    configure_client()
     harness, folder = WorkerHarness(ledger, tmp_path / "office", policy=REVERT), tmp_path / "mlflow"
     folder.mkdir()
     with serve(folder) as address:
@@ -56,7 +55,6 @@ def test_a_database_from_a_backup_is_seen(ledger, tmp_path, trust):
 
 
 def test_a_server_of_another_name_with_the_same_models_is_the_same(ledger, tmp_path):
-    configure_client()
     harness, folder = WorkerHarness(ledger, tmp_path / "office", policy=REVERT), tmp_path / "mlflow"
     folder.mkdir()
     for _ in range(2):

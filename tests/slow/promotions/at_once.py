@@ -12,7 +12,6 @@ from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import STATES, ends
 from tests.slow.promotions.mlflow_in_process import in_process
 from tests.slow.promotions.pairs import Pair, Scene, expected
-from worker.registry.mlflow import configure_client
 
 
 class Copies(Protocol):
@@ -25,7 +24,6 @@ class Copies(Protocol):
 @contextmanager
 def scenes(folder: Path) -> Iterator[dict[str, Scene]]:
     """Of each state one, not made yet; in one MLflow, with the same few runs."""
-    configure_client()
     with in_process(folder) as uri:
         client = MlflowClient(uri)
         client.create_experiment("taxi", artifact_location=f"file://{folder}/artifacts")

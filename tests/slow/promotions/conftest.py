@@ -9,7 +9,6 @@ import pytest
 
 from tests.mlflow_server import serve
 from tests.postgres_server import database
-from worker.registry.mlflow import configure_client
 
 PAIRS = ["sqlite", "psycopg2", "psycopg"]
 
@@ -30,7 +29,6 @@ def driven_by(url: str, driver: str) -> str:
 @pytest.fixture(scope="package")
 def mlflow_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The address of a server by its driver."""
-    configure_client()
     with ExitStack() as stack:
         yield {
             driver: stack.enter_context(

@@ -1,7 +1,6 @@
 """MLflow's own store in this process: all of it but the HTTP, which takes four fifths of a call's time."""
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.store.model_registry import sqlalchemy_store
 
+from tests.mlflow_server import tracking_uri
 from worker.registry.mlflow import MlflowRegistry
 
 DATABASE = "mlflow.db"
@@ -26,15 +25,10 @@ def in_process(folder: Path, *, now: Callable[[], int] | None = None) -> Iterato
     finds the same twice.
     """
     uri = f"sqlite:///{folder}/{DATABASE}"
-    before, tick = mlflow.get_tracking_uri(), now or itertools.count(time.time_ns() // 1_000_000).__next__
-    # set_tracking_uri also writes MLFLOW_TRACKING_URI, which every process that a later test starts would go by.
-    with patch.dict(os.environ):
-        mlflow.set_tracking_uri(uri)  # MLflow's store asks for it where a version's source is a logged model
-        try:
-            with patch.object(sqlalchemy_store, "get_current_time_millis", tick):
-                yield uri
-        finally:
-            mlflow.set_tracking_uri(before)
+    tick = now or itertools.count(time.time_ns() // 1_000_000).__next__
+    # MLflow's store asks for it where a version's source is a logged model.
+    with tracking_uri(uri), patch.object(sqlalchemy_store, "get_current_time_millis", tick):
+        yield uri
 
 
 class RegistryInProcess(MlflowRegistry):

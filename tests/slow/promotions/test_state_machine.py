@@ -24,7 +24,6 @@ from tests.slow.promotions.model import Runs
 from tests.slow.promotions.trouble import Clock
 from tests.slow.promotions.without import FEW, FOUND_BY, without
 from worker.promotions import stage_occupancy
-from worker.registry.mlflow import configure_client
 
 LONGER = int(os.environ.get("MACHINE") or 0)
 TAKEN_OUT = os.environ.get("WITHOUT") or None  # one of without.py
@@ -40,7 +39,6 @@ def clock() -> Clock:
 @pytest.fixture(scope="module")
 def mlflow(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """MLflow's store in this process. Over HTTP it is driven by all other tests."""
-    configure_client()
     folder = tmp_path_factory.mktemp("mlflow")
     with in_process(folder, now=clock.of_mlflow) as uri:
         MlflowClient(uri).create_experiment("machine", artifact_location=f"file://{folder}/artifacts")
