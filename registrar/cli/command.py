@@ -18,6 +18,7 @@ from registrar.events.types.errors import wording
 from registrar.http.event_client import Receipt, Unreachable
 
 FAILED = 1
+WAIT = "Wait until all is done, and print what came of it."
 TIMEOUT = "How long --wait waits, and a receiver has for an answer."
 # Seconds that a receiver always has for its answer, even with a shorter --timeout: it commits before it answers.
 SHORTEST = 2.0
@@ -50,7 +51,7 @@ class How:
 def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add --wait, --timeout and --json to a command, which gets them as `how`. wait: the default."""
     shared = (
-        click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
+        click.option("--wait/--no-wait", default=wait, show_default=True, help=WAIT),
         click.option("--timeout", type=Seconds(), default=300.0, show_default=True, help=TIMEOUT),
         formatting.as_json,
     )

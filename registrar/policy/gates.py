@@ -8,7 +8,7 @@
 - {evaluated_within: 7d}
 - {signature: required}
 
-Those of timing.py stand among them.
+Those of time_gates.py stand among them.
 """
 
 import operator

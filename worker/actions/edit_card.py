@@ -22,6 +22,8 @@ def act(context: TaskContext) -> Outcome:
     errors = [error for card in cards if (error := _edit(context, channel, card, end))]
     if errors:
         raise PermanentError("; ".join(dict.fromkeys(errors)))
+    if not cards:
+        return Outcome(f"{channel.name} has no card of {promotion} that can be edited; nothing to do")
     return Outcome(f"{channel.name}: {len(cards)} card(s) of {promotion} say now: {end}")
 
 

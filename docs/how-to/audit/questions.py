@@ -47,18 +47,20 @@ for line in sys.stdin:
             past.setdefault(one["promotion_id"], f"glass broken for version {e['version']}: {one['reason']}, {who}")
 if noted and noted not in (f"{number}:{head}" for number, head in enumerate(heads)):
     sys.exit(f"(e) NOT WHOLE: it has no entry with the head {noted}: its end was cut off, or it was written anew")
-for h in held:
-    if (h["kind"], h["key"]) == place and h["since"][:10] <= day <= (h["until"] or "9999")[:10]:
-        print(f"(a) version {h['version']} held {target} of {model} from {h['since']} to {h['until'] or 'now'}")
-        none = {"evidence": {}, "requested_by": f"{h['actor_name']}, without a promotion,", "asked": h["since"]}
-        none["why"] = "see (d)" * (h.get("event_type") in PAST)
-        one = asked.get(h["promotion_id"], none)
-        for v in votes:
-            if h["promotion_id"] and v["promotion_id"] == h["promotion_id"] and v["counted"]:
-                print(f"(b)   {v['verdict']} by {v['actor_name']} at {v['at']}: {v['why'] or 'no reason'}")
-        print(f"(b)   asked for by {one['requested_by']} at {one['asked']}: {one.get('why') or 'no reason'}")
-        print(f"(c)   policy {one['evidence'].get('policy_digest')}, run {one['evidence'].get('run_id')}")
-        for gate in one["evidence"].get("gates", []):
-            print(f"(c)   {'passed' if gate['passed'] else 'NOT PASSED'}: {gate['reason']}")
+that_day = [h for h in held if h["since"][:10] <= day <= (h["until"] or "9999")[:10]]
+if not (holders := [h for h in that_day if (h["kind"], h["key"]) == place]):
+    print(f"(a) no version of {model} held {target} on {day}, by this export")
+for h in holders:
+    print(f"(a) version {h['version']} held {target} of {model} from {h['since']} to {h['until'] or 'now'}")
+    none = {"evidence": {}, "requested_by": f"{h['actor_name']}, without a promotion,", "asked": h["since"]}
+    none["why"] = "see (d)" * (h.get("event_type") in PAST)
+    one = asked.get(h["promotion_id"], none)
+    for v in votes:
+        if h["promotion_id"] and v["promotion_id"] == h["promotion_id"] and v["counted"]:
+            print(f"(b)   {v['verdict']} by {v['actor_name']} at {v['at']}: {v['why'] or 'no reason'}")
+    print(f"(b)   asked for by {one['requested_by']} at {one['asked']}: {one.get('why') or 'no reason'}")
+    print(f"(c)   policy {one['evidence'].get('policy_digest')}, run {one['evidence'].get('run_id')}")
+    for gate in one["evidence"].get("gates", []):
+        print(f"(c)   {'passed' if gate['passed'] else 'NOT PASSED'}: {gate['reason']}")
 print(*(f"(d) {sentence}" for sentence in past.values() or ["nothing went past the rules"]), sep="\n")
 print(f"(e) {seq} entries, none missing or altered; head {seq}:{heads[-1]}")
