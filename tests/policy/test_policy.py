@@ -9,6 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 from registrar.policy.base_model import SecretRef, matches, most_specific
 from registrar.policy.document import NONE, policy_of
 from registrar.policy.load import parse
+from registrar.policy.models import ModelPolicy
+from registrar.policy.plugin_options import BadOptions
+from registrar.policy.routes import Route
+from registrar.policy.sources import Grant
 from tests.policy.test_load import WHOLE
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -55,6 +59,57 @@ def test_a_refusal_says_what_is_granted_and_how_to_grant_more():
     assert "may not send promotion.approve about bus" in said
     assert "training_run.* on taxi-*" in said
     assert "sources.ci.may" in said
+
+
+def test_a_refusal_is_exact_about_no_model_and_about_several_grants():
+    ci = POLICY.sources["ci"]
+    grants = [Grant(events=["a.*", "b"], models=["*"]), Grant(events=["c"], models=["x", "y"])]
+    assert ci.model_copy(update={"may": grants}).refusal("ci", "d", None) == (
+        "source ci may not send d; registrar.yml grants it: a.*, b on *; c on x, y. "
+        "To allow it, add an entry to sources.ci.may"
+    )
+    assert "registrar.yml grants it: nothing. To" in ci.model_copy(update={"may": []}).refusal("ci", "d", "m")
+
+
+STEPS = ModelPolicy.model_validate(
+    {
+        "targets": [
+            {"stage": "Staging", "approval": "automatic"},
+            {"stage": "Production", "approval": "automatic"},
+        ]
+    }
+)
+
+
+def test_a_target_is_found_by_its_stage():
+    assert [STEPS.target(stage) for stage in ("Production", "Staging", "Archived")] == [*reversed(STEPS.targets), None]
+
+
+def test_the_next_targets_are_those_that_ask_by_themselves_and_take_what_is_there():
+    staging, production = STEPS.targets
+    assert [STEPS.next_targets(stage) for stage in ("None", "Staging", "Production")] == [[staging], [production], []]
+    asked = STEPS.model_copy(update={"targets": [staging, production.model_copy(update={"request": "on_request"})]})
+    assert asked.next_targets("Staging") == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "model", "wants"),
+    [
+        ("training_run.failed", "taxi", True),
+        ("training_run.failed", None, True),
+        ("training_run.failed", "bus", False),
+        ("promotion.requested", "taxi", False),
+        ("promotion.requested", None, False),
+    ],
+)
+def test_a_route_wants_its_outcomes_about_its_models(outcome, model, wants):
+    route = Route(outcomes=["training_run.*"], models=["taxi"], to=["log"])
+    assert route.wants(outcome, model) is wants
+
+
+def test_wrong_options_are_said_with_their_places():
+    error = BadOptions([(("a", 0), "is wrong"), ((), "is empty"), (("a", 0), "is wrong")])
+    assert str(error) == "a.0: is wrong; is empty"
 
 
 def test_an_account_is_a_person_and_an_unknown_one_is_in_no_group():

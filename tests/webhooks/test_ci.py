@@ -16,6 +16,7 @@ from mlflow.utils.search_utils import SearchUtils
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.test import TestResponse
 
+from registrar.config.key_generation import new_webhook_secret
 from registrar.config.settings import Settings
 from registrar.events.types import TrainingRunFailed, TrainingRunFinished
 from registrar.ledger import Ledger
@@ -206,9 +207,15 @@ def test_a_wrong_token_is_a_401_all_the_same(gitlab: Receiver):
 
 def test_a_plain_token_for_a_signing_source_stops_the_start(settings_with: Callable[..., Settings], ledger: Ledger):
     source = {**GITLAB, "options": {**GITLAB["options"], "verify": "signing_token"}}
-    with pytest.raises(SourceError, match=r"sources\.ci: a signing token starts with whsec_") as caught:
+    with pytest.raises(SourceError, match=r"sources\.ci: .*options\.verify: secret_token") as caught:
         create_app(settings_with(source))
     assert TOKEN not in str(caught.value)
+
+
+def test_a_signing_token_as_the_secret_token_stops_the_start(settings_with: Callable[..., Settings], ledger: Ledger):
+    """It would be sent with each request."""
+    with pytest.raises(SourceError, match=r"sources\.ci: .*options\.verify: signing_token"):
+        create_app(settings_with(GITLAB, new_webhook_secret()))
 
 
 def test_an_unbounded_pattern_stops_the_start(settings_with: Callable[..., Settings], ledger: Ledger):

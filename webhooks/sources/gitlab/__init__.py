@@ -58,10 +58,13 @@ def check_secret(secret: str) -> None:
 def check(context: Context) -> None:
     """Refuse a signing token that is used as a secret token: it would be sent with each request."""
     signing = _options(context).verify == "signing_token"
-    if any(secret.startswith("whsec_") != signing for secret in context.secrets):
-        raise WeakSecret(
-            "a signing token starts with whsec_, and a secret token must not; set options.verify to the one that it is"
-        )
+    if all(secret.startswith("whsec_") == signing for secret in context.secrets):
+        return
+    raise WeakSecret(
+        "the secret is no signing token (whsec_...); for the hook's secret token set options.verify: secret_token"
+        if signing
+        else "the secret is a signing token (whsec_...): set options.verify: signing_token"
+    )
 
 
 def scheme(context: Context) -> Scheme | None:
