@@ -124,7 +124,6 @@ mutants: $(MUTMUT)/.ready  ## change the code in thousands of ways; a test must 
 
 # BASE: what it is compared with.
 BASE ?= HEAD
-BASE ?= HEAD
 
 check: lint types contracts  ## before a commit: those, and the tests of what differs from BASE
 	@$(BIN)/python -m tests.changed $(BASE)
