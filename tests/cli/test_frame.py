@@ -195,7 +195,8 @@ def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(lazy_group, "find_spec", lambda name: None)
     output = CliRunner().invoke(main, ["--help"]).output
     assert "  versions     (not available: pip install 'mlflow-registrar[worker]')" in output
-    assert "\n  up        Start everything" in output
+    assert "  up        (not available: pip install 'mlflow-registrar[embedded]')" in output
+    assert "\n  doctor    Check every part" in output
 
 
 @pytest.mark.parametrize(
