@@ -1,7 +1,7 @@
 """Every page, empty and full: it says what it should, runs nothing but our own script, and escapes what was sent."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -164,6 +164,23 @@ def test_filters_take_each_name_as_it_was_accepted(house: House, model: str):
     text = house.get(f"/events?model={quote(model)}").text
     assert re.findall(r'<td><a href="/events/(evt_\w+)">', text) == [id_]
     assert house.get(f"/models/{quote(model)}").status_code == 200
+
+
+@pytest.mark.parametrize("start", ["m" * 200, "モデル\u3000", " "])
+def test_models_come_a_page_at_a_time_whatever_their_names_are(
+    house: House, monkeypatch: pytest.MonkeyPatch, start: str
+):
+    monkeypatch.setattr("webhooks.dashboard.models.MOST", 2)
+    names = [f"{start}{nth}" for nth in range(5)]
+    for name in names:
+        house.happened("training_run.finished", {"model": name, "run_id": "r1"})
+    found, path = [], "/models"
+    for _ in names[::2]:
+        text = house.get(path).text
+        found += dict.fromkeys(unquote(name) for name in re.findall(r'href="/models/([^"/?]+)"', text))
+        older = re.search(r'href="([^"]+)" rel="next"', text)
+        path = older[1].replace("&amp;", "&") if older else ""
+    assert (found, path) == (names, "")
 
 
 def test_dead_letters_come_a_page_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch):

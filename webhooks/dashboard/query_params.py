@@ -15,9 +15,13 @@ Value = TypeVar("Value", bound=str)
 
 
 def text(name: str) -> str:
-    """Return a visible text without blanks around it, cut to MOST characters; "" if absent."""
-    text = request.args.get(name, "").strip()[:MOST]
-    return "".join(char if is_visible(char) else "?" for char in text)
+    """Return a text that a person wrote, as `exact`, without blanks around it."""
+    return exact(name).strip()
+
+
+def exact(name: str) -> str:
+    """Return a text with ? for each invisible character, cut to MOST characters; "" if absent."""
+    return "".join(char if is_visible(char) else "?" for char in request.args.get(name, "")[:MOST])
 
 
 def time(name: str) -> datetime | None:
