@@ -9,10 +9,14 @@ from registrar.cli.lazy_group import LazyCommand
 SECTIONS = {
     "Start here": {
         "up": LazyCommand(
-            "registrar.cli.up:up", "Start everything on this machine: Redis, MLflow, receiver, worker and beat."
+            "registrar.cli.up:up",
+            "Start everything on this machine: Redis, MLflow, receiver, worker and beat.",
+            needs="psutil",
         ),
         "demo": LazyCommand(
-            "registrar.cli.up:demo", "Play the main job on this machine, end to end, and stay up until Ctrl-C."
+            "registrar.cli.up:demo",
+            "Play the main job on this machine, end to end, and stay up until Ctrl-C.",
+            needs="psutil",
         ),
         "doctor": LazyCommand(
             "registrar.cli.doctor:doctor", "Check every part, and say what to do about each problem."

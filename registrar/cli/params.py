@@ -43,9 +43,9 @@ class Time(click.ParamType[datetime]):
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
             time = value if isinstance(value, datetime) else datetime.fromisoformat(value.removesuffix(" UTC"))
-        except ValueError:
+            return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):  # the latter: year 1 or 9999, at the far end of a zone
             self.fail(f"{value!r} is no time such as 2026-11-22, 2026-11-22T14:30 or 2026-11-22T14:30:00+01:00")
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _parse_value(text: str) -> Any:
@@ -80,13 +80,15 @@ def json_object(ctx: click.Context, param: click.Parameter, text: str | None) ->
 
 
 def time(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
+    if text is None:
+        return None
     try:
-        at = datetime.fromisoformat(text) if text is not None else datetime.now(UTC)
-    except ValueError:
-        at = datetime.min
-    if at.tzinfo is None:
-        raise click.BadParameter("must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z")
-    return at if text is not None else None
+        at = datetime.fromisoformat(text)
+        if at.tzinfo and at.astimezone(UTC):
+            return at
+    except (ValueError, OverflowError):  # the latter: year 1 or 9999, at the far end of a zone
+        pass
+    raise click.BadParameter("must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z")
 
 
 def delivery_id(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:

@@ -4,10 +4,11 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from registrar.queries.query_service import BadQuestion
+from registrar.text.sanitize import is_visible
 
 # Characters. The longest part of a cursor is a model's name.
 _LONGEST = 1500
@@ -27,7 +28,7 @@ def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
     try:
         kind_of_cursor, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         position = [_convert(type_, value) for type_, value in zip(types, values, strict=True)]
-    except (binascii.Error, ValueError, TypeError, RecursionError):
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
         raise error from None
     if kind_of_cursor != kind:
         raise error
@@ -35,14 +36,14 @@ def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
 
 
 def _convert(type_: type, value: Any) -> Any:
-    """Convert a value from JSON. Raises ValueError, TypeError."""
+    """Convert a value from JSON. Raises ValueError, TypeError, OverflowError."""
     if type_ is datetime:
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError(value)
-        return at
+        return at.astimezone(UTC)  # OverflowError: year 1 or 9999, at the far end of a zone
     if type_ is int and not (type(value) is int and 0 <= value < 2**63):
         raise ValueError(value)
-    if type_ is str and not (isinstance(value, str) and value.isprintable()):
+    if type_ is str and not (isinstance(value, str) and is_visible(value)):
         raise ValueError(value)
     return value

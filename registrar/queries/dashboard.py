@@ -22,6 +22,7 @@ from registrar.queries.not_live import not_live
 from registrar.queries.policy_view import bound
 from registrar.queries.processes import parts
 from registrar.queries.promotion_view import PromotionView, promotion_view, promotion_views
+from registrar.text.sanitize import is_visible
 
 _FEW, _RECENT_INCIDENTS = 5, 10  # rows on the overview
 _HOLDINGS, _PROMOTIONS, _INCIDENTS, _EARLIER = 200, 20, 50, 20  # the newest on a model's page
@@ -79,7 +80,7 @@ class ModelRecord:
 
 def read_model(connection: Connection, policy: Policy, name: str, *, at: datetime) -> ModelRecord | None:
     """None: no event was ever about it."""
-    summary = models.get_model(connection, name) if name.isprintable() else None
+    summary = models.get_model(connection, name) if is_visible(name) else None
     if summary is None:
         return None
     recreated_at = made_anew_at(connection, [name]).get(name)

@@ -29,6 +29,7 @@ from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.queries.voting import voting
+from registrar.text.sanitize import is_visible
 
 _LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
 _AT_ONCE = 1000  # journal entries of one read
@@ -211,14 +212,16 @@ def _page(kind: str, rows: Sequence[Mapping[str, Any]], limit: int, *columns: st
 
 
 def _is_text(text: str) -> bool:
-    """Return whether a text can be a name: printable (PostgreSQL refuses NUL), 320 characters at most."""
-    return text.isprintable() and len(text) <= 320
+    """Return whether a text can be a name: visible (PostgreSQL refuses NUL), 320 characters at most."""
+    return is_visible(text) and len(text) <= 320
 
 
 def _check(*names: str | None) -> None:
     for name in names:
         if name is not None and not _is_text(name):
-            raise BadQuestion(f"{_printable(name)} is no name: it must be printable, of 320 characters at most")
+            raise BadQuestion(
+                f"{_printable(name)} is no name: it must be one line of visible characters, 320 of them at most"
+            )
 
 
 def _printable(text: str) -> str:

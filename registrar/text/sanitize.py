@@ -50,6 +50,11 @@ def unseen(text: str) -> str | None:
     return f"U+{ord(char):04X}" if char else None
 
 
+def is_visible(text: str) -> bool:
+    """Return whether a text is one line without invisible characters, as the names in events are."""
+    return unseen(text) is None
+
+
 def _shown(char: str, after: str, *, lines: bool) -> str:
     if char.isprintable() or (lines and char == "\n") or (char == _JOINER and not after.isascii()):
         return char

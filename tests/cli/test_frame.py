@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
@@ -36,6 +37,33 @@ assert shown.exit_code == 0, shown.output
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     assert fresh(code) == "[]\n"
+
+
+def completed(monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
+    """What a TAB at the end of the line offers."""
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    return BashComplete(main, {}, "registrar", "_REGISTRAR_COMPLETE").complete().splitlines()
+
+
+def test_a_tab_imports_no_command_but_the_one_that_is_completed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lazy_group, "load", lambda path: pytest.fail(f"imported {path}"))
+    assert completed(monkeypatch, "registrar ") == [f"plain,{name}" for name in sorted(main.lazy)]
+    assert completed(monkeypatch, "registrar comp") == ["plain,compact", "plain,completion"]
+
+
+def test_a_tab_says_nothing_of_missing_packages_and_of_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert "plain,--older-than" in completed(monkeypatch, "registrar archive --")
+    assert completed(monkeypatch, "registrar promotion ") != []  # the nearest name is promotions
+
+    def missing(path: str) -> None:
+        raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
+
+    monkeypatch.setattr(lazy_group, "load", missing)
+    completed(monkeypatch, "registrar plan ")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_help_lists_every_command_with_its_first_line():
@@ -167,7 +195,8 @@ def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(lazy_group, "find_spec", lambda name: None)
     output = CliRunner().invoke(main, ["--help"]).output
     assert "  versions     (not available: pip install 'mlflow-registrar[worker]')" in output
-    assert "\n  up        Start everything" in output
+    assert "  up        (not available: pip install 'mlflow-registrar[embedded]')" in output
+    assert "\n  doctor    Check every part" in output
 
 
 @pytest.mark.parametrize(

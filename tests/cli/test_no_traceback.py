@@ -47,6 +47,13 @@ def place(tmp_path: Path) -> Callable[..., Path]:
     return made
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("command", ["events list --since", "history taxi --at", "send x --timestamp"])
+def test_a_time_that_is_none_in_utc_is_a_mistake_of_its_option(place, command: str, time: str):
+    result = CliRunner().invoke(main, ["--data", str(place()), *command.split(), time])
+    assert (result.exit_code, "Invalid value for '--" in result.output) == (2, True)
+
+
 def walked(data: Path, *options: str, around: Around = nullcontext, but: tuple[str, ...] = ()) -> dict[str, Result]:
     """Every command, called there."""
     found = {}

@@ -1,6 +1,7 @@
 """Every page, empty and full: it says what it should, runs nothing but our own script, and escapes what was sent."""
 
 import re
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -132,6 +133,8 @@ def test_what_is_not_there_is_a_page_that_says_so(house: House, path: str):
         "/rejections?before=-1",
         "/dead?before=2026-11-22T12:00:00%2B00:00~x",
         "/dead?before=1",
+        "/dead?before=0001-01-01T00:00:00%2B14:00~1",
+        "/promotions?before=9999-12-31T23:59:59-14:00~prm_1",
     ],
 )
 def test_a_wrong_question_is_told_what_would_be_right(house: House, query: str):
@@ -152,6 +155,32 @@ def test_events_are_searched_and_come_a_page_at_a_time(house: House, monkeypatch
     text = house.get("/events?model=m1&state=unfinished&source=ci").text
     assert re.findall(r'<td><a href="/events/(evt_\w+)">', text) == [ids[3], ids[1]]
     assert "No event matches" in house.get("/events?actor=nobody").text
+
+
+@pytest.mark.parametrize("model", ["タクシー\u3000料金", "m" * 250])
+def test_filters_take_each_name_as_it_was_accepted(house: House, model: str):
+    id_ = house.happened("training_run.failed", {"model": model})
+    house.happened("training_run.failed", {"model": "other"})
+    text = house.get(f"/events?model={quote(model)}").text
+    assert re.findall(r'<td><a href="/events/(evt_\w+)">', text) == [id_]
+    assert house.get(f"/models/{quote(model)}").status_code == 200
+
+
+@pytest.mark.parametrize("start", ["m" * 200, "モデル\u3000", " "])
+def test_models_come_a_page_at_a_time_whatever_their_names_are(
+    house: House, monkeypatch: pytest.MonkeyPatch, start: str
+):
+    monkeypatch.setattr("webhooks.dashboard.models.MOST", 2)
+    names = [f"{start}{nth}" for nth in range(5)]
+    for name in names:
+        house.happened("training_run.finished", {"model": name, "run_id": "r1"})
+    found, path = [], "/models"
+    for _ in names[::2]:
+        text = house.get(path).text
+        found += dict.fromkeys(unquote(name) for name in re.findall(r'href="/models/([^"/?]+)"', text))
+        older = re.search(r'href="([^"]+)" rel="next"', text)
+        path = older[1].replace("&amp;", "&") if older else ""
+    assert (found, path) == (names, "")
 
 
 def test_dead_letters_come_a_page_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch):

@@ -2,6 +2,9 @@
 
 import re
 import shlex
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import signature
 
 import pytest
 import yaml
@@ -10,8 +13,9 @@ from registrar import plugins
 from registrar.events.types import VOCABULARY
 from registrar.policy import plugin_options
 from registrar.policy.load import parse
-from tests.docs.pages import ROOT, examples
+from tests.docs.pages import ROOT, examples, pages
 from tests.recipes import TUTORIAL, recipe
+from worker.__main__ import ROLES
 from worker.notifications import channels
 
 # What examples leave to the rest of the file.
@@ -47,3 +51,19 @@ def test_every_event_that_the_readme_sends_is_valid():
     for line in sent:
         type_, *fields = shlex.split(line.partition(" --")[0])
         assert VOCABULARY[type_].model_validate(dict(field.split("=", 1) for field in fields))
+
+
+def test_every_program_of_ours_that_a_page_starts_can_be_started():
+    text = " ".join(
+        " ".join(page.read_text(encoding="utf-8").split()) for page in pages() if page.name != "CHANGELOG.md"
+    )
+    programs = re.findall(r"python -m ((?:registrar|webhooks|worker)[\w.]*)(?: (\w+))?", text)
+    assert {module for module, _ in programs} >= {"webhooks.serve", "worker"}
+    for module, word in programs:
+        assert find_spec(module), module
+        assert module != "worker" or word in ROLES, f"python -m worker {word}"
+    assert re.findall(r"celery (?:-A|--app)[ =]\S+", text) == [], (
+        "no module of ours has a Celery app when it is imported"
+    )
+    for module, name in re.findall(r"`(webhooks[\w.]*):(\w+)", text):
+        assert not signature(getattr(import_module(module), name)).parameters, "a WSGI server calls it without any"

@@ -12,8 +12,10 @@ from registrar.ledger import Ledger
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged
 from registrar.ledger.queries.event_search import STATES, EventFilter
+from registrar.ledger.queries.find import find_record
 from registrar.ledger.votes import VoteCast
 from registrar.queries.cursor import encode
+from registrar.queries.dashboard import read_model
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import BadQuestion, Unknown, up_to
 from tests.ledger.chain import EVIDENCE, NOON
@@ -190,10 +192,31 @@ def test_the_journal_is_gone_on_with_after_an_entry(town: Town, local: LocalQuer
 OTHERS = [encode("dead", NOON, 1), encode("events", "1"), encode("events", -1), encode("events", 2**70)]
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_cursor_with_a_time_that_no_ledger_can_hold_is_none(local: LocalQueries, time: str):
+    for kind, page, rest in (("promotions", local.promotions, "prm_1"), ("dead", local.dead, 1)):
+        with pytest.raises(BadQuestion, match="cursor must be `next`"):
+            page(cursor=encode(kind, time, rest))
+
+
 @pytest.mark.parametrize("cursor", ["x", "%", "é", "A" * 5000, *OTHERS])
 def test_what_is_no_cursor_of_that_list_is_said(local: LocalQueries, cursor: str):
     with pytest.raises(BadQuestion, match="cursor must be `next`"):
         local.events(EventFilter(), cursor=cursor)
+
+
+@pytest.mark.parametrize("model", ["taxi\u00a0fares", "タクシー\u3000料金"])
+def test_a_name_with_blanks_beyond_ascii_is_found_as_it_was_accepted(town: Town, local: LocalQueries, model: str):
+    mine, _ = (town.event("training_run.finished", model=name, run_id="r1") for name in (model, "\U0001f695"))
+    first = local.models(limit=1)
+    rest = local.models(cursor=first.next)
+    assert [row["model"] for row in (*first.rows, *rest.rows)] == [model, "\U0001f695"]
+    assert local.model(model)["model"] == model
+    assert ids(local.events(EventFilter(model=model)).rows) == [mine]
+    assert local.history(model).rows == []
+    with local.ledger.read() as connection:
+        assert find_record(connection, model) == ("model", model)
+        assert read_model(connection, local.policies(), model, at=NOON)
 
 
 @pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "x" * 400])

@@ -12,6 +12,7 @@ from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.versions import KnownVersion
 from registrar.policy import ModelPolicy, Target
 from registrar.queries.dashboard import read_model, read_models
+from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.timeline import group_alike, is_same, target_name, timeline
 from webhooks.ingress.errors import NotFound
@@ -33,7 +34,7 @@ class Side:
 def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/models", endpoint="models")
     def all_models() -> str:
-        principal, after = context.require_principal(), clean(request.args.get("after", ""))
+        principal, after = context.require_principal(), query_params.exact("after")
         with context.ledger.read() as connection:
             read = read_models(connection, context.policy, after=after, limit=MOST + 1)
         rows = read.pop("found")

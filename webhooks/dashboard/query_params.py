@@ -7,15 +7,21 @@ from typing import TypeVar
 
 from flask import request
 
+from registrar.text.sanitize import is_visible
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.validation import clean
 
+MOST = 320  # characters of a name or account, which a filter compares as a whole
 Value = TypeVar("Value", bound=str)
 
 
 def text(name: str) -> str:
-    """Return a printable text without blanks around it; "" if absent."""
-    return clean(request.args.get(name, "").strip())
+    """Return a text that a person wrote, as `exact`, without blanks around it."""
+    return exact(name).strip()
+
+
+def exact(name: str) -> str:
+    """Return a text with ? for each invisible character, cut to MOST characters; "" if absent."""
+    return "".join(char if is_visible(char) else "?" for char in request.args.get(name, "")[:MOST])
 
 
 def time(name: str) -> datetime | None:
@@ -55,11 +61,7 @@ def moment(name: str) -> tuple[datetime, str] | None:
     if sent is None:
         return None
     time_text, _, rest = sent.partition("~")
-    try:
-        at = datetime.fromisoformat(time_text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not (rest.isascii() and rest.isprintable() and len(rest) <= 300):
+    if (at := _aware(time_text)) is None or not (rest.isascii() and rest.isprintable() and len(rest) <= 300):
         raise InvalidEvent(f"{name} is the end of a page, as in the link to older rows")
     return at, rest
 
@@ -67,3 +69,12 @@ def moment(name: str) -> tuple[datetime, str] | None:
 def mark(at: datetime, rest: object) -> str:
     """Format a row's time and id for a link to older rows."""
     return f"{at.isoformat()}~{rest}"
+
+
+def _aware(text: str) -> datetime | None:
+    """Parse ISO 8601 with a zone; None: it is none, or in UTC it is before year 1 or after 9999 (OverflowError)."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, exists, select
 from registrar.ledger.queries import models
 from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.tables import archived, archives, events, holders, promotions, tasks
+from registrar.text.sanitize import is_visible
 
 Kind = Literal["event", "promotion", "model"]
 _LONGEST_ID, _LONGEST_NAME = 300, 250  # characters
@@ -26,7 +27,7 @@ def find_record(connection: Connection, text: str) -> tuple[Kind, str] | None:
         for kind, query in queries:
             if id_ := connection.execute(query).scalar():
                 return kind, str(id_)
-    if text.isprintable() and len(text) <= _LONGEST_NAME and models.get_model(connection, text):
+    if is_visible(text) and len(text) <= _LONGEST_NAME and models.get_model(connection, text):
         return "model", text
     return None
 
