@@ -12,6 +12,7 @@ from registrar.text.wording import cut
 from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
+_HELD_BACK = "registrar.held_back."  # begins a tag; the target follows
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,19 @@ def models(registry: Registry, now: datetime) -> Table:
 
 
 def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20) -> Table:
-    """Return the versions, newest first, with stage, aliases, age, author, and the metrics of their runs."""
+    """Return the versions, newest first, with stage, aliases, age, author, the metrics of their runs, and why they were
+    held back.
+    """
     aliases = registry.model(model).aliases
     rows = []
     for version in registry.versions(model, newest=newest):
         held = " ".join(f"@{alias}" for alias, number in sorted(aliases.items()) if number == version.version)
         metrics = _metrics(run.metrics if (run := find_run(registry, version.run_id)) else {})
         registered_by = version.tags.get("registrar.by", "by hand")
-        rows.append((str(version.version), version.stage, held, metrics, age(version.created_at, now), registered_by))
-    return Table(f"Versions of {model}", ("version", "stage", "alias", "metrics", "age", "registered by"), rows)
+        cells = (str(version.version), version.stage, held, metrics, age(version.created_at, now), registered_by)
+        rows.append((*cells, _held_back(version.tags)))
+    columns = ("version", "stage", "alias", "metrics", "age", "registered by", "held back")
+    return Table(f"Versions of {model}", columns, rows)
 
 
 def history(ledger: Ledger, *, model: str) -> Table:
@@ -115,6 +120,12 @@ def _holding_row(holding: Holding) -> tuple[str, ...]:
     held = holding.key if holding.kind == "stage" else f"@{holding.key}"
     times = (_at(holding.since), _at(holding.until))
     return held, str(holding.version), *times, holding.actor_name, holding.approved_by or "-"
+
+
+def _held_back(tags: Mapping[str, str]) -> str:
+    """Return the failed gates by target, as the tags show them: "Staging: rmse 9.1 is not < 7"."""
+    reasons = {key.removeprefix(_HELD_BACK): why for key, why in sorted(tags.items()) if key.startswith(_HELD_BACK)}
+    return cut("; ".join(f"{target}: {why}" for target, why in reasons.items()), 120)
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:

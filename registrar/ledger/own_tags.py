@@ -29,8 +29,10 @@ def own_tags(connection: Connection, model: str, version: int, created_at: datet
         # In a deleted model of that name, the number was another version's.
         if row.finished_at >= created_at - CLOCKS:
             tags |= dict(_iter_tags_of_task(row, version, created_at))
-    recorded = current(states(connection, model, version=version), version, created_at)
-    return tags | {key.removeprefix(TAG): value for key, value in recorded.items()}
+    found = states(connection, model, version=version)
+    known = {state.key for state in found if state.is_of(version, created_at)}
+    tags = {key: value for key, value in tags.items() if key not in known}
+    return tags | {key.removeprefix(TAG): value for key, value in current(found, version, created_at).items()}
 
 
 def _load_tagging_tasks(connection: Connection, model: str) -> list[Row[Any]]:
@@ -56,5 +58,5 @@ def _iter_tags_of_task(row: Row[Any], version: int, created_at: datetime) -> Ite
             yield from ((f"registrar.{name}", value) for name, value in own.items() if value)
         elif fact["type"] == FactType.MODEL_VERSION_DESCRIBED:
             yield from row.data.get("tags", {}).items()
-        elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:
+        elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:  # of an earlier release; now it is a state
             yield f"registrar.held_back.{details['target']}", "; ".join(details["reasons"])

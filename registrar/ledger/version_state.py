@@ -1,4 +1,4 @@
-"""States of a version beside its stage: newest evaluation, quarantine, deletion date, author, tags given by events.
+"""States of a version beside its stage: newest evaluation, quarantine, what holds it back, deletion date, author, tags.
 
 MLflow has tags of the same names for people to see; they are never read. Rows are only added; the newest of a key
 counts.
@@ -30,6 +30,8 @@ class Key(StrEnum):
     AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run has none
     AUTHOR_SEEN = "registrar.author_seen"  # the run's user when it was first seen; of versions without AUTHOR
     REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it
+    HELD_BACK_STAGING = "registrar.held_back.Staging"  # why its gates hold it back, until it passes
+    HELD_BACK_PRODUCTION = "registrar.held_back.Production"
 
 
 @dataclass(frozen=True)

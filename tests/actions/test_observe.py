@@ -4,7 +4,7 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.ledger.queries.holdings import history
-from tests.worker.harness import ADA
+from tests.worker.harness import ADA, POLICY
 from worker.registry.entities import ModelSource
 
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
@@ -157,6 +157,19 @@ def test_what_holds_a_version_back_and_evaluates_it_is_our_own(harness):
     harness.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     for key, value in harness.registry.version("taxi", 1).tags.items():
         observe(harness, "model_version_tag.set", version=1, key=key, value=value)
+    assert by_hand(harness) == []
+
+
+def test_that_a_version_is_held_back_and_no_longer_is_our_own(harness):
+    harness.registry.trained("r1", rmse=9.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    key = "registrar.held_back.Staging"
+    observe(harness, "model_version_tag.set", version=1, key=key, value=harness.registry.version("taxi", 1).tags[key])
+    harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Staging")
+    observe(harness, "model_version_tag.set", version=1, key=key, value=harness.registry.version("taxi", 1).tags[key])
+    harness.policy(POLICY.replace("threshold: 7", "threshold: 10"))
+    harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Staging")
+    observe(harness, "model_version_tag.deleted", version=1, key=key)
     assert by_hand(harness) == []
 
 

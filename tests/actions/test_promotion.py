@@ -9,6 +9,7 @@ from sqlalchemy import update
 from registrar.config.encryption import REPLY
 from registrar.ledger.tables import promotions, tasks
 from tests.worker.harness import ADA, BOB, EVE, POLICY
+from worker import lookups
 from worker.registry import entities
 from worker.registry.entities import ModelSource
 from worker.registry.protocol import PermanentError
@@ -40,6 +41,21 @@ def test_a_version_that_fails_a_gate_is_held_back_with_the_reason_on_it(harness)
     assert harness.stages() == {1: "None"}
     assert harness.registry.version("taxi", 1).tags["registrar.held_back.Staging"] == "rmse 9.1 is not < 7"
     assert harness.fact("model_version.held_back") == "taxi version 1 was held back from Staging: rmse 9.1 is not < 7"
+
+
+def test_a_list_of_versions_says_what_held_them_back(harness):
+    train(harness, rmse=9.1)
+    train(harness, "r2")
+    table = lookups.versions(harness.registry, datetime.now(UTC), model="taxi")
+    assert [row[table.columns.index("held back")] for row in table.rows] == ["", "Staging: rmse 9.1 is not < 7"]
+
+
+def test_a_version_that_passes_later_is_no_longer_said_to_be_held_back(harness):
+    train(harness, rmse=9.1)
+    harness.policy(POLICY.replace("threshold: 7", "threshold: 10"))
+    harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Staging")
+    assert harness.stages() == {1: "Staging"}
+    assert "registrar.held_back.Staging" not in harness.registry.version("taxi", 1).tags
 
 
 def test_an_approval_puts_it_in_production_and_says_by_whom(harness):

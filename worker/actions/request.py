@@ -25,7 +25,6 @@ from worker.promotions.evidence import Evidence, expired_since, gather, target_o
 from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import removal_refusal, wrong_start
 from worker.promotions.version_state import current_stage
-from worker.registry import entities
 from worker.registry.entities import Version
 from worker.task_context import TaskContext
 
@@ -81,26 +80,26 @@ def _decide(context: TaskContext, evidence: Evidence, waiting: Promotion | None)
     closed_gates = [gate for gate in evidence.closed_gates if gate.before_request]
     outcome = _wait(context, evidence, closed_gates, waiting) if closed_gates else _open(context, evidence, waiting)
     used = PolicyUsed(evidence.policy_digest, context.policy.bound(evidence.version.model))
-    return replace(outcome, records=(used, *outcome.records))
+    passed = version_state.no_longer_held_back(context, evidence.version, evidence.target)
+    return replace(outcome, records=(used, *passed, *outcome.records))
 
 
 def _held_back(
     context: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
 ) -> Outcome:
-    """Write the reasons into the version's tags, for readers in MLflow's UI.
+    """Record the reasons, and show them in a tag of the version.
 
     An explicit request ends as refused, an automatic one as done.
     """
     reason = "; ".join(reasons)
-    key, shown = f"registrar.held_back.{target.stage}", entities.cut_tag(reason)
-    if version.tags.get(key) != shown:
-        context.registry.set_tag(version.model, version.version, key, shown)
+    state = version_state.set_state(context, version, version_state.held_back_key(target), reason)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     fact = Fact(FactType.MODEL_VERSION_HELD_BACK, text, version.model, version.version, details)
     ended = (PromotionStateChanged(waiting.id, PromotionState.FAILED, reason),) if waiting else ()
-    return Outcome(summary=text, facts=(fact,), records=ended, refused=is_explicit_request(context, version, target))
+    refused = is_explicit_request(context, version, target)
+    return Outcome(summary=text, facts=(fact,), records=(state, *ended), refused=refused)
 
 
 def _wait(

@@ -31,6 +31,16 @@ def set_state(
     return StateSet(version.model, version.version, version.created_at, key, value, why=why)
 
 
+def held_back_key(target: Target) -> Key:
+    return Key(f"registrar.held_back.{target.stage}")
+
+
+def no_longer_held_back(context: TaskContext, version: Version, target: Target) -> tuple[StateSet, ...]:
+    """Take away the reasons that held a version back from a target, as it passes now. Returns the records."""
+    key = held_back_key(target)
+    return (set_state(context, version, key, None),) if key in recorded(context.ledger, version) else ()
+
+
 def given_tag_records(version: Version, tags: Mapping[str, str]) -> tuple[TagGiven, ...]:
     """Return the records of tags that this event sets; gates read from them who set a tag."""
     about = (version.model, version.version, version.created_at)
