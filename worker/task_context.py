@@ -16,6 +16,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.tasks import Task
 from registrar.policy import Policy
 from worker import retry
+from worker.registry.entities import Version
 from worker.registry.protocol import PermanentError, Registry, RegistryError
 
 EventData = TypeVar("EventData", bound=Data)
@@ -84,6 +85,11 @@ class TaskContext:
     @property
     def version(self) -> int:
         return int(self.param("version"))
+
+    @cached_property
+    def named_version(self) -> Version:
+        """Return the version that the event names, as it was when this attempt first asked. Raises NotFound."""
+        return self.registry.version(self.model, self.version)
 
     @property
     def actor_name(self) -> str:

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from registrar.ledger.engine import now
 from tests.mlflow_server import train, train_logged_model
-from tests.worker.harness import ADA, POLICY
+from tests.worker.harness import ADA, POLICY, WorkerHarness
 from worker.promotions import stage_occupancy
 from worker.promotions.plan import PlanContext, plan
 from worker.registry.mlflow import MlflowRegistry
@@ -83,3 +83,74 @@ def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(harness, 
     assert harness.holding(moved)["Production"] == [6]
     assert 0 < calls.count(SEARCH) <= 2
     assert not WHOLE & set(calls)
+
+
+READ_FILES = ["GET model-versions/get-download-uri", "GET mlflow-artifacts/artifacts", "GET mlflow-artifacts/"]
+EVALUATE = ["GET runs/get", *READ_FILES]
+VERSION = "GET model-versions/get"
+MOVE = ["POST model-versions/transition-stage", "POST registered-models/alias"]
+
+
+@pytest.fixture
+def starter(harness, mlflow_address, calls) -> tuple[WorkerHarness, MlflowClient, str]:
+    """The starter's policy, and a model whose version 1 is in Production and 2 awaits approval."""
+    harness.let_in(MlflowRegistry(mlflow_address))
+    client, model = MlflowClient(mlflow_address), f"calls-{uuid.uuid4().hex[:8]}"
+    harness.policy(POLICY.replace("  taxi:", f"  {model}:"))
+    for number in (1, 2):
+        harness.post("training_run.finished", model=model, run_id=train_logged_model(client))
+        if number == 1:
+            harness.post("promotion.approve", by=ADA, model=model, version=1)
+    return harness, client, model
+
+
+def test_the_road_to_staging(starter, calls):
+    harness, client, model = starter
+    run_id = train_logged_model(client)
+    calls.clear()
+    harness.post("training_run.finished", model=model, run_id=run_id)
+    assert harness.holding(model)["Staging"] == [3]
+    register = ["GET runs/get", "GET logged-models/", SEARCH, SEARCH, MAKE]
+    to_staging = [VERSION, *EVALUATE, VERSION, *MOVE, VERSION, SEARCH, "PATCH model-versions/update"]
+    ask_for_production = [VERSION, *EVALUATE, SEARCH, "GET registered-models/alias", "GET runs/get"]
+    replaced = [VERSION, *MOVE[:1], VERSION, "PATCH model-versions/update"]
+    assert calls == [*register, *to_staging, *replaced, *ask_for_production]
+
+
+def test_an_approval_for_production_that_replaces_a_version(starter, calls):
+    harness, _, model = starter
+    calls.clear()
+    harness.post("promotion.approve", by=ADA, model=model, version=2)
+    assert harness.holding(model)["Production"] == [2]
+    vote = [VERSION, *EVALUATE]
+    moved = [*MOVE, "DELETE registered-models/alias", VERSION, SEARCH, "PATCH model-versions/update"]
+    replaced = [VERSION, *MOVE[:1], VERSION, "PATCH model-versions/update"]
+    assert calls == [*vote, VERSION, *EVALUATE, *moved, *replaced]
+
+
+def test_a_version_that_its_gate_holds_back(starter, calls):
+    harness, client, model = starter
+    run_id = train_logged_model(client, rmse=9.0)
+    calls.clear()
+    harness.post("training_run.finished", model=model, run_id=run_id)
+    assert calls[5:] == [VERSION, "GET runs/get", "POST model-versions/set-tag"]
+
+
+def test_a_look_at_what_was_changed_by_hand(starter, calls):
+    """Of one model: whether MLflow is as the record has it."""
+    harness, _, model = starter
+    calls.clear()
+    harness.post("registry.reconcile", model=model)
+    assert calls == [SEARCH, "GET registered-models/get"]
+
+
+def test_a_rollback(starter, calls):
+    harness, _, model = starter
+    harness.post("promotion.approve", by=ADA, model=model, version=2)
+    calls.clear()
+    harness.post("model.rollback", by=ADA, model=model, reason="wrong fares")
+    assert harness.holding(model)["Production"] == [1]
+    whether_its_files_are_there = READ_FILES[:2]
+    moved = ["POST model-versions/set-tag", *MOVE, VERSION, SEARCH]
+    replaced = [VERSION, *MOVE[:1], VERSION, "PATCH model-versions/update"]
+    assert calls == [VERSION, *whether_its_files_are_there, *READ_FILES, SEARCH, VERSION, *moved, *replaced]

@@ -11,7 +11,7 @@ from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryReconcile
 from registrar.ledger.holders import held_now
 from worker.promotions import disputes, drift, stage_occupancy
-from worker.registry.protocol import with_known
+from worker.registry.protocol import find_model, with_known
 from worker.task_context import TaskContext
 
 
@@ -23,8 +23,9 @@ def act(context: TaskContext) -> Outcome:
     with context.ledger.read() as connection:
         recorded = [holding.version for holding in held_now(connection, context.model, "stage")]
     versions = with_known(context.registry, context.model, recent.versions, recorded)
-    drifts = drift.check_model(context, versions)
-    settled = disputes.check(context, versions, at=recent.at, differs=bool(drifts))
+    model = find_model(context.registry, context.model)
+    drifts = drift.check_model(context, model, versions)
+    settled = disputes.check(context, model, versions, at=recent.at, differs=bool(drifts))
     stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
     snapshot = stage_occupancy.snapshot_of(context, context.model, stages, versions, recent.at).records
     outcome = drift.combine(drifts, f"{context.model} is in MLflow as the record has it")

@@ -112,17 +112,15 @@ def _why_glass_holds(context: TaskContext, data: Vote, promotion: Promotion, app
         return f"{context.actor_name} may not break the glass for {promotion}; {may}"
     if not (data.reason or "").strip():
         return f"breaking the glass for {promotion} needs a reason"
-    version = context.registry.version(promotion.model, promotion.version)
-    if why := version_state.quarantine_reason(context.ledger, version):
+    if why := version_state.quarantine_reason(context.ledger, context.named_version):
         return f"{promotion} can't be approved: {why}"
     return None
 
 
 def _why_excluded(context: TaskContext, promotion: Promotion, groups: list[str]) -> str | None:
-    version = context.registry.version(promotion.model, promotion.version)
-    if why := version_state.quarantine_reason(context.ledger, version):
+    if why := version_state.quarantine_reason(context.ledger, context.named_version):
         return f"{promotion} can't be approved: {why}"
-    excluded = excluded_voters(context, promotion, version)
+    excluded = excluded_voters(context, promotion, context.named_version)
     if why := excluded.get(context.task.actor):
         return f"{context.actor_name} {why}, so somebody else must approve it"
     if not context.policy.may_vote(context.task.actor, groups, at=context.now, excluded=frozenset(excluded)):
@@ -165,8 +163,9 @@ def _expired(context: TaskContext, data: Vote, promotion: Promotion, verdict: st
 
 def _changed(context: TaskContext, promotion: Promotion) -> str | None:
     """Return what differs from the evidence that approvers saw, for people, or None: an approval is bound to that."""
-    version = context.registry.version(promotion.model, promotion.version)
-    return gather(context, version, target_of(context, promotion.target)).changed_since(promotion.evidence)
+    return gather(context, context.named_version, target_of(context, promotion.target)).changed_since(
+        promotion.evidence
+    )
 
 
 def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
@@ -211,5 +210,5 @@ def _missing(context: TaskContext, promotion: Promotion, agreed: list[tuple[str,
     approval = approval_of(context, promotion)
     if approval is None:
         return ""
-    version = context.registry.version(promotion.model, promotion.version)
-    return missing_approvals(context, approval, agreed, frozenset(excluded_voters(context, promotion, version)))
+    excluded = frozenset(excluded_voters(context, promotion, context.named_version))
+    return missing_approvals(context, approval, agreed, excluded)

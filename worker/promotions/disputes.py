@@ -16,7 +16,7 @@ from registrar.ledger.incarnations import known
 from registrar.ledger.queries.find import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import dispute_error
-from worker.registry.entities import Version
+from worker.registry.entities import Model, Version
 from worker.registry.protocol import find_model
 from worker.task_context import TaskContext
 
@@ -42,12 +42,14 @@ def blocked_reason(context: TaskContext) -> str | None:
     return open_dispute.why if open_dispute and not open_dispute.moves else None
 
 
-def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
+def check(
+    context: TaskContext, model: Model | None, versions: Sequence[Version], *, at: int, differs: bool
+) -> tuple[Settled, ...]:
     """Return the record that ends a dispute which has resolved itself. Raises VersionChanged where a new one begins.
 
-    versions: all of the model. at: as in entities.Recent. differs: whether anything differs from the record.
+    model: None where the registry has none of that name. versions: all of it. at: as in entities.Recent. differs:
+    whether anything differs from the record.
     """
-    model = find_model(context.registry, context.model)
     if model is None and _holdings(context):
         text = "MLflow has no such model, or nothing of it; the record knows who holds its stages and aliases"
         raise dispute_error(context.model, text, moves=True)

@@ -12,8 +12,8 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, held_before, held_now
 from registrar.policy import Target
-from worker.registry.entities import Version
-from worker.registry.protocol import find_model, find_version
+from worker.registry.entities import Model, Version
+from worker.registry.protocol import find_version
 from worker.task_context import TaskContext
 
 
@@ -51,15 +51,15 @@ def _compare_alias(context: TaskContext, alias: str, current: int | None, known:
     return _recorded(context, text, current, details, target=target, records=tuple(records))
 
 
-def check_model(context: TaskContext, versions: Iterable[Version]) -> list[Drift]:
+def check_model(context: TaskContext, model: Model | None, versions: Iterable[Version]) -> list[Drift]:
     """Compare every alias and stage of the model that the record or the registry knows.
 
-    versions: all that the registry has, read by number where no search shows them: a missing one was deleted.
+    model: None where the registry has none of that name. versions: all that the registry has, read by number where no
+    search shows them: a missing one was deleted.
 
     Targets with a recorded holder come first, then the other targets: a version that goes back into a target leaves
     the stage that it was moved to, and is no drift there.
     """
-    model = find_model(context.registry, context.model)
     current, known = dict(model.aliases) if model else {}, _recorded_aliases(context)
     drifts = [
         _compare_alias(context, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})
