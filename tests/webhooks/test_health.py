@@ -66,7 +66,7 @@ def test_a_disk_that_is_nearly_full_is_not_ready(receiver: Receiver, monkeypatch
     monkeypatch.setattr(health, "free_bytes", lambda ledger: LEAST_FREE - 1)
     answer = receiver.client.get(BALANCER)
     assert answer.status_code == 503
-    assert "disk has 16.0 MiB left" in failing(answer)["disk"]
+    assert "disk has 32.0 MiB left" in failing(answer)["disk"]
 
 
 def test_being_asked_leaves_nothing_in_the_ledger(receiver: Receiver):
