@@ -22,8 +22,8 @@ from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.queries.queue import unfinished
 from registrar.policy import Policy
 
-# Bytes reserved for finishing accepted work: SQLite's own log grows to 16 MiB between two checkpoints, and then the file
-# itself by as much at most.
+# Bytes reserved for finishing accepted work: SQLite's own log grows to 16 MiB between two checkpoints, and then the
+# file itself by as much at most.
 LEAST_FREE = 32 * 2**20
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBE = Heartbeat("probe", "probe", "", _LONG_AGO, _LONG_AGO)

@@ -111,12 +111,15 @@ class LivenessFile:
 
 @contextmanager
 def _locked_file(path: Path) -> Iterator[int]:
-    """Create and lock a file of this process, and delete it at the end of the block."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():  # /tmp is writable by all: another user made it first
-        raise PermissionError(errno.EPERM, "it lies in another user's folder")
+    """Create and lock a file of this process, and delete it at the end of the block; its folder too, if empty."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            if path.parent.stat().st_uid != os.getuid():  # /tmp is writable by all: another user made it first
+                raise PermissionError(errno.EPERM, "it lies in another user's folder")
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # a process that ended has just removed the folder
+            continue
         fcntl.flock(file, fcntl.LOCK_EX)
         if path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
             break
@@ -126,6 +129,7 @@ def _locked_file(path: Path) -> Iterator[int]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
+            path.parent.rmdir()
         os.close(file)
 
 

@@ -156,6 +156,20 @@ def test_another_installations_parts_and_other_parts_are_not_taken_for_this_ones
     assert processes(URL, "worker") == []
 
 
+def test_the_last_process_to_stop_leaves_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    files = {part: LivenessFile(part, URL, LoopActivity()) for part in ("worker", "beat")}
+    for file in files.values():
+        file.start()
+    until = time.monotonic() + 10
+    while not (processes(URL, "worker") and processes(URL, "beat")) and time.monotonic() < until:
+        time.sleep(0.02)
+    files["worker"].stop()
+    assert [path.name.partition("-")[0] for path in liveness.folder(URL).iterdir()] == ["beat"]
+    files["beat"].stop()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_part_that_can_not_say_it_goes_on_and_its_log_says_so(monkeypatch, caplog):
     monkeypatch.setenv("TMPDIR", "/proc")
     sign = LivenessFile("worker", URL, LoopActivity())
