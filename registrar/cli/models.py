@@ -47,7 +47,10 @@ def _row(each: Row) -> tuple[object, ...]:
     return each["model"], ", ".join(holds) or None, each["open_promotions"], each["last_event_at"]
 
 
-HISTORY_COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why it ended")
+HISTORY_COLUMNS = (
+    *("holds", "version", "since", "until", "by", "approved by"),
+    *("event type", "event", "why", "why it ended"),
+)
 
 
 @click.command()
@@ -72,7 +75,7 @@ def history(
     incidents: bool,
     as_json: bool,
 ) -> None:
-    """Show which version of MODEL held which stage and alias, when, by whose event, and who approved it.
+    """Show which version of MODEL held which stage and alias, when, by whose event and why, and who approved it.
 
     The newest first.
 
@@ -138,5 +141,5 @@ def _sought(past: HistoryFilter) -> str:
 def _history_row(holding: Mapping[str, Any]) -> tuple[object, ...]:
     holds = f"@{holding['key']}" if holding["kind"] == "alias" else holding["key"]
     who = (holding["actor_name"], approved_by((each["name"] for each in holding["approvals"]), holding["broke_glass"]))
-    event = (holding["event_type"], holding["event_id"], holding.get("until_because"))
+    event = (holding["event_type"], holding["event_id"], holding.get("reason"), holding.get("until_because"))
     return holds, holding["version"], holding["since"], holding["until"] or "now", *who, *event

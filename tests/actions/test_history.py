@@ -54,6 +54,8 @@ def test_a_broken_glass_is_flagged(two):
     found = holdings(two)["Production"]
     assert (found.broke_glass, found.approved_by) == (True, "Eve (BROKE THE GLASS)")
     assert [approval.why for approval in found.approvals] == ["prices are wrong"]
+    assert found.reason == "prices are wrong"
+    assert holdings(two)["Staging"].reason is None
 
 
 def test_chat_is_told_who_approved(two):

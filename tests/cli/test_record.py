@@ -21,11 +21,11 @@ def test_history_says_which_version_was_production_when_and_by_whose_event(run, 
     assert result.exit_code == 0, result.output
     then, evening = "2026-11-22 12:00:00 UTC", "2026-11-22 18:00:00 UTC"
     assert rows(result.output) == [
-        "holds version since until by approved by event type event why it ended",
-        f"@champion 2 {evening} now Grace - promotion.approve {second} -",
-        f"Production 2 {evening} now Grace - promotion.approve {second} -",
-        f"@champion 1 {then} {evening} Ada - promotion.approve {first} -",
-        f"Production 1 {then} {evening} Ada - promotion.approve {first} -",
+        "holds version since until by approved by event type event why why it ended",
+        f"@champion 2 {evening} now Grace - promotion.approve {second} - -",
+        f"Production 2 {evening} now Grace - promotion.approve {second} - -",
+        f"@champion 1 {then} {evening} Ada - promotion.approve {first} - -",
+        f"Production 1 {then} {evening} Ada - promotion.approve {first} - -",
     ]
 
 

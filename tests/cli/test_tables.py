@@ -36,8 +36,8 @@ COMMANDS = {
         ),
     ),
     "history": (
-        ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why it ended"),
-        ("@challenger", "3", TIME, TIME, "Ada", "Ada, Bob", "training_run.finished", EVENT, LONG),
+        ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why", "why it ended"),
+        ("@challenger", "3", TIME, TIME, "Ada", "Ada, Bob", "training_run.finished", EVENT, "-", LONG),
     ),
     "dead list": (
         ("finished_at", "state", "task", "model", "by", "error", "id"),
@@ -107,7 +107,7 @@ def test_what_finds_no_room_in_its_row_stands_behind_the_id():
 
 def test_a_remark_that_no_row_has_takes_nothing_from_the_others_and_goes_whole_into_a_pipe():
     columns, row = COMMANDS["history"]
-    without = (*row[:5], "Ada Lovelace, Bob", "promotion.approve", EVENT, "-")
+    without = (*row[:5], "Ada Lovelace, Bob", "promotion.approve", EVENT, "-", "-")
     heading, line, under = drawn(columns, without, width=80)
     assert (heading.split()[-2:], line.split()[-3:]) == (["approved", "by"], ["Ada", "Lovelace,", "Bob"])
     assert under == f"    {EVENT}  promotion.approve"

@@ -48,6 +48,7 @@ class Holding(Shape):
         str | None,
         Field(description="of that version; version numbers begin at 1 again in a model that is created again"),
     ]
+    reason: Annotated[str | None, Field(description="why, if the event that began it gave a reason")]
 
 
 class History(Shape):

@@ -42,8 +42,8 @@ class Approval:
 class Holding:
     """One row of a model's history. seq: its number, in the order of writing. until None: it goes on.
 
-    until_because: the reason of the end, where no move ended it. version_created_at, run_id: those of the version in
-    the registry; None: not known.
+    reason: that of the event that began it, if it gave one. until_because: the reason of the end, where no move ended
+    it. version_created_at, run_id: those of the version in the registry; None: not known.
 
     approvals, gates, policy_digest and broke_glass are those of the promotion that began it, if one did. gates: the
     verdicts that approvers saw. broke_glass: one person approved it, against the rules.
@@ -68,6 +68,7 @@ class Holding:
     until_because: str | None = None
     version_created_at: datetime | None = None
     run_id: str | None = None
+    reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""
@@ -94,6 +95,7 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
     columns = (
         holders,
         events.c.type.label("event_type"),
+        events.c.data,
         promotions.c.evidence,
         promotions.c.broke_glass,
         *version_columns,
@@ -115,6 +117,7 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
         broke_glass=bool(row["broke_glass"]),
         version_created_at=row["version_created_at"],
         run_id=row["run_id"],
+        reason=(row["data"] or {}).get("reason"),
     )
 
 
