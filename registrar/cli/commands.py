@@ -66,7 +66,7 @@ SECTIONS = {
         ),
         "history": LazyCommand(
             "registrar.cli.models:history",
-            "Show which version of MODEL held which stage and alias, when, by whose event, and who approved it.",
+            "Show which version of MODEL held which stage and alias, when, by whose event, why, and who approved it.",
         ),
         "rejections": LazyCommand(
             "registrar.cli.events:rejections", "List requests that were refused and why, newest first."

@@ -75,7 +75,7 @@ def history(
     incidents: bool,
     as_json: bool,
 ) -> None:
-    """Show which version of MODEL held which stage and alias, when, by whose event and why, and who approved it.
+    """Show which version of MODEL held which stage and alias, when, by whose event, why, and who approved it.
 
     The newest first.
 
