@@ -47,7 +47,7 @@ _BETWEEN, _BENEATH = "  ", "    "
 # Columns of states: the last to be shortened.
 _STATES = frozenset({"state", "verdict", "passed"})
 # Columns that few rows fill: left out where the terminal is too narrow and no row fills them.
-_REMARKS = frozenset({"why it ended", "why", "lacks"})
+_REMARKS = frozenset({"why it ended", "why", "lacks", "held back"})
 # Cells to which a column may be shortened, in steps: text that is still readable; then text and names; then any column.
 _READABLE, _LEAST, _LEAST_OF_ALL = 20, 8, 3
 
