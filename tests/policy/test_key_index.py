@@ -35,7 +35,7 @@ def test_a_key_of_the_top_has_no_other_home():
         ((), [Policy]),
         (("models", "taxi", "targets", 0), [Target]),
         (("models", "taxi", "targets", 0, "approval", "(rules)", "rules", 1), [Rule]),
-        (("models", "taxi", "targets", "first", "stage"), []),
+        (("models", "taxi", "targets", "first"), []),
         (("people", 7), []),
         (("version", 1), []),
     ],
