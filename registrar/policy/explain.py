@@ -49,9 +49,10 @@ def _user(policy: Policy, who: str) -> str:
         return "everybody who can sign in"
     if who in policy.people:
         person, oidc = policy.people[who], policy.access.oidc
-        known = policy.access.trusted_proxy or oidc is None or person.accounts.keys() & set(oidc.account_kinds)
-        kinds = " or ".join(sorted(oidc.account_kinds)) if oidc else ""
-        return person.name + ("" if known else f" (no account {kinds}: can't sign in, and acts by tokens alone)")
+        if policy.access.trusted_proxy or oidc is None or person.accounts.keys() & oidc.account_kinds:
+            return person.name
+        kinds = " or ".join(sorted(oidc.account_kinds))
+        return f"{person.name} (no account {kinds}: can't sign in, and acts by tokens alone)"
     return f"{who} ({', '.join(policy.members(who))})"
 
 

@@ -45,7 +45,7 @@ def _homes(one: Any, key: str, at: str, left: int) -> Iterator[str]:
             if key in fields and at:
                 yield at
             for name, field in fields.items():
-                yield from _homes(field.annotation, key, f"{at}.{name}".lstrip("."), left - 1)
+                yield from _homes(field.annotation, key, f"{at}.{name}".removeprefix("."), left - 1)
         elif get_origin(bare) is list:
             yield from _homes(get_args(bare)[0], key, f"{at}[]", left - 1)
         elif get_origin(bare) is dict:
@@ -54,14 +54,13 @@ def _homes(one: Any, key: str, at: str, left: int) -> Iterator[str]:
 
 def _chosen(candidates: list[Any], part: str | int) -> list[Any]:
     """Of a union's branches the one that a tag names: pydantic's places have it where the file has nothing."""
-    unions = [branches for one in candidates if len(branches := list(_branches(one))) > 1]
-    return [branch for branches in unions for branch in branches if part in _tags(branch)]
+    return [branch for one in candidates for branch in _branches(one) if part in _tags(branch)]
 
 
 def _tags(branch: Any) -> set[Any]:
     """Of a Tag, or the one value of a field that tells branches apart (how: hmac)."""
     if get_origin(branch) is Annotated:
-        return {each.tag for each in get_args(branch)[1:] if isinstance(each, Tag)} | _tags(get_args(branch)[0])
+        return {each.tag for each in get_args(branch)[1:] if isinstance(each, Tag)}
     if not _is_model(branch):
         return set()
     values = [get_args(f.annotation) for f in branch.model_fields.values() if get_origin(f.annotation) is Literal]

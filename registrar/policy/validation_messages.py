@@ -70,14 +70,14 @@ def complaints(
 
     content: the validated document. examples: a sample of each key. elsewhere: explains keys that belong elsewhere.
     """
-    details = error.errors(include_url=False)
+    details = error.errors()
     missing = {tuple(d["loc"]) for d in details if d["type"] == "missing"}
     slips = {(*d["loc"][:-1], near) for d in details if (near := _misspelt_key(root, d))}
     for detail in details:
         loc = tuple(detail["loc"])
         if detail["type"] == "missing" and loc in slips:
             continue  # present, but misspelt
-        place = _place_in_file(loc[:-1] if detail["type"] == "missing" else loc, content)
+        place = _place_in_file(loc, content)
         lacks = any(other[:-1] == loc[:-1] for other in missing - slips)
         yield place, _Messages(root, examples, elsewhere, lacks).describe(detail, place)
 
@@ -112,7 +112,7 @@ class _Messages:
         type_, loc, value, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
         match type_:
             case "extra_forbidden":
-                message = self._describe_unknown_key(loc, self.elsewhere(place))
+                message = self._describe_unknown_key(loc, place)
             case "missing":
                 message = f"{loc[-1]} is missing" + self._example(str(loc[-1]))
             case "union_tag_not_found":
@@ -127,16 +127,22 @@ class _Messages:
                 message = describe_limit(type_, context) or own_message(detail)
         return message
 
-    def _describe_unknown_key(self, loc: Place, elsewhere: str | None) -> str:
+    def _describe_unknown_key(self, loc: Place, place: Place) -> str:
         key, here = str(loc[-1]), key_index.known(self.root, loc[:-1])
         if near := nearest(key, here, like=_ALIKE):
             return f"unknown key; did you mean {near}?"
-        if elsewhere:
+        if elsewhere := self.elsewhere(place):
             return f"unknown key here; {elsewhere}"
         below = [home for model in key_index.models(self.root, loc[:-1]) for home in key_index.homes(model, key)]
-        if homes := (below or ([] if self.lacks else key_index.homes(self.root, key)))[:3]:
+        if homes := (below or ([] if self.lacks else self._other_homes(key, place[:-1])))[:3]:
             return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
+        if len(here) == 1 and not nearest(key, here):
+            return f"unknown key; known: {here[0]}"  # it may stand there already
         return f"unknown key{did_you_mean(key, here)}"
+
+    def _other_homes(self, key: str, here: Place) -> list[str]:
+        """Return where a key stands elsewhere: another branch of a union may have it at the same place."""
+        return [home for home in key_index.homes(self.root, key) if not _is_at(home, here)]
 
     def _describe_no_mapping(self, loc: Place, value: Any, place: Place) -> str:
         known = key_index.known(self.root, loc)
@@ -155,6 +161,13 @@ class _Messages:
 
     def _example(self, key: str) -> str:
         return f", such as {self.examples[key]}" if key in self.examples else ""
+
+
+def _is_at(home: str, place: Place) -> bool:
+    """Return whether a place is a home such as models.NAME.targets[]."""
+    parts = home.replace("[]", ".[]").split(".")
+    here = ["[]" if isinstance(part, int) else part for part in place]
+    return len(parts) == len(here) and all(part in ("NAME", at) for part, at in zip(parts, here, strict=True))
 
 
 def _innermost_key(place: Place) -> str:

@@ -71,7 +71,7 @@ def read(text: str, name: str) -> Text:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 (the loader is a SafeLoader)
         lines = dict(_lines(node, ())) if node else {}
         doubled = list(_doubled(node)) if node else []
-    except yaml.YAMLError as error:
+    except (yaml.reader.ReaderError, yaml.MarkedYAMLError) as error:
         raise PolicyError(_no_yaml(name, text, error)) from None
     except RecursionError:
         raise PolicyError(f"{name}:1: is nested too deeply, or holds itself") from None
@@ -82,18 +82,17 @@ def read(text: str, name: str) -> Text:
     return Text(name, content if content is not None else {}, lines)
 
 
-def _no_yaml(name: str, text: str, error: yaml.YAMLError) -> str:
+def _no_yaml(name: str, text: str, error: yaml.reader.ReaderError | yaml.MarkedYAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
-        line = text.count("\n", 0, error.position) + 1
+        line = text[: error.position].count("\n") + 1
         return f"{name}:{line}: not YAML: a character that can't be seen (U+{ord(text[error.position]):04X})"
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = " ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))) or str(error)
-    place = f"{name}:{mark.line + 1}" if mark else name
+    problem = " ".join(filter(None, (error.context, error.problem)))
+    place = f"{name}:{error.problem_mark.line + 1}" if error.problem_mark else name
     return f"{place}: not YAML: {_advice(problem)}{_begun(error)}"
 
 
-def _begun(error: yaml.YAMLError) -> str:
-    begun, ended = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
+def _begun(error: yaml.MarkedYAMLError) -> str:
+    begun, ended = error.context_mark, error.problem_mark
     return f" (it began in line {begun.line + 1})" if begun and ended and begun.line < ended.line else ""
 
 

@@ -149,6 +149,57 @@ def test_every_key_of_a_policy_has_its_sentence():
     ]
 
 
+PLAIN = """
+version: 1
+sources:
+  ci: {kind: standard, secrets: [env:CI]}
+people:
+  ada: {name: Ada, accounts: {slack: T1/U1, web: ada@example.com}}
+  bob: {name: Bob}
+groups: {leads: [ada, bob]}
+channels: {team: {kind: slack, secret: env:TEAM}, log: {kind: log}}
+models:
+  "*":
+    retention: {keep_last: 10, older_than: 90d}
+    targets:
+      - stage: Production
+        approval:
+          rules: [{group: leads}]
+          exclude: [requester]
+          reject_reason: required
+          break_glass: {group: leads}
+        deploy: {to: [team, log]}
+notify:
+  - {outcomes: ["*"], to: [log]}
+  - {outcomes: [promotion.*, model_version.*], models: [taxi, bus], to: [team, log]}
+access: {viewers: [ada, bob]}
+"""
+
+
+def test_what_is_not_there_is_not_spoken_of():
+    assert list(explain(parse(PLAIN)))[6:] == [
+        "  Every model without an entry of its own, logged as 'model'",
+        "    None -> Production, by itself",
+        "      gates: none",
+        "      approval: 1 of leads: Ada (slack T1/U1, web ada@example.com), Bob (no account: can't answer from chat), "
+        "not the requester, a rejection needs a reason, the glass may be broken by leads: Ada, Bob",
+        "      the version it replaces is archived",
+        "      deployed by team, log",
+        "    an approval holds for the names and sizes of a version's files, and for the content of the smallest, "
+        "64 MB in all",
+        "    all but the newest 10 versions are marked once they are older than 90d, and deleted 7d later; versions "
+        "in use stay",
+        "      when somebody asks",
+        "Channels",
+        "  team (slack)",
+        "  log (log)",
+        "  everything about any model goes to log",
+        "  promotion.*, model_version.* about taxi, bus goes to team, log",
+        "Pages and API",
+        "  Ada, Bob may read",
+    ]
+
+
 @pytest.mark.parametrize(
     ("claim", "account", "said"),
     [

@@ -1,6 +1,6 @@
 """Lengths of time: what is one, how long it is, and what was meant by what is none."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -72,7 +72,7 @@ def test_a_number_lacks_its_unit(number: int):
     assert complaint(number) == f"{number} is no length of time such as 30s, 15m, 12h or 7d{lacks}"
 
 
-@pytest.mark.parametrize("value", [0, -1, 100_000, True, 1.5, ["1h"]])
+@pytest.mark.parametrize("value", [0, -1, 100_000, True, 1.5, ["1h"], date(2026, 12, 24)])
 def test_no_unit_is_offered_for_what_would_be_none_with_it(value: Any):
     assert complaint(value) == f"{value} is no length of time such as 30s, 15m, 12h or 7d"
 

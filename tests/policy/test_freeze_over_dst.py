@@ -67,6 +67,7 @@ def starts(minute: int, hour: int | None, zone: str, *, since: datetime, until: 
 @example(zone="Europe/Paris", which=1, minute=30, hour=2, minutes=240, offset=15, seconds=0)
 @example(zone="America/New_York", which=1, minute=30, hour=1, minutes=240, offset=0, seconds=0)
 @example(zone="America/New_York", which=0, minute=30, hour=2, minutes=60, offset=59, seconds=59)
+@example(zone="Europe/Paris", which=0, minute=30, hour=None, minutes=20, offset=15, seconds=0)
 @example(zone="Australia/Lord_Howe", which=0, minute=45, hour=1, minutes=30, offset=14, seconds=0)
 def test_frozen_is_exactly_so_long_from_each_start(*, zone, which, minute, hour, minutes, offset, seconds):
     change = changes(zone)[which % len(changes(zone))]
@@ -109,3 +110,29 @@ def test_the_last_time_is_never_after_now_nor_before_an_earlier_one(zone):
             found = [last(cron, now, zone=zone) for now in nows]
             assert all(at <= now for at, now in zip(found, nows, strict=True))
             assert found == sorted(found)
+
+
+def test_a_time_is_in_utc_whichever_way_it_is_found():
+    again = datetime(2026, 10, 25, 1, 45, tzinfo=UTC)  # 2:45 for the second time
+    for cron, zone, hours in (("0 0 * * *", "UTC", 1.75), ("30 * * * *", "Europe/Paris", 0.25)):
+        found = last(cron, again, zone=zone)
+        assert found == again - timedelta(hours=hours)
+        assert found.tzinfo is UTC
+
+
+def test_a_schedule_is_in_utc_and_may_have_seconds():
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert last("0 3 * * *", now) == now.replace(hour=3)
+    assert last("30 0 3 * * *", now) == now.replace(hour=3, second=30)
+
+
+@pytest.mark.parametrize("minute", ["0", "*"])
+def test_a_cron_expression_that_names_no_time_has_no_last_one(minute: str):
+    """The first of a month is never its fifth Monday."""
+    assert last(f"{minute} 0 */31 * MON#5", datetime(2026, 11, 22, tzinfo=UTC)) is None
+
+
+def test_a_freeze_lasts_a_leap_year_at_most():
+    assert Freeze(freeze="0 0 1 1 *", duration="366d").duration == "366d"
+    with pytest.raises(ValueError, match="a freeze lasts 366 days at most"):
+        Freeze(freeze="0 0 1 1 *", duration="367d")

@@ -203,6 +203,10 @@ def test_what_only_looks_like_it_is_free(alias):
         ("version: 1\nname: 'a\n", "not YAML: a quote that is not closed"),
         ("version: 1\n7: {}\n", "registrar.yml:2: 7: "),
         ("version: 1\npeople: {7: {name: Ada}}\n", "registrar.yml:2: people.7: is a number, and a text belongs here"),
+        (
+            "version: |x\n 1\n",
+            ":1: not YAML: while scanning a block scalar expected chomping or indentation indicators",
+        ),
         ("just words\n", "registrar.yml:1: the file: is a text, and keys belong below it: version, sources"),
     ],
 )

@@ -2,12 +2,17 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from registrar.policy.access import same_account
 from registrar.policy.base_model import SecretRef, matches, most_specific
 from registrar.policy.document import NONE, policy_of
+from registrar.policy.gates import Gate
+from registrar.policy.lint.patterns import samples
 from registrar.policy.load import parse
 from registrar.policy.models import ModelPolicy
 from registrar.policy.plugin_options import BadOptions
@@ -131,6 +136,8 @@ def test_the_digest_changes_with_what_an_approval_depends_on_and_nothing_else():
 def test_each_route_tells_its_channels_once():
     doubled = parse(WHOLE + '  - {outcomes: ["model_version.*"], models: [taxi], to: [log]}\n')
     assert doubled.channels_for("model_version.registered", "taxi") == ["log"]
+    narrow = parse(WHOLE.replace('["*"], to', '["*"], models: [taxi], to'))
+    assert narrow.channels_for("model_version.registered", "bus") == []
 
 
 @pytest.mark.parametrize(
@@ -183,6 +190,9 @@ access: {oidc: {issuer: https://login.example.com, client_id: r, client_secret: 
 )
 
 
+BETTER = {"metric": "rmse", "baseline": "@champion", "greater_is_better": False}
+
+
 @pytest.mark.parametrize(
     ("who", "at", "excluded", "may"),
     [
@@ -207,6 +217,8 @@ def test_a_vote_may_take_the_seat_of_whoever_it_stands_in_for():
 
 def test_a_channels_presses_come_by_the_source_that_it_names_or_the_only_one_of_its_kind():
     assert [STAND_IN.presses(channel) for channel in ("team", "bots", "game", "book")] == [None, "talk", "room", None]
+    team = STAND_IN.channels["team"].model_copy(update={"buttons": "room"})
+    assert STAND_IN.model_copy(update={"channels": {"team": team}}).presses("team") is None
 
 
 def test_all_secrets_are_listed_once_each():
@@ -228,6 +240,50 @@ def test_an_account_that_people_sign_in_with_is_found_in_any_case_and_of_these_k
     assert STAND_IN.signed_in("ada@example.COM", kinds=["web"]) == "ada"
     assert STAND_IN.signed_in("ada@example.com", kinds=["email"]) is None
     assert STAND_IN.signed_in("T1/U1", kinds=["web", "slack"]) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "account", "same"),
+    [
+        ("email", "Ada@Example.com", ("web", "ada@example.com")),
+        ("web", "\N{KELVIN SIGN}im", ("web", "\N{KELVIN SIGN}im")),
+        ("slack", "T1/U1", ("slack", "T1/U1")),
+    ],
+)
+def test_only_letters_of_ascii_are_the_same_in_any_case(kind: str, account: str, same: tuple[str, str]):
+    assert same_account(kind, account) == same
+
+
+@pytest.mark.parametrize(
+    ("gate", "read"),
+    [
+        ({"metric": "rmse", "op": "<", "threshold": 7}, "rmse < 7"),
+        ({"metric": "rmse", "of": "evaluation", "op": ">=", "threshold": 0.5}, "rmse (evaluation) >= 0.5"),
+        (BETTER, "rmse better than @champion's"),
+        ({**BETTER, "min_absolute_change": 0.5}, "rmse better than @champion's by 0.5"),
+        ({**BETTER, "min_relative_change": 0.01}, "rmse better than @champion's by 1 %"),
+        (
+            {**BETTER, "min_absolute_change": 2, "min_relative_change": 0.1},
+            "rmse better than @champion's by 2 and 10 %",
+        ),
+        ({"tags": ["a", "b"]}, "tagged a, b"),
+        ({"tags": ["a"], "by": "ci"}, "tagged a by ci"),
+        ({"tags": ["a"], "by": ["ci", "ops"]}, "tagged a by ci or ops"),
+        ({"max_age": "7d"}, "trained within 7d"),
+        ({"evaluated_within": "7d"}, "evaluated within 7d"),
+        ({"signature": "required"}, "with a signature"),
+    ],
+)
+def test_a_gate_is_read_as_what_it_asks_for(gate: dict[str, Any], read: str):
+    assert str(TypeAdapter(Gate).validate_python(gate)) == read
+
+
+@pytest.mark.parametrize("pattern", ["taxi", "t?*", "t[ab]i", "t[a]i", "[!a]axi", "*-[0-9]?", "[]x]*"])
+def test_samples_of_a_glob_match_it_and_are_no_globs(pattern: str):
+    found = samples(pattern)
+    assert all(fnmatchcase(name, pattern) and not set("*?") & set(name) for name in found)
+    assert len(found) == (3 if "*" in pattern else 1)
+    assert samples("t*")[1] == "t"
 
 
 def test_a_groups_members_are_read_by_their_names():
