@@ -377,6 +377,15 @@ def test_a_repetition_is_found_whatever_its_id(ledger, id):
     assert (again.repeated, again.events) == (True, first.events)
 
 
+def test_new_deliveries_take_two_statements_however_many_they_are(ledger):
+    statements = []
+    event.listen(ledger.engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    with ledger.write() as connection:
+        statements.clear()
+        accept_all(connection, [Arrival(delivery(f"msg_{n}"), [finished()], NOON) for n in range(5)])
+        assert len(statements) == 2
+
+
 def test_what_is_there_and_can_not_be_found_ends(ledger, monkeypatch):
     accept(ledger, delivery("msg_1"))
     looks = []
