@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from registrar.events.event import Actor
 from registrar.events.outcome import LedgerChange
-from registrar.ledger import Ledger
+from registrar.ledger import Ledger, tokens
 from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
 from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.append import GENESIS, link
@@ -191,6 +192,10 @@ DEPLOYED = DeploymentRequested("taxi", 2, "Production", "eu", NOON, "rollback", 
         ((), '"kind":"vote"', '"kind":"released"', "entry 11 lacks fields of the kind 'released'"),
         ((HoldingEnded("taxi", "stage", 2),), '"key":"Production"', '"key":"Staging"',
          "entry 12 releases version 2 of taxi in Staging, which no entry before it says"),
+        ((HoldingStarted("taxi", "alias", "champion", 1), HoldingEnded("taxi", "alias", 1)), '"champion"', '"rival"',
+         "entry 13 releases version 1 of taxi in @rival, which no entry before it says"),
+        ((HoldingStarted("taxi", "stage", "Staging", 2),), '"key":"Staging"', '"key":"Production"',
+         "entry 12 says version 2 of taxi in Production, which entry 8 has said already"),
         ((PromotionStateChanged("prm_3", "rejected"),), '"prm_3"', '"prm_9"',
          "entry 12 is about promotion prm_9, which is not open by the entries before it"),
         ((DEPLOYED, DeploymentEnded("dep_1", "live")), '"dep_1"', '"dep_9"',
@@ -202,6 +207,15 @@ def test_entries_that_contradict_those_before_them_are_found(taxi, records, old,
         taxi.write(*records)
     rewrite_last(taxi, old, new)
     assert damage(taxi.ledger) == said
+
+
+def test_the_end_of_a_token_that_nobody_made_is_found(taxi):
+    ada = Actor("local:ada", "ada on host")
+    with taxi.ledger.write() as connection:
+        tokens.create(connection, tokens.Token("nightly", "a" * 64, "viewer", None, NOON), ada)
+        tokens.revoke(connection, "nightly", ada, at=NOON)
+    rewrite_last(taxi, '"nightly"', '"weekly"')
+    assert damage(taxi.ledger) == "entry 13 revokes the token weekly, which no entry before it made"
 
 
 def test_an_entry_that_was_carried_over_and_lacks_a_column_is_found(empty):  # noqa: F811
