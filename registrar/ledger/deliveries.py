@@ -208,14 +208,13 @@ def add(
     *,
     id: str,
     pins: Mapping[str, Any],
-    position: int = 0,
     at: datetime,
 ) -> TaskMessage:
     """Write one event with its first task. Returns the message to publish. Raises IntegrityError for a known delivery.
 
     pins: from act_subjects.load_pins and resend_pins.
     """
-    row = event_row(delivery, event, id=id, position=position, at=at)
+    row = event_row(delivery, event, id=id, position=0, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
     task_row = first_task_row(event, event_id=id, at=at)
     if pins or event.type in act_subjects.ACTS:

@@ -173,7 +173,7 @@ class Policy(Strict):
         named = {group for approval in approvals for group in approval.groups}
         named |= {approval.break_glass.group for approval in approvals if approval.break_glass}
         content = [
-            policy.model_dump(include={"mode", "targets", "compare_content_mb"}),
+            policy.model_dump(mode="json", include={"mode", "targets", "compare_content_mb"}),
             {group: sorted(self.groups[group]) for group in sorted(named)},
         ]
         return json.dumps(content, sort_keys=True)

@@ -14,11 +14,12 @@ from registrar.ledger.journal import rebuild
 from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.verify import verify
+from registrar.ledger.migrate import migrate
 from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent
 from registrar.ledger.version_state import Key, StateSet
 from registrar.ledger.votes import VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
-from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
+from tests.ledger.test_migrations import DEPLOYMENT, empty, fill, migrated, stored  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -116,6 +117,7 @@ MADE = f"INSERT INTO tokens (name, sha256, role, person, created_at) SELECT {MAL
         ("UPDATE tokens SET role = 'operator'", "tokens nightly: entry 18 says role viewer; the table says role oper"),
         ("UPDATE tokens SET sha256 = '" + "b" * 64 + "'", "tokens nightly: entry 18 says fingerprint "),
         ("UPDATE events SET actor_name = 'Eve' WHERE actor = 'bob'", "says actor_name Bob; the table says actor_name"),
+        ("UPDATE events SET actor = 'eve' WHERE actor = 'bob'", "says actor bob; the table says actor eve"),
         ("UPDATE events SET data = '{}' WHERE actor = 'bob'", "entry 5 says sha256"),
         ("UPDATE events SET accepted_at = (SELECT max(at) FROM votes) WHERE actor = 'bob'", "entry 5 says sha256"),
         # deleted
@@ -151,9 +153,44 @@ def test_rows_whose_order_was_turned_are_named(taxi, table, said):
     """The newest row of a state counts, and of holders the earlier one is where a rollback goes."""
     with taxi.ledger.read() as connection:
         first, second = connection.execute(text(f"SELECT min(seq), max(seq) FROM {table}")).one()  # noqa: S608 (names of ours)
-    moves = ((first, 999), (second, first), (999, second))
-    tamper(taxi.ledger, *(f"UPDATE {table} SET seq = {to} WHERE seq = {seq}" for seq, to in moves))  # noqa: S608 (names of ours)
+    exchange(taxi.ledger, table, first, second)
     assert said in damage(taxi.ledger)
+
+
+def exchange(ledger: Ledger, table: str, first: int, second: int) -> None:
+    moves = ((first, 999), (second, first), (999, second))
+    tamper(ledger, *(f"UPDATE {table} SET seq = {to} WHERE seq = {seq}" for seq, to in moves))  # noqa: S608 (names of ours)
+
+
+def test_after_rows_that_were_carried_over_the_first_new_one_has_its_place(empty):  # noqa: F811
+    town = scene(migrated(empty))
+    town.write(*(HoldingStarted("taxi", "stage", "Staging", version) for version in (3, 4)))
+    with town.ledger.read() as connection:
+        carried, newest = connection.execute(text("SELECT max(seq) - 2, max(seq) FROM holders")).one()
+    exchange(town.ledger, "holders", newest - 1, newest)
+    assert f"place of holders taxi {carried + 1}: entry 10 says version 3" in damage(town.ledger)
+
+
+def test_a_deployment_that_had_ended_when_it_was_carried_over_is_proven(empty):  # noqa: F811
+    migrate(empty, to="0001")
+    fill(empty)
+    migrate(empty, to="0002")
+    with empty.write() as connection:
+        connection.execute(text(DEPLOYMENT.replace("'requested'", "'live'")), {"at": stored(empty, 6)})
+    migrate(empty)
+    with empty.read() as connection:
+        assert verify(connection).walk.count == 9
+
+
+def test_a_table_that_can_not_be_read_is_named(ledger):
+    if ledger.engine.dialect.name == "postgresql":
+        return  # its columns take nothing but times
+    for table, column in (("events", "accepted_at"), ("holders", "since")):
+        town = scene(ledger)
+        town.ids = iter(range(len(town.entries()) * 100, 10**9))
+        town.write(HoldingStarted("taxi", "stage", "Staging", 1))
+        tamper(ledger, f"UPDATE {table} SET {column} = 'soon'")  # noqa: S608 (names of ours)
+        assert damage(ledger).startswith(f"the table {table} can't be read: ")
 
 
 def test_times_that_were_exchanged_between_two_holdings_are_named(taxi):

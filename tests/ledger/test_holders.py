@@ -74,6 +74,18 @@ def test_models_that_have_a_holder_are_listed_once(taxi):
     assert read(taxi, models_held) == ["taxi"]
 
 
+def test_the_journal_names_the_holdings_model_whatever_the_event_is_about(taxi):
+    taxi.write(HoldingStarted("bus", "stage", "Staging", 9))
+    taxi.write(HoldingEnded("bus", "stage", 9))
+    assert [(row.kind, row.model) for row in taxi.entries()] == [("held", "bus"), ("released", "bus")]
+
+
+def test_holdings_that_end_together_are_released_in_the_order_in_which_they_began(taxi):
+    taxi.write(staged(1), staged(1, "Production"))
+    taxi.write(HoldingEnded("taxi", "stage", 1))
+    assert [said["key"] for kind, said in taxi.said() if kind == "released"] == ["Staging", "Production"]
+
+
 def test_one_that_holds_alone_ends_the_others_and_not_those_of_another_key_or_model(taxi):
     taxi.write(staged(1), staged(1, "Production"), HoldingStarted("bus", "stage", "Staging", 1), champion(1))
     taxi.write(staged(2, alone=True))
@@ -104,6 +116,7 @@ def test_a_version_leaves_the_key_that_is_named_or_all_but_the_one_that_it_keeps
     begin()
     taxi.write(HoldingEnded("taxi", "stage", 1, keep="Staging"))
     assert read(taxi, held_now, "taxi", "stage") == [Holder("Staging", 1), Holder("Staging", 2)]
+    assert read(taxi, held_now, "taxi", "alias") == [Holder("champion", 1)]
     begin()
     taxi.write(HoldingEnded("taxi", "stage", 1))
     assert read(taxi, held_now, "taxi", "stage") == [Holder("Staging", 2)]
@@ -136,8 +149,9 @@ def test_since_when_a_version_holds_is_that_versions_own(taxi):
     assert read(taxi, holding_since, "stage", "Staging", of=FIRST) == since
     assert read(taxi, holding_since, "stage", "Production", of=FIRST) is None
     assert read(taxi, holding_since, "stage", "Staging", of=replace(FIRST, version=3)) is None
-    anew = replace(FIRST, created_at=NOON + timedelta(days=9), run_id="r2")
-    assert read(taxi, holding_since, "stage", "Staging", of=anew) is None
+    for created_at in (NOON + timedelta(days=9), FIRST.created_at - timedelta(hours=1)):
+        other = replace(FIRST, created_at=created_at, run_id="r2")
+        assert read(taxi, holding_since, "stage", "Staging", of=other) is None
     taxi.write(HoldingEnded("taxi", "stage", 1))
     assert read(taxi, holding_since, "stage", "Staging", of=FIRST) is None
 
@@ -151,6 +165,7 @@ def test_what_was_not_noted_is_told_by_the_run_that_was_approved(taxi):
 
 def test_versions_that_ever_held_a_place_come_latest_first_and_once(taxi):
     taxi.write(staged(1), champion(5), HoldingStarted("bus", "stage", "Staging", 7))
+    taxi.write(HoldingStarted("taxi", "alias", "Staging", 8))
     taxi.write(staged(2, alone=True), staged(4, "Production"))
     taxi.write(staged(1, alone=True))
     assert read(taxi, ever_held, "taxi", [("stage", "Staging")]) == [1, 2]
@@ -163,6 +178,8 @@ def test_of_a_model_that_was_made_again_the_versions_of_before_are_left_out(taxi
     at = taxi.cause().at
     taxi.write(staged(2))
     assert read(taxi, ever_held, "taxi", [("stage", "Staging")], made=FIRST.created_at) == [2, 1]
+    after_its_creation = FIRST.created_at + timedelta(minutes=1)  # and before its holding began
+    assert read(taxi, ever_held, "taxi", [("stage", "Staging")], made=after_its_creation) == [2]
     assert read(taxi, ever_held, "taxi", [("stage", "Staging")], made=at) == [2]
     assert read(taxi, ever_held, "taxi", [("stage", "Staging")], made=at + timedelta(days=1)) == []
 
@@ -175,6 +192,7 @@ def test_holdings_of_before_come_newest_first_with_what_was_approved(taxi):
     taxi.write(PromotionRequested("taxi", 1, "Production", APPROVED, id="prm_1", state="approved"))
     taxi.write(champion(1, promotion="prm_1"))
     taxi.write(champion(2, alone=True), staged(9), HoldingStarted("bus", "alias", "champion", 8))
+    taxi.write(staged(9, "champion"), HoldingStarted("taxi", "alias", "challenger", 9))
     taxi.write(champion(1, alone=True))
     back, second, first = champions(taxi)
     assert [(time.version, time.still, time.given) for time in (back, second, first)] == [
@@ -188,7 +206,13 @@ def test_holdings_of_before_come_newest_first_with_what_was_approved(taxi):
     assert first.since < second.since < back.since
 
 
-def found_by_hand(taxi: Scene, version: int, **adopted) -> None:
+def test_a_holding_of_before_has_the_version_that_was_seen(taxi):
+    seen(taxi, FIRST, champion(1))
+    taxi.write(champion(2, alone=True))
+    assert [time.noted for time in champions(taxi)] == [None, FIRST]
+
+
+def found_by_hand(taxi: Scene, version: int, *, adoption: str = "succeeded", **adopted) -> None:
     """As MLflow's own webhook tells of it; adopted: details of the fact that an adoption ends with."""
     data = parse("registry.changed", {"model": "taxi", "change": "model_version_alias.created", "version": version})
     at = taxi.cause().at
@@ -203,7 +227,7 @@ def found_by_hand(taxi: Scene, version: int, **adopted) -> None:
         if adopted:
             task = tasks.claim(connection, after[0].task_id, at=at)
             fact = Fact("model_version.transitioned", "adopted", "taxi", version, adopted)
-            tasks.finish(connection, task, "succeeded", Outcome("", (fact,)), at=at)
+            tasks.finish(connection, task, adoption, Outcome("", (fact,)), at=at)
 
 
 def test_what_was_moved_by_hand_was_given_by_nobody_until_it_is_adopted(taxi):
@@ -212,6 +236,19 @@ def test_what_was_moved_by_hand_was_given_by_nobody_until_it_is_adopted(taxi):
     found_by_hand(taxi, 3, alias="challenger", adopted=True)
     found_by_hand(taxi, 4, alias="champion", adopted=False)
     assert [(time.version, time.given) for time in champions(taxi)] == [(4, False), (3, False), (2, True), (1, False)]
+
+
+def test_only_an_adoption_that_succeeded_gives_what_was_moved_by_hand(taxi):
+    found_by_hand(taxi, 1, adoption="refused", alias="champion", adopted=True)
+    assert [time.given for time in champions(taxi)] == [False]
+    with taxi.ledger.write() as connection:  # as one that waits: it has no outcome
+        connection.execute(update(tables.tasks).values(state="queued", outcome=None))
+    assert [time.given for time in champions(taxi)] == [False]
+    other = Outcome("", (Fact("model_version.transitioned", "", "taxi", 1, {"alias": "champion", "adopted": True}),))
+    values = {"name": "worker.notify", "state": "succeeded", "outcome": other.to_json()}
+    with taxi.ledger.write() as connection:
+        connection.execute(update(tables.tasks).values(values))
+    assert [time.given for time in champions(taxi)] == [False]
 
 
 def test_what_was_moved_by_hand_has_no_approval_of_before(taxi):

@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +11,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
 from registrar.ledger.holders import HoldingEnded, HoldingStarted
-from registrar.ledger.journal.append import GENESIS
+from registrar.ledger.journal.append import GENESIS, iso
+from registrar.ledger.journal.stream import entries
 from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent
 from registrar.ledger.votes import VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
@@ -37,6 +40,35 @@ def test_an_entry_says_what_changed_and_copies_the_event_behind_it(taxi):
         "event_id": event_id,
         "actor": "ada",
     }
+
+
+def test_entries_are_read_of_a_model_of_a_time_and_after_a_number(taxi):
+    for version, model in enumerate(("taxi", "bus", "taxi", "taxi"), start=1):
+        taxi.write(HoldingStarted(model, "stage", "Staging", version))
+    times = [row.at for row in taxi.entries()]
+
+    def read(**which) -> list[int]:
+        with taxi.ledger.read() as connection:
+            return [entry["seq"] for entry in entries(connection, **which)]
+
+    assert read() == [1, 2, 3, 4]
+    assert read(model="taxi") == [1, 3, 4]
+    assert (read(since=times[1]), read(until=times[2])) == ([2, 3, 4], [1, 2])
+    assert (read(after=3), read(after=1, limit=2)) == ([4], [2, 3])
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch) -> Iterator[None]:
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_times_are_written_in_utc_wherever_the_machine_is():
+    assert iso(NOON) == "2026-11-22T12:00:00.000000+00:00"
 
 
 def test_what_changes_nothing_is_no_entry(taxi):

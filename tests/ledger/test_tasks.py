@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause, Fact, FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, task_dispatch, tasks
 from registrar.ledger.deliveries import DeliveryConflict, accept
@@ -136,7 +137,7 @@ def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
     second = claim(ledger, task_message, at=seconds(tasks.LEASE_SECONDS + 1))
     assert second.attempts == 2
     for write in (tasks.renew, lambda c, t, at: tasks.finish(c, t, "succeeded", DONE, at=at)):
-        with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
+        with pytest.raises(tasks.LeaseLost, match=late.id), ledger.write() as connection:
             write(connection, late, at=seconds(tasks.LEASE_SECONDS + 2))
     finish(ledger, second, at=seconds(tasks.LEASE_SECONDS + 3))
 
@@ -157,11 +158,12 @@ def test_a_released_task_is_another_workers_at_once(ledger):
 
 
 def test_a_renewed_lease_holds(ledger):
-    [task_message] = post(ledger).task_messages
+    [task_message] = post(ledger, moved()).task_messages
     task = claim(ledger, task_message)
     with ledger.write() as connection:
         tasks.renew(connection, task, at=seconds(10))
     assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 9)) == []
+    assert row(ledger, task.id).rank == Rank.ORDINARY, "no write was announced"
 
 
 def test_how_often_a_task_took_its_worker_down_is_counted(ledger):
@@ -181,7 +183,8 @@ def test_a_retry_is_claimed_when_it_is_due(ledger):
     assert claim(ledger, task_message, at=seconds(59)) is None
     assert sweep(ledger, seconds(59)) == []
     assert sweep(ledger, seconds(60)) == [task_message]
-    assert claim(ledger, task_message, at=seconds(60)).attempts == 2
+    again = claim(ledger, task_message, at=seconds(60))
+    assert (again.attempts, again.doubts) == (2, 0)
 
 
 def test_a_clock_that_was_ahead_holds_nothing_up_once_it_is_put_back(ledger):
@@ -242,8 +245,8 @@ def test_a_claimed_task_comes_with_its_event(ledger):
     assert (task.actor, task.actor_name, task.source, task.reply_to) == ("ada", "Ada", "ci", "sealed")
     assert (task.data["stage"], task.event_seq, task.original_seq) == ("Archived", 1, 1)
     assert (task.first, task.of_model, len(task.lease)) == (True, True, 32)
-    cause = task.cause(seconds(2), DONE)
-    assert (cause.event_id, cause.actor, cause.actor_name, cause.at) == (event_id, "ada", "Ada", seconds(2))
+    seen = {("taxi", 1): Incarnation("taxi", 1, NOON, "r1", "models:/m-1", "http://mlflow")}
+    assert task.cause(seconds(2), Outcome("", seen=seen)) == Cause(event_id, "ada", "Ada", seconds(2), seen)
     held = row(ledger, task.id)
     assert (held.state, held.lease, held.lease_until) == ("running", task.lease, seconds(1 + tasks.LEASE_SECONDS))
 
@@ -275,7 +278,7 @@ def test_what_a_retry_is_for_stays_with_the_task_until_it_is_claimed(ledger):
             None,
         )
         assert back.not_before == back.dispatch_at == seconds(100 * doubts + 60)
-    with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
+    with pytest.raises(tasks.LeaseLost, match=task.id), ledger.write() as connection:
         tasks.retry(connection, task, delay=60, error="busy", at=seconds(500))
 
 
@@ -334,6 +337,9 @@ def test_what_is_discovered_is_written_at_once_and_the_task_goes_on(ledger):
     assert [each.name for each in published] == ["worker.notify"]
     held = row(ledger, task.id)
     assert (held.state, held.lease_until) == ("running", seconds(4 + tasks.LEASE_SECONDS))
+    with ledger.read() as connection:
+        waits = connection.execute(select(table).where(table.c.name == "worker.request")).one()
+    assert waits.dispatch_at == seconds(4 + task_dispatch.REDELIVER_AFTER)
     assert [each.name for each in finish(ledger, task, at=seconds(5))] == ["worker.request"]
     with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
         tasks.record_discovery(connection, task, found, at=seconds(6))
@@ -356,7 +362,7 @@ def test_ids_sort_by_the_time_they_were_made_at(monkeypatch):
         made.append(tasks.new_id())
     assert made == sorted(made)
     assert all(len(id) == len("tsk_") + 12 + 20 for id in made)
-    assert made[0].startswith("tsk_000000000001")
+    assert [int(id[4:16], 16) for id in made] == [1, 1_700_000_000_000, 1_700_000_000_001]
 
 
 def test_what_is_queued_or_running_is_unfinished(ledger):
@@ -372,6 +378,16 @@ def test_a_sweep_may_take_a_message_for_lost_sooner(ledger):
     for at, lost in ((3, []), (5, [task_message])):
         with ledger.write() as connection:
             assert task_dispatch.sweep(connection, at=seconds(at), lost_after=5) == lost
+
+
+def test_a_sweep_that_takes_messages_for_lost_sooner_publishes_no_retry_before_it_is_due(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        tasks.retry(connection, task, delay=60, error="registry down", at=NOON)
+    for at, due in ((57, []), (60, [task_message])):
+        with ledger.write() as connection:
+            assert task_dispatch.sweep(connection, at=seconds(at), lost_after=5) == due
 
 
 def test_a_sweep_after_an_outage_takes_no_task_from_its_worker(ledger):

@@ -68,6 +68,8 @@ def test_the_journal_says_who_made_it_and_who_revoked_it_once_and_never_the_secr
         ("token.created", "local:ada", "12:00", made),
         ("token.revoked", "local:bob", "13:00", {"name": "ci"}),
     ]
+    assert [entry["seq"] for entry in written] == [1, 2]
+    assert {(entry["event_type"], entry["source"], entry["body_sha256"]) for entry in written} == {("", "", "")}
     assert SECRET not in str(written)
     assert CI.sha256 not in str(written)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,13 +18,19 @@ from registrar.events.types import parse
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger import capacity as capacity_module
 from registrar.ledger import deliveries as module
+from registrar.ledger import inbox as inbox_module
+from registrar.ledger.act_subjects import load_pins
 from registrar.ledger.capacity import LEAST_FREE, Capacity, DiskFull, NoCapacity
-from registrar.ledger.deliveries import Arrival, DeliveryConflict, Receipt, accept_all
+from registrar.ledger.deliveries import Arrival, DeliveryConflict, Receipt, accept_all, add
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.group_commit import LARGEST_GROUP
 from registrar.ledger.inbox import Inbox, Submission
+from registrar.ledger.lane_priority import Rank
+from registrar.ledger.promotions import PromotionRequested, get
 from registrar.ledger.tables import events, tasks
 from registrar.policy.load import parse as parse_policy
+from registrar.telemetry import tracing
+from tests.ledger.chain import EVIDENCE, scene
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -213,6 +220,7 @@ def test_a_fault_after_the_commit_does_not_take_the_answer(ledger, caplog, part)
         assert isinstance(outcome(inbox.submit(submission("msg_1"))), Receipt)
         assert outcome(inbox.submit(submission("msg_1"))).repeated
     assert "nobody foresaw it" in caplog.text
+    assert "accepted, and not dispatched or counted" in caplog.text
 
 
 def test_what_is_accepted_is_dispatched_counted_and_logged_once_it_is_on_disk(ledger, caplog):
@@ -221,8 +229,34 @@ def test_what_is_accepted_is_dispatched_counted_and_logged_once_it_is_on_disk(le
         first, again = (outcome(inbox.submit(submission("msg_1"))) for _ in range(2))
     assert gate.task_messages == first.task_messages
     assert told == [("ci", first), ("ci", again)]
-    assert f"accepted training_run.finished {first.events[0][0]} from ci" in caplog.text
-    assert f"repeated training_run.finished {first.events[0][0]} from ci" in caplog.text
+    records = [record for record in caplog.records if record.name == inbox_module.__name__]
+    id_ = first.events[0][0]
+    assert [record.getMessage() for record in records] == [
+        f"accepted training_run.finished {id_} from ci by source:ci",
+        f"repeated training_run.finished {id_} from ci by source:ci",
+    ]
+    about = {"event": id_, "type": "training_run.finished", "source": "ci"}
+    assert [record.about for record in records] == [about, about]
+
+
+def test_a_repetition_that_a_later_version_reads_otherwise_is_answered_without_a_fault(ledger, caplog):
+    with closing(Inbox(ledger, Gate())) as inbox:
+        first = outcome(inbox.submit(submission("msg_1")))
+        assert outcome(inbox.submit(submission("msg_1", finished(), finished("r2")))).events == first.events
+    assert "not dispatched" not in caplog.text
+
+
+def test_what_is_accepted_is_traced_once(ledger, monkeypatch):
+    traced = []
+    monkeypatch.setattr(tracing, "on", lambda: True)
+    monkeypatch.setattr(tracing, "accepted", lambda *about, **more: traced.append((about, more)))
+    sent = replace(submission("msg_1", finished(), decision("reject")), began=7, traceparent="00-a-b-01")
+    with closing(Inbox(ledger, Gate())) as inbox:
+        first, _ = (outcome(inbox.submit(sent)) for _ in range(2))
+    [(about, more)] = traced
+    attributes = {"registrar.source": "ci", "registrar.type": "training_run.finished"}
+    assert about == ("webhook ci", [id for id, _ in first.events], attributes)
+    assert (more["began"], more["sender"], set(more)) == (7, "00-a-b-01", {"began", "ended", "sender"})
 
 
 def test_closing_writes_what_waits(ledger):
@@ -343,18 +377,85 @@ def test_a_repetition_is_found_whatever_its_id(ledger, id):
     assert (again.repeated, again.events) == (True, first.events)
 
 
+def test_new_deliveries_take_two_statements_however_many_they_are(ledger):
+    statements = []
+    event.listen(ledger.engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    with ledger.write() as connection:
+        statements.clear()
+        accept_all(connection, [Arrival(delivery(f"msg_{n}"), [finished()], NOON) for n in range(5)])
+        assert len(statements) == 2
+
+
 def test_what_is_there_and_can_not_be_found_ends(ledger, monkeypatch):
     accept(ledger, delivery("msg_1"))
-    monkeypatch.setattr(module, "_load_known", lambda *_: {})
+    looks = []
+    monkeypatch.setattr(module, "_load_known", lambda _, deliveries: looks.append(deliveries) or {})
     with pytest.raises(RuntimeError, match="can't be found"):
         accept(ledger, delivery("msg_1"))
+    assert len(looks) == 2, "one time more than there are deliveries"
+
+
+def decision(kind: str) -> Event:
+    data = parse(f"promotion.{kind}", {"model": "taxi", "version": 1, "target": "Production"})
+    return Event(data, Actor("bob", "Bob"), NOON)
+
+
+def by_delivery(ledger: Ledger, id: str, given: Event) -> str:
+    """Among others of the same delivery. Returns the id of its task."""
+    with ledger.write() as connection:
+        [receipt] = accept_all(connection, [Arrival(delivery(id), [finished(), given, finished()], NOON)])
+    return receipt.task_messages[1].task_id
+
+
+def by_itself(ledger: Ledger, id: str, given: Event) -> str:
+    with ledger.write() as connection:
+        pins = load_pins(connection, given.type, given.data.model_dump())
+        message = add(connection, delivery(id), given, id=f"evt_{id}", pins=pins, at=NOON)
+    assert message.name == given.data.task
+    return message.task_id
+
+
+@pytest.mark.parametrize("submit", [by_delivery, by_itself])
+def test_a_decision_is_bound_to_what_it_is_about_and_overtakes_no_earlier_one(ledger, submit):
+    scene(ledger).write(PromotionRequested("taxi", 1, "Production", EVIDENCE, id="prm_1"))
+    ids = [submit(ledger, id, decision(kind)) for id, kind in (("1", "reject"), ("2", "approve"), ("3", "reject"))]
+    with ledger.read() as connection:
+        rows = {row.id: row for row in connection.execute(select(tasks)).all()}
+        about = get(connection, "prm_1")
+    pins = {"promotion": "prm_1", "state": "awaiting_approval", "evidence": about.digest}
+    assert [rows[id].args for id in ids] == [{"pinned": pins}] * 3
+    assert [rows[id].rank for id in ids] == [Rank.REJECTION, Rank.ORDINARY, Rank.ORDINARY]
+    others = [row for row in rows.values() if row.id not in ids]
+    assert {(str(row.args), row.rank) for row in others} == {("{}", Rank.ORDINARY)}
+
+
+@pytest.mark.parametrize(
+    ("given", "pins", "args"),
+    [
+        (finished(), {}, {}),
+        (finished(), {"told": 7}, {"pinned": {"told": 7}}),
+        (decision("cancel"), {}, {"pinned": {}}),
+    ],
+)
+def test_an_event_that_is_added_alone_is_written_with_its_first_task(ledger, given, pins, args):
+    accept(ledger, delivery("msg_1"))
+    with ledger.write() as connection:
+        message = add(connection, delivery("msg_2"), given, id="evt_2", pins=pins, at=NOON)
+        written = connection.execute(select(events).where(events.c.id == "evt_2")).one()
+        task = connection.execute(select(tasks).where(tasks.c.id == message.task_id)).one()
+    assert (written.source, written.delivery_id, written.position) == ("ci", "msg_2", 0)
+    assert (written.type, written.accepted_at, written.seq) == (given.type, NOON, 2)
+    assert (task.event_id, task.event_seq, task.name) == ("evt_2", 2, message.name)
+    assert (task.lane, task.not_before, task.args, task.rank) == ("model:taxi", NOON, args, Rank.ORDINARY)
 
 
 def test_what_comes_after_closing_is_answered(ledger: Ledger):
     for bounds in (None, Capacity(ledger, parse_policy(POLICY))):
         opened = Inbox(ledger, lambda task_messages: None, capacity=bounds)
         opened.close()
-        assert isinstance(opened.submit(submission("msg_0")).exception(60), LedgerUnavailable)
+        refused = opened.submit(submission("msg_0")).exception(60)
+        assert isinstance(refused, LedgerUnavailable)
+        assert (str(refused), refused.reason) == ("this process ends", "is not written any more")
 
 
 def test_a_thread_that_could_not_start_is_tried_again(ledger: Ledger, monkeypatch):

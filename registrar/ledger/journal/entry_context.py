@@ -56,7 +56,7 @@ def context_rows(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Row]:
     fields = entry["said"]
     match entry["kind"]:
         case EntryKind.HELD:
-            yield from order.place("holders", {**entry, **fields, "kind": fields["kind"], "since": entry["at"]})
+            yield from order.place("holders", {**entry, **fields, "since": entry["at"]})
         case EntryKind.VERSION_STATE:
             yield from order.place("version_states", {**entry, **fields})
         case EntryKind.CARRIED_OVER:

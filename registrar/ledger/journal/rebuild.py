@@ -56,11 +56,14 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table. seq: of the last entry about it. values: without columns that no entry has (OPTIONAL)."""
+    """A row of a table. values: without columns that no entry has (OPTIONAL).
+
+    seq: of the last entry about it; 0 where the row was read from its table.
+    """
 
     table: str
     values: dict[str, Any]
-    seq: int
+    seq: int = 0
 
     def __str__(self) -> str:
         return f"{self.table} {' '.join(self.shown(name) for name in KEYS[self.table])}"

@@ -4,7 +4,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, case, select, tuple_
@@ -35,8 +34,8 @@ def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iter
         with _readable(name):
             for db_row in connection.execute(query).mappings():
                 row = dict(db_row)
-                yield Row(name, _compared(name, row), 0)
-                yield from (Row(*placed, 0) for placed in order.place(name, row))
+                yield Row(name, _compared(name, row))
+                yield from (Row(*placed) for placed in order.place(name, row))
     with _readable("events"):
         yield from _events(connection)
 
@@ -50,20 +49,18 @@ def _events(connection: Connection) -> Iterator[Row]:
     journal_columns = [journal.c[name].label(f"journal_{name}") for name in ("kind", "actor", "actor_name")]
     kept = ("event_id", "type", "source", "body_sha256")
     archived_columns = [archived.c[name].label(f"archived_{name}") for name in kept]
-    query = (
-        select(events, *journal_columns, body, *archived_columns).select_from(joined).where(journal.c.event_id != "")
-    )
+    query = select(events, *journal_columns, body, *archived_columns).select_from(joined)
     for db_row in connection.execute(query.execution_options(yield_per=1000)).mappings():
         row = dict(db_row)
         author = {name: row[f"journal_{name}"] for name in ("actor", "actor_name")}
         if row["id"] is not None:
             # Entries that were carried over have the row's actor.
             carried = {"actor": author["actor"]} if row["journal_kind"] == EntryKind.CARRIED_OVER else {}
-            yield Row("events", _compared("events", row) | carried, 0)
+            yield Row("events", _compared("events", row) | carried)
         elif (id_ := row["archived_event_id"]) is not None:
             event_columns = {"event_type": row["archived_type"], "source": row["archived_source"]}
             digests = {"body_sha256": row["archived_body_sha256"], "sha256": _digest(row["journal_body"])}
-            yield Row("events", {"id": id_, **author, **event_columns, **digests}, 0)
+            yield Row("events", {"id": id_, **author, **event_columns, **digests})
 
 
 def _digest(body: str) -> str | None:
@@ -109,13 +106,13 @@ def _look_up(connection: Connection, table: str, incomplete: Iterable[Row]) -> d
     """Return the rows of a table that have the keys of some rows."""
     source = tables.metadata.tables[table]
     columns = [source.c[name] for name in KEYS[table]]
-    keys = [tuple(_value(column.type.python_type, row.values[column.name]) for column in columns) for row in incomplete]
+    keys = [tuple(row.values[name] for name in KEYS[table]) for row in incomplete]
     if not keys:
         return {}
     rows_by_key: dict[str, Mapping[str, Any]] = {}
     for values in connection.execute(select(source).where(tuple_(*columns).in_(keys))).mappings():
         row = _compared(table, dict(values))
-        rows_by_key[str(Row(table, row, 0))] = row
+        rows_by_key[str(Row(table, row))] = row
     return rows_by_key
 
 
@@ -126,10 +123,6 @@ def _compared(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
     elif table == "tokens":
         row = {**row, "fingerprint": fingerprint(row["sha256"])}
     return {name: row[name] for name in COLUMNS[table]}
-
-
-def _value(kind: type, value: Any) -> Any:
-    return datetime.fromisoformat(value) if kind is datetime and isinstance(value, str) else value
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def _differing(rebuilt: Iterable[Row], stored: Callable[[], Iterable[Row]]) -> s
         sums[_bucket(row)] += _digest(row)
     for row in stored():
         sums[_bucket(row)] -= _digest(row)
-    differing = {bucket for bucket, total in sums.items() if total % 2**256}
+    differing = {bucket for bucket, total in sums.items() if total}
     return {bucket for bucket in differing if not bucket[0].startswith(POSITION)} or differing
 
 
