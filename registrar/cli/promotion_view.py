@@ -89,7 +89,7 @@ def _voting(promotion: Row, voting: Mapping[str, Any]) -> Iterator[str]:
     if voting["impossible"]:
         yield f"{'approval':<12} {voting['impossible']}"
     for person in voting["excluded"]:
-        yield f"{'excluded':<12} {person['id'] or 'whoever'} {person['why']}"
+        yield f"{'excluded':<12} {person['id'] or 'the person who'} {person['why']}"
     if glass := ", ".join(voter["name"] for voter in voting["may_break_glass"]):
         yield f"{'break glass':<12} {glass}"
     if promotion["state"] == "awaiting_approval":
