@@ -127,7 +127,7 @@ def test_the_last_of_the_disk_is_for_finishing_what_was_accepted(bounded, monkey
     monkeypatch.setattr(capacity, "free_bytes", lambda ledger: LEAST_FREE - 1)
     answer = receiver.send(finished(run_id="r2"))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "the ledger's disk has 16.0 MiB left" in answer.json["detail"]
+    assert "the ledger's disk has 32.0 MiB left" in answer.json["detail"]
     assert receiver.send(finished(), id="msg_1").status_code == 200
     monkeypatch.setattr(capacity, "free_bytes", lambda ledger: LEAST_FREE)
     assert receiver.send(finished(run_id="r2")).status_code == 202
