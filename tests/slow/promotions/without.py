@@ -88,7 +88,7 @@ FOUND_BY = {
     "exclude": 15,
     "requester": 10,
     "incarnations": 10,
-    "files": 15,
+    "files": 35,
     "replaced": 11,
     "time-gates": 12,
 }

@@ -117,9 +117,9 @@ def migrated(url: str) -> str:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of 24 MiB, where one may be mounted."""
+    """A file system of 64 MiB, where one may be mounted."""
     mount, unmount = (needs(program, install="apt-get install mount") for program in ("mount", "umount"))
-    subprocess.run([mount, "-t", "tmpfs", "-o", "size=24m", "none", folder], check=True)
+    subprocess.run([mount, "-t", "tmpfs", "-o", "size=64m", "none", folder], check=True)
     yield
     subprocess.run([unmount, "--lazy", folder], check=True)
 
