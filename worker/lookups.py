@@ -8,11 +8,11 @@ from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries.holdings import Holding, count_holdings
 from registrar.ledger.queries.holdings import history as ledger_history
+from registrar.ledger.version_state import HELD_BACK
 from registrar.text.wording import cut
 from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
-_HELD_BACK = "registrar.held_back."  # begins a tag; the target follows
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _holding_row(holding: Holding) -> tuple[str, ...]:
 
 def _held_back(tags: Mapping[str, str]) -> str:
     """Return the failed gates by target, as the tags show them: "Staging: rmse 9.1 is not < 7"."""
-    reasons = {key.removeprefix(_HELD_BACK): why for key, why in sorted(tags.items()) if key.startswith(_HELD_BACK)}
+    reasons = {key.removeprefix(HELD_BACK): why for key, why in sorted(tags.items()) if key.startswith(HELD_BACK)}
     return cut("; ".join(f"{target}: {why}" for target, why in reasons.items()), 120)
 
 

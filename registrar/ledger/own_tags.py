@@ -15,7 +15,7 @@ from registrar.events.states import TaskState
 from registrar.events.types import ModelVersionDescribe, PromotionRequest, TrainingRunFinished
 from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.version_state import TAG, current, states
+from registrar.ledger.version_state import HELD_BACK, TAG, current, states
 
 # The newest tasks of a model that are read.
 _LOOKED_AT = 200
@@ -59,4 +59,4 @@ def _iter_tags_of_task(row: Row[Any], version: int, created_at: datetime) -> Ite
         elif fact["type"] == FactType.MODEL_VERSION_DESCRIBED:
             yield from row.data.get("tags", {}).items()
         elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:  # of an earlier release; now it is a state
-            yield f"registrar.held_back.{details['target']}", "; ".join(details["reasons"])
+            yield f"{HELD_BACK}{details['target']}", "; ".join(details["reasons"])

@@ -17,6 +17,7 @@ from registrar.ledger.incarnations import is_about
 from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import events, version_states
 
+HELD_BACK = "registrar.held_back."  # begins the keys of what holds a version back; the target's stage follows
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
 _STATE = ("version", "version_created_at", "key", "value", "at")
 
@@ -30,8 +31,8 @@ class Key(StrEnum):
     AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run has none
     AUTHOR_SEEN = "registrar.author_seen"  # the run's user when it was first seen; of versions without AUTHOR
     REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it
-    HELD_BACK_STAGING = "registrar.held_back.Staging"  # why its gates hold it back, until it passes
-    HELD_BACK_PRODUCTION = "registrar.held_back.Production"
+    HELD_BACK_STAGING = f"{HELD_BACK}Staging"  # why its gates hold it back, until it passes
+    HELD_BACK_PRODUCTION = f"{HELD_BACK}Production"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from registrar.ledger import Ledger
-from registrar.ledger.version_state import Key, StateSet, TagGiven, current, states
+from registrar.ledger.version_state import HELD_BACK, Key, StateSet, TagGiven, current, states
 from registrar.policy import ModelPolicy, Target
 from worker.registry import entities
 from worker.registry.entities import Version
@@ -32,7 +32,7 @@ def set_state(
 
 
 def held_back_key(target: Target) -> Key:
-    return Key(f"registrar.held_back.{target.stage}")
+    return Key(f"{HELD_BACK}{target.stage}")
 
 
 def no_longer_held_back(context: TaskContext, version: Version, target: Target) -> tuple[StateSet, ...]:

@@ -95,7 +95,7 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
     columns = (
         holders,
         events.c.type.label("event_type"),
-        events.c.data,
+        events.c.data["reason"].as_string().label("reason"),
         promotions.c.evidence,
         promotions.c.broke_glass,
         *version_columns,
@@ -117,7 +117,7 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
         broke_glass=bool(row["broke_glass"]),
         version_created_at=row["version_created_at"],
         run_id=row["run_id"],
-        reason=(row["data"] or {}).get("reason"),
+        reason=row["reason"],
     )
 
 
