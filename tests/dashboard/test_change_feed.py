@@ -72,7 +72,10 @@ def test_who_is_not_signed_in_learns_nothing_by_an_etag(lived: Lived, always_loo
         assert (answer.status_code, "ETag" in answer.headers) == (401, False)
 
 
-def test_however_many_ask_the_ledger_is_asked_once_a_second(house: House, reads: list[Any]):
+def test_however_many_ask_while_the_etag_is_fresh_the_ledger_is_asked_once(
+    house: House, reads: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(change_feed, "FRESH", 3600.0)
     changes = ChangeFeed(house.ledger)
     first = changes.etag()
     with ThreadPoolExecutor(8) as people:
