@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TextIO
 
 import click
@@ -11,6 +12,7 @@ import click
 from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.params import Time
+from registrar.compaction.journal_files import FilesChecked, check_files, whole_journal
 from registrar.config.settings import SettingsError
 from registrar.doctor.registry_differences import describe_differences
 from registrar.http.mlflow_server import MlflowServer
@@ -19,6 +21,7 @@ from registrar.ledger.journal import export as exports
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.verify import Proof
 from registrar.ledger.journal.verify import verify as verify_ledger
+from registrar.text.wording import plural
 
 OTHERWISE = 1
 
@@ -49,13 +52,22 @@ def audit() -> None:
 @click.option("--expect", type=HeadType(), multiple=True, help="A head that was noted earlier; may be given again.")
 @click.option("--file", type=click.File(encoding="utf-8"), help="An export (jsonl) in place of the ledger; - is stdin.")
 @click.option("--part", is_flag=True, help="With --file: entries were left out on purpose, by model or time.")
+@click.option("--from", "folder", metavar="PLACE", help="Where the files of `registrar compact` are now, if moved.")
 @click.option("--offline", is_flag=True, help="Do not ask MLflow what it shows.")
 @formatting.as_json
 @click.pass_context
 def verify(
-    ctx: click.Context, *, expect: tuple[Head, ...], file: TextIO | None, part: bool, offline: bool, as_json: bool
+    ctx: click.Context,
+    *,
+    expect: tuple[Head, ...],
+    file: TextIO | None,
+    part: bool,
+    folder: str | None,
+    offline: bool,
+    as_json: bool,
 ) -> None:
-    """Walk the journal, and compare the record and its history with it; then MLflow with the record.
+    """Walk the journal, and compare the record and its history with it; then the archive files with their digests, and
+    MLflow with the record.
 
     \b
     registrar audit verify --expect 4711:9f2c...
@@ -64,25 +76,27 @@ def verify(
     Prints the number of entries and the newest one's number and hash, the head. Note it where nobody who may write to
     the ledger can: with --expect it shows later that nothing up to it was changed or cut off. Of a receiver elsewhere
     (--url) the chain alone is walked. Exit code 2: damage, described on stderr. 1: the record is intact, and MLflow
-    shows otherwise; where MLflow does not answer, that is said and is no failure.
+    shows otherwise, or an archive file is lost; where MLflow does not answer, that is said and is no failure.
     """
     context: Context = ctx.obj
     if part and file is None:
         raise click.UsageError("--part is about an export: name it with --file")
     with formatting.show_progress("walking the journal") as say:
-        proof = _verify(context, file, expect=expect, part=part, say=say)
+        proof = _verify(context, file, expect=expect, part=part, folder=folder, say=say)
         here = file is None and not context.remote
+        files = _check_archives(context, folder, say) if here else FilesChecked(0, [])
         shown = _compare_registry(context, say) if here and not offline else RegistryComparison()
     if as_json:
-        found = {"entries": proof.walk.count, "head": str(proof.walk.head), "part": part}
+        found = {"entries": proof.walk.count, "head": str(proof.walk.head), "part": part, "files": vars(files)}
         formatting.print_json(
             {**found, "unsaid": proof.sentences(), "mlflow": shown.otherwise, "not_asked": shown.not_asked}
         )
     else:
         _print_proof(proof, shown, part=part)
+        _print_files(files)
         if file is None and context.remote:
             click.echo("of the chain alone: whether the record agrees with it is verified on its machine", err=True)
-    if shown.otherwise:
+    if shown.otherwise or files.lost:
         ctx.exit(OTHERWISE)
 
 
@@ -106,6 +120,19 @@ def _print_proof(proof: Proof, shown: RegistryComparison, *, part: bool) -> None
         click.echo(f"  {sentence}")
 
 
+def _check_archives(context: Context, folder: str | None, say: Callable[[str], None]) -> FilesChecked:
+    say("reading the archive files")
+    with context.ledger() as ledger, ledger.read() as connection:
+        return check_files(connection, folder=folder)
+
+
+def _print_files(files: FilesChecked) -> None:
+    if files.intact:
+        click.echo(f"{plural(files.intact, 'archive file is', 'archive files are')} as written")
+    for sentence in files.lost:
+        click.echo(f"lost: {sentence}", err=True)
+
+
 def _compare_registry(context: Context, say: Callable[[str], None]) -> RegistryComparison:
     say("asking MLflow")
     try:
@@ -118,11 +145,17 @@ def _compare_registry(context: Context, say: Callable[[str], None]) -> RegistryC
 
 
 def _verify(
-    context: Context, file: TextIO | None, *, expect: tuple[Head, ...], part: bool, say: Callable[[str], None]
+    context: Context,
+    file: TextIO | None,
+    *,
+    expect: tuple[Head, ...],
+    part: bool,
+    folder: str | None,
+    say: Callable[[str], None],
 ) -> Proof:
     if file is None and not context.remote:
         with context.ledger() as ledger, ledger.read() as connection:
-            return verify_ledger(connection, expect=expect)
+            return verify_ledger(connection, expect=expect, journal=partial(whole_journal, folder=folder))
     if file:
         return Proof(_walk_chain(ChainVerifier(_read_entries(file), expect=expect, part=part), say), {})
     with context.reading() as reading:

@@ -1,7 +1,6 @@
 """`registrar compact`, `registrar compact show EVENT`."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.events import print_event
 from registrar.compaction import archive_file, run
+from registrar.compaction.places import place
 from registrar.compaction.writer import Written
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
@@ -39,23 +39,25 @@ class Age(click.ParamType[timedelta]):
 @click.option("--older-than", type=Age(), help="90d; at least 7d.")
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder for the files; by default, archive in the folder of `registrar up`.",
+    metavar="PLACE",
+    help="A folder for the files, or an address of fsspec: s3://bucket/prefix. By default, archive in the folder of "
+    "`registrar up`.",
 )
 @click.option("--plan", is_flag=True, help="Say what would go and what stays, and why; change nothing.")
 @formatting.as_json
 @click.pass_context
-def compact(ctx: click.Context, *, older_than: timedelta | None, to: Path | None, plan: bool, as_json: bool) -> None:
-    """Move old events, with their finished tasks, and old refusals into compressed files.
+def compact(ctx: click.Context, *, older_than: timedelta | None, to: str | None, plan: bool, as_json: bool) -> None:
+    """Move old events, finished tasks, journal entries and refusals into compressed files.
 
     \b
     registrar compact --older-than 90d --plan
     registrar compact --older-than 90d --to /var/lib/registrar/archive
     registrar compact show evt_91ab...
 
-    What the history, promotions, votes, deployments or the journal tell of stays, and what is not done or is listed by
-    `registrar dead list`. Deliveries that come again are known all the same. It may be run while all else runs, again
-    after it broke off, and every night.
+    Events that the history, promotions, votes or deployments tell of stay, and their tasks go. What is not done stays
+    whole, what `registrar dead list` lists, and what decisions rest on. `registrar audit verify` reads the ledger and
+    the files. Deliveries that come again are known all the same. It may be run while all else runs, again after it
+    broke off, and every night.
     """
     if ctx.invoked_subcommand:
         return
@@ -67,18 +69,19 @@ def compact(ctx: click.Context, *, older_than: timedelta | None, to: Path | None
         if plan:
             _plan(run.plan(ledger, cutoff=cutoff), as_json=as_json)
         else:
+            where = place(to or _default(context))
             with formatting.show_progress("moving what is old") as say:
                 found = []
-                for written in run.archive(ledger, cutoff=cutoff, folder=to or _default(context)):
+                for written in run.archive(ledger, cutoff=cutoff, where=where):
                     found.append(written)
                     say(f"moving what is old: {sum(each.rows for each in found):,} rows so far")
             _written(found, as_json=as_json)
 
 
-def _default(context: Context) -> Path:
+def _default(context: Context) -> str:
     if not context.data.is_dir():
         raise click.UsageError("say where the files are to be kept: --to FOLDER")
-    return context.data / "archive"
+    return str(context.data / "archive")
 
 
 def _plan(found: run.Plan, *, as_json: bool) -> None:
@@ -88,7 +91,7 @@ def _plan(found: run.Plan, *, as_json: bool) -> None:
         return
     formatting.table(PLANNED, rows, empty="nothing is old enough and may go")
     for why, count in found.kept.items():
-        click.echo(f"{count:,} events of that age stay: {why}", err=True)
+        click.echo(f"{count:,} events of that age stay whole: {why}", err=True)
 
 
 def _written(found: list[Written], *, as_json: bool) -> None:
@@ -100,18 +103,20 @@ def _written(found: list[Written], *, as_json: bool) -> None:
     )
     for each in found:
         if each.resumed:
-            click.echo(f"{each.path.name} is of a run that broke off: it was gone on with", err=True)
+            click.echo(f"{each.path} is of a run that broke off: it was gone on with", err=True)
         if each.left:
-            click.echo(f"{each.left} rows of {each.path.name} changed meanwhile, and stay in the ledger", err=True)
+            click.echo(f"{each.left} rows of {each.path} changed meanwhile, and stay in the ledger", err=True)
 
 
 @compact.command("show")
 @click.argument("event_id", metavar="EVENT")
-@click.option("--from", "folder", type=click.Path(path_type=Path), help="Where the files are now, if they were moved.")
+@click.option("--from", "folder", metavar="PLACE", help="Where the files are now, if they were moved.")
 @formatting.as_json
 @click.pass_obj
-def show_archived(context: Context, *, event_id: str, folder: Path | None, as_json: bool) -> None:
-    """Show an archived event, its tasks and what came of them, from its file, which must be as it was written.
+def show_archived(context: Context, *, event_id: str, folder: str | None, as_json: bool) -> None:
+    """Show an archived event with its tasks and what came of them, or one that stays and whose tasks were archived.
+
+    They are read from the file, which must be as it was written.
 
     \b
     registrar compact show evt_91ab... --from /mnt/backup/archive
@@ -124,7 +129,7 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
         print_event(found)
 
 
-def _find_event(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
+def _find_event(ledger: Ledger, event_id: str, folder: str | None) -> dict[str, Any]:
     with ledger.read() as connection:
         if at := archive_location(connection, event_id):
             return {**archive_file.read_event(connection, event_id, at, folder=folder), "archive": at.name}

@@ -186,7 +186,9 @@ def print_event(event: dict[str, Any]) -> None:
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")
     click.echo("\n".join([*formatting.replay_lines(event), *formatting.intervention_lines(event["tasks"]), ""]))
-    formatting.table(_TASK, formatting.pick(event["tasks"], _TASK), empty="it has no tasks")
+    gone = f"its tasks succeeded, and were archived: registrar compact show {event['id']}"
+    empty = gone if event.get("archived") else "it has no tasks"
+    formatting.table(_TASK, formatting.pick(event["tasks"], _TASK), empty=empty)
     for task in event["tasks"]:
         result = task["error"] or (task["outcome"] or {}).get("summary")
         if result:

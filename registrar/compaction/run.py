@@ -1,11 +1,11 @@
-"""Run a compaction, or plan it: old events and rejections go into one file per month and kind, or several."""
+"""Run a compaction, or plan it: what is old goes into one file per month and kind, or several."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
+from registrar.compaction.places import Place
 from registrar.compaction.writer import KINDS, Kind, Written, move, resume
 from registrar.ledger import Ledger
 from registrar.ledger.archives import exclusive_run
@@ -26,15 +26,15 @@ class Plan:
     kept: Counter[str] = field(default_factory=Counter)
 
 
-def archive(ledger: Ledger, *, cutoff: datetime, folder: Path, most: int = MOST) -> Iterator[Written]:
+def archive(ledger: Ledger, *, cutoff: datetime, where: Place, most: int = MOST) -> Iterator[Written]:
     """Move rows older than cutoff, file by file. Raises AlreadyArchiving, ArchiveDamaged, ArchiveMissing, OSError,
-    LedgerUnavailable; after any of them the next run goes on.
+    PlaceUnavailable, LedgerUnavailable; after any of them the next run goes on.
     """
     with exclusive_run(ledger):
         yield from resume(ledger)
         for kind in KINDS.values():
             for chosen in _months(ledger, kind, cutoff, most, Counter()):
-                yield move(ledger, kind, chosen, folder)
+                yield move(ledger, kind, chosen, where)
 
 
 def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
@@ -51,7 +51,10 @@ def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
 def _months(
     ledger: Ledger, kind: Kind, cutoff: datetime, most: int, kept: Counter[str]
 ) -> Iterator[Sequence[Candidate]]:
-    """Yield candidates, `most` of one month at a time; count in `kept` those that must stay."""
+    """Yield candidates, `most` of one month at a time; count in `kept` those that must stay.
+
+    Of a kind whose files follow each other, they are taken in order, whatever their month.
+    """
     months: dict[str, list[Candidate]] = {}
     after: int | None = 0
     while after is not None:
@@ -60,8 +63,9 @@ def _months(
         kept.update(scan.kept)
         after = scan.next
         for candidate in scan.chosen:
-            month = months.setdefault(candidate.month, [])
+            which = "" if kind.in_order else candidate.month
+            month = months.setdefault(which, [])
             month.append(candidate)
             if len(month) >= most:
-                yield months.pop(candidate.month)
+                yield months.pop(which)
     yield from months.values()

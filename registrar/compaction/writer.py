@@ -2,23 +2,28 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, Header, digest, part_of, read, write
+from registrar.compaction.archive_file import ArchiveDamaged, ArchiveFile, ArchiveMissing, Header, digest, read, spool
+from registrar.compaction.places import Place, place
 from registrar.ledger import Connection, Ledger, archive_rows, archives
 from registrar.ledger.archive_rows import Line, parse_line
 from registrar.ledger.archives import UnfinishedArchive
 from registrar.ledger.engine import now
-from registrar.ledger.queries.archivable import Candidate, Scan, scan_events, scan_rejections
+from registrar.ledger.queries import archivable, archivable_journal, archivable_tasks
+from registrar.ledger.queries.archivable import Candidate, Scan
 from registrar.ledger.schema import HEAD
 
 # Rows in one transaction: other writers wait for about 10 ms.
 _AT_ONCE = 200
+
+
+def _nothing_more(_line: Line) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Kind:
 
     scan(connection, after, cutoff) goes through the table. lines(connection, keys, lock=) reads the rows that are still
     there, by key, in order. key(line) returns a line's key. delete(connection, lines, archive_seq) deletes the rows.
+    end(line) returns what the ledger notes of a file's last line. in_order: files follow each other without a gap, and
+    not month by month.
     """
 
     name: str
@@ -34,17 +41,34 @@ class Kind:
     lines: Callable[..., dict[Any, Line]]
     key: Callable[[Line], str | int]
     delete: Callable[[Connection, Sequence[Line], int], None]
+    end: Callable[[Line], Mapping[str, Any]] = field(default=_nothing_more)
+    in_order: bool = False
 
 
-_EVENTS = Kind("events", scan_events, archive_rows.event_lines, archive_rows.event_id, archive_rows.delete_events)
+_JOURNAL = Kind(
+    "journal",
+    archivable_journal.scan_journal,
+    archive_rows.journal_lines,
+    archive_rows.journal_seq,
+    archive_rows.delete_entries,
+    archive_rows.journal_end,
+    in_order=True,
+)
+_EVENTS = Kind(
+    "events", archivable.scan_events, archive_rows.event_lines, archive_rows.event_id, archive_rows.delete_events
+)
+_TASKS = Kind(
+    "tasks", archivable_tasks.scan_tasks, archive_rows.event_lines, archive_rows.event_id, archive_rows.delete_tasks
+)
 _REJECTIONS = Kind(
     "rejections",
-    scan_rejections,
+    archivable.scan_rejections,
     archive_rows.rejection_lines,
     archive_rows.rejection_seq,
     archive_rows.delete_rejections,
 )
-KINDS = {kind.name: kind for kind in (_EVENTS, _REJECTIONS)}
+# In this order: an event that only the journal told of may go after the journal's entries.
+KINDS = {kind.name: kind for kind in (_JOURNAL, _EVENTS, _TASKS, _REJECTIONS)}
 
 
 @dataclass(frozen=True)
@@ -54,7 +78,7 @@ class Written:
     resumed: the file was written by an earlier run that broke off.
     """
 
-    path: Path
+    path: str
     kind: str
     month: str
     rows: int
@@ -63,38 +87,45 @@ class Written:
     resumed: bool = False
 
 
-def move(ledger: Ledger, kind: Kind, chosen: Sequence[Candidate], folder: Path) -> Written:
-    """Move rows of one month into a file. Raises OSError, ArchiveDamaged, LedgerUnavailable; the next run resumes."""
+def move(ledger: Ledger, kind: Kind, chosen: Sequence[Candidate], where: Place) -> Written:
+    """Move rows into a file. Raises OSError, ArchiveDamaged, PlaceUnavailable, LedgerUnavailable; the next run resumes.
+
+    The digest is noted before the file has its name, so that a file whose upload broke off is known to be incomplete.
+    """
     month = chosen[0].month
-    path = folder.absolute() / f"{kind.name}-{month}-{secrets.token_hex(4)}.jsonl.gz"
+    file = ArchiveFile(where, f"{kind.name}-{month}-{secrets.token_hex(4)}.jsonl.gz")
     with ledger.write() as connection:
-        seq = archives.begin_archive(connection, path, kind=kind.name, month=month, at=now())
+        seq = archives.begin_archive(connection, where.address, file.name, kind=kind.name, month=month, at=now())
     since, until = (f(each.at for each in chosen).isoformat() for f in (min, max))
     tasks = sum(each.tasks for each in chosen)
     header = Header(kind.name, month, HEAD, since, until, len(chosen), tasks)
-    write(path, header, _lines(ledger, kind, [each.key for each in chosen]))
-    return _clear(ledger, seq, path)
+    sha256 = spool(file, header, _lines(ledger, kind, [each.key for each in chosen]))
+    with ledger.write() as connection:
+        archives.record_digest(connection, seq, sha256)
+    where.publish(file.name)
+    return _clear(ledger, seq, file, expected=sha256)
 
 
 def resume(ledger: Ledger) -> Iterator[Written]:
-    """Finish what an earlier run left. Raises ArchiveMissing, ArchiveDamaged."""
+    """Finish what an earlier run left. Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable."""
     with ledger.read() as connection:
         unfinished = archives.unfinished_archives(connection)
     for archive in unfinished:
-        if archive.path.exists():
-            yield replace(_clear(ledger, archive.seq, archive.path, expected=archive.sha256), resumed=True)
+        file = ArchiveFile(place(archive.folder), archive.name)
+        there = file.place.exists(archive.name)
+        if there and archive.sha256 is not None and (archive.deleted or digest(file) == archive.sha256):
+            yield replace(_clear(ledger, archive.seq, file, expected=archive.sha256), resumed=True)
         elif archive.deleted:
             raise ArchiveMissing(
-                f"{archive.path} is not there, and {archive.deleted} rows of it are deleted: bring it back, then "
-                "archive again"
+                f"{file} is not there, and {archive.deleted} rows of it are deleted: bring it back, then archive again"
             )
         else:
-            _forget(ledger, archive)
+            _forget(ledger, archive, file.place)
 
 
-def _forget(ledger: Ledger, archive: UnfinishedArchive) -> None:
-    """Drop an archive whose file was never finished; its rows are chosen again."""
-    part_of(archive.path).unlink(missing_ok=True)
+def _forget(ledger: Ledger, archive: UnfinishedArchive, where: Place) -> None:
+    """Drop an archive whose file was never finished; its rows are all in the ledger, and are chosen again."""
+    where.discard(archive.name)
     with ledger.write() as connection:
         archives.forget_archive(connection, archive.seq)
 
@@ -106,26 +137,29 @@ def _lines(ledger: Ledger, kind: Kind, keys: Iterable[str | int]) -> Iterator[Li
         yield from lines.values()
 
 
-def _clear(ledger: Ledger, seq: int, path: Path, *, expected: str | None = None) -> Written:
-    """Delete the rows that a file holds. expected: its digest as an earlier run noted it."""
-    sha256 = digest(path)
-    if expected is not None and sha256 != expected:
+def _clear(ledger: Ledger, seq: int, file: ArchiveFile, *, expected: str) -> Written:
+    """Delete the rows that a file holds. expected: its digest as it was noted when it was written."""
+    if (sha256 := digest(file)) != expected:
         raise ArchiveDamaged(
-            f"{path} is not as it was written (SHA-256 {sha256}, not {expected}); nothing more was deleted"
+            f"{file} is not as it was written (SHA-256 {sha256}, not {expected}); nothing more was deleted"
         )
-    header, lines = read(path)
-    if (count := sum(1 for _ in lines)) != header.count:
-        raise ArchiveDamaged(f"{path} has {count} rows, and should have {header.count}; nothing was deleted")
+    header, lines = read(file)
+    count, last = 0, ""
+    for count, last in enumerate(lines, start=1):  # noqa: B007 (both are used after the loop)
+        pass
+    if count != header.count:
+        raise ArchiveDamaged(f"{file} has {count} rows, and should have {header.count}; nothing was deleted")
+    kind = KINDS[header.kind]
     with ledger.write() as connection:
-        archives.record_digest(connection, seq, sha256)
+        archives.record_end(connection, seq, **kind.end(parse_line(last)))
     left = 0
-    for batch in _batches(parse_line(line) for line in read(path)[1]):
+    for batch in _batches(parse_line(line) for line in read(file)[1]):
         began = time.monotonic()
-        left += _delete(ledger, KINDS[header.kind], batch, seq)
+        left += _delete(ledger, kind, batch, seq)
         time.sleep(time.monotonic() - began)  # half of the time for other writers, which poll SQLite's lock
     with ledger.write() as connection:
         archives.finish_archive(connection, seq, at=now())
-    return Written(path, header.kind, header.month, header.count, header.tasks, left)
+    return Written(str(file), header.kind, header.month, header.count, header.tasks, left)
 
 
 def _delete(ledger: Ledger, kind: Kind, lines: Sequence[Line], seq: int) -> int:

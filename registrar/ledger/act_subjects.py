@@ -67,9 +67,10 @@ def resend_pins(connection: Connection, event_id: str, type_: str) -> dict[str, 
 
 def original_seq(connection: Connection, event_id: str) -> int:
     """Return the seq of an event; of one that was sent again, the seq of the original."""
-    query = select(events.c.seq, tasks.c.args).join(tasks, tasks.c.event_id == events.c.id)
+    # Tasks of an event that was sent again are never archived (archivable_tasks.py).
+    query = select(events.c.seq, tasks.c.args).outerjoin(tasks, tasks.c.event_id == events.c.id)
     row = connection.execute(query.where(events.c.id == event_id).order_by(tasks.c.seq).limit(1)).one()
-    return int(row.args.get(KEY, {}).get(ORIGINAL, row.seq))
+    return int((row.args or {}).get(KEY, {}).get(ORIGINAL, row.seq))
 
 
 def explain_outdated_vote(

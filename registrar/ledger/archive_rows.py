@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
+from sqlalchemy import Connection, RowMapping, Table, delete, insert, not_, select, update
 
-from registrar.ledger.journal.append import iso
+from registrar.ledger.journal.append import COLUMNS, STAYS, iso
 from registrar.ledger.queries import event_status
-from registrar.ledger.tables import UtcDateTime, archived, events, rejections, tasks
+from registrar.ledger.queries.incidents import IS_INCIDENT
+from registrar.ledger.tables import UtcDateTime, archived, events, journal, rejections, tasks
 from registrar.ledger.tasks import FORMER_NAMES
 
-# {"event": row, "tasks": rows in order} or {"rejection": row}.
+# {"event": row, "tasks": rows in order}, {"rejection": row}, or a journal entry as `registrar audit export` writes it.
 Line: TypeAlias = dict[str, Any]
 _FORMER_COLUMNS = {"ring_at": "dispatch_at"}  # of tasks, before schema 0016
 # The columns by which a delivery is recognized when it is sent again.
@@ -39,7 +40,8 @@ def from_json(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
 def parse_line(text: str) -> Line:
     """Parse a line of a file; columns and tasks that were renamed since it was written have their present names."""
     line: Line = json.loads(text)
-    if "tasks" in line:
+    if "event" in line:
+        line["event"].setdefault("archive_seq", None)  # since schema 0018
         line["tasks"] = [_renamed(task) for task in line["tasks"]]
     return line
 
@@ -82,6 +84,13 @@ def delete_events(connection: Connection, lines: Sequence[Line], archive_seq: in
     connection.execute(delete(events).where(events.c.id.in_(ids)))
 
 
+def delete_tasks(connection: Connection, lines: Sequence[Line], archive_seq: int) -> None:
+    """Delete the tasks of events, and note with the events, which stay, where they are."""
+    ids = [event_id(line) for line in lines]
+    connection.execute(delete(tasks).where(tasks.c.event_id.in_(ids)))
+    connection.execute(update(events).where(events.c.id.in_(ids)).values(archive_seq=archive_seq))
+
+
 def describe_event(connection: Connection, line: Line) -> dict[str, Any]:
     """Return an archived event as event_status.event would return it."""
     task_rows = [from_json(tasks, task) for task in line["tasks"]]
@@ -101,3 +110,28 @@ def rejection_seq(line: Line) -> int:
 
 def delete_rejections(connection: Connection, lines: Sequence[Line], _archive_seq: int) -> None:
     connection.execute(delete(rejections).where(rejections.c.seq.in_([rejection_seq(line) for line in lines])))
+
+
+def journal_lines(connection: Connection, seqs: Sequence[int], *, lock: bool = False) -> dict[int, Line]:
+    """Return journal entries by seq. lock: as above, though no entry ever changes."""
+    query = select(journal).where(journal.c.seq.in_(seqs)).order_by(journal.c.seq)
+    rows = connection.execute(query.with_for_update() if lock else query)
+    entries = (dict(zip(COLUMNS, row, strict=True)) for row in rows)
+    return {entry["seq"]: entry | {"at": iso(entry["at"])} for entry in entries}
+
+
+def journal_seq(line: Line) -> int:
+    return int(line["seq"])
+
+
+def journal_end(line: Line) -> dict[str, Any]:
+    return {"until_seq": line["seq"], "until_hash": line["hash"]}
+
+
+def delete_entries(connection: Connection, lines: Sequence[Line], _archive_seq: int) -> None:
+    """Delete journal entries, but those that are looked up for ever: they are in the file and in the ledger.
+
+    Incidents are among these, as the history of a model lists them.
+    """
+    seqs = [journal_seq(line) for line in lines]
+    connection.execute(delete(journal).where(journal.c.seq.in_(seqs), journal.c.kind.not_in(STAYS), not_(IS_INCIDENT)))

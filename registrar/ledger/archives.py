@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, text, update
@@ -20,10 +19,14 @@ _LOCK = 0x4172_6368  # any constant: the key of PostgreSQL's advisory lock
 
 @dataclass(frozen=True)
 class UnfinishedArchive:
-    """An archive whose run broke off. sha256: of the file; None: it was not whole. deleted: rows, from the ledger."""
+    """An archive whose run broke off. folder: its path or address.
+
+    sha256: of the file; None: it was not whole. deleted: rows, from the ledger.
+    """
 
     seq: int
-    path: Path
+    folder: str
+    name: str
     sha256: str | None
     deleted: int
 
@@ -35,19 +38,25 @@ class AlreadyArchiving(UserError):
         super().__init__("another run is archiving this ledger just now; nothing was done")
 
 
-def begin_archive(connection: Connection, path: Path, *, kind: str, month: str, at: datetime) -> int:
+def begin_archive(connection: Connection, folder: str, name: str, *, kind: str, month: str, at: datetime) -> int:
     """Insert an archive that is about to be written, and return its seq."""
-    values = {"name": path.name, "folder": str(path.parent), "kind": kind, "month": month, "started_at": at}
+    values = {"name": name, "folder": folder, "kind": kind, "month": month, "started_at": at}
     return int(connection.execute(insert(archives).values(values).returning(archives.c.seq)).scalar_one())
 
 
 def unfinished_archives(connection: Connection) -> list[UnfinishedArchive]:
     rows = connection.execute(select(archives).where(archives.c.done_at.is_(None)))
-    return [UnfinishedArchive(row.seq, Path(row.folder, row.name), row.sha256, row.deleted) for row in rows]
+    return [UnfinishedArchive(row.seq, row.folder, row.name, row.sha256, row.deleted) for row in rows]
 
 
 def record_digest(connection: Connection, seq: int, sha256: str) -> None:
     _update(connection, seq, sha256=sha256)
+
+
+def record_end(connection: Connection, seq: int, **values: Any) -> None:
+    """Note the last entry of a file of the journal: until_seq, until_hash."""
+    if values:
+        _update(connection, seq, **values)
 
 
 def count_deleted(connection: Connection, seq: int, rows: int) -> None:

@@ -106,7 +106,8 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
     """Return the failed and timed out deployments of a version, newest first; none of an earlier incarnation of it."""
     of_version = and_(deployments.c.model == model, deployments.c.version == version)
-    query = select(deployments).where(of_version).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc())
+    newest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc(), deployments.c.requested_at.desc())
+    query = select(deployments).where(of_version).order_by(*newest)
     newest_first = [Deployment(**row._mapping) for row in connection.execute(query)]
     return [
         deployment
@@ -169,7 +170,8 @@ def of_holders(connection: Connection) -> list[HolderDeployment]:
         deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, same_incarnation
     )
     query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same_version))
-    query = query.where(holders.c.until.is_(None)).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED))
+    oldest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED), deployments.c.requested_at)
+    query = query.where(holders.c.until.is_(None)).order_by(*oldest)
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
 

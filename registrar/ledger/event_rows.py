@@ -22,7 +22,7 @@ AND NOT EXISTS (SELECT 1 FROM archived AS old WHERE old.source = {source} AND ol
 """
 NEW_EVENTS = Insert(
     events,
-    [column.name for column in events.c if column.name != "seq"],
+    [column.name for column in events.c if column.name not in ("seq", "archive_seq")],
     where=_IS_NEW,
     ending="ON CONFLICT DO NOTHING",
 )

@@ -1,5 +1,6 @@
 """Answer queries from the ledger and the policy of this process."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.journal.stream import entries
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import event_status, models, promotion_record
+from registrar.ledger.queries.archived_journal import journal_files
 from registrar.ledger.queries.event_search import EventFilter, search
 from registrar.ledger.queries.event_status import dead_letter_detail
 from registrar.ledger.queries.find import archive_location
@@ -22,7 +24,7 @@ from registrar.ledger.queries.promotion_results import PromotionResult, load_res
 from registrar.ledger.queries.queue import overview, waiting
 from registrar.ledger.votes import approvals
 from registrar.policy import Policy
-from registrar.queries import policy_view
+from registrar.queries import journal_archive, policy_view
 from registrar.queries.cursor import decode, encode
 from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
@@ -189,7 +191,12 @@ class LocalQueries:
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
     ) -> Iterator[Row]:
         _check(model)
-        return self._entries(model, since, until, after)
+        with self.ledger.read() as connection:
+            files = [(file, end) for file, end in journal_files(connection) if end.seq > after]
+        archived = journal_archive.of_files(files, model=model, since=since, until=until, after=after)
+        return itertools.chain(
+            archived, self._entries(model, since, until, max(after, *(end.seq for _, end in files), 0))
+        )
 
     def _entries(self, model: str | None, since: datetime | None, until: datetime | None, after: int) -> Iterator[Row]:
         """Read some rows at a time, so that a slow reader holds no connection."""

@@ -13,7 +13,7 @@ from tests.cli.conftest import NOON, approve
 from tests.cli.test_record import rows
 
 OLD = datetime(2025, 3, 1, tzinfo=UTC)
-KEPT = "1 events of that age stay: the history, promotions, votes, deployments or the journal tell of it"
+KEPT = "1 events of that age stay whole: an open promotion, a deployment under way or a present holder rests on it"
 
 
 def test_what_is_old_goes_into_the_folder_and_is_shown_from_there(run, record, data):

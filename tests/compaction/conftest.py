@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from registrar.compaction.places import place
 from registrar.compaction.run import archive
 from registrar.compaction.writer import Written
 from registrar.events.event import Actor, Event
@@ -70,7 +71,7 @@ class Past:
             rejections.record(connection, source="ci", status=401, code="bad", detail="no", size=12, at=at)
 
     def archive(self, **options: Any) -> list[Written]:
-        return list(archive(self.ledger, cutoff=CUTOFF, folder=self.folder, **options))
+        return list(archive(self.ledger, cutoff=CUTOFF, where=place(str(self.folder)), **options))
 
     def again(self, delivery: Delivery) -> Receipt:
         """It is sent once more, now."""

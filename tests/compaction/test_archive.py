@@ -3,11 +3,12 @@
 import gzip
 import json
 import threading
+from hashlib import sha256
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from registrar.compaction import archive_file, run, writer
+from registrar.compaction import archive_file, places, run, writer
 from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
 from registrar.ledger import archives, dead_letters, tables
 from registrar.ledger.archive_rows import from_json
@@ -19,7 +20,8 @@ from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.interventions import TaskDiscarded
 from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archivable import ASKED, FAILED, HISTORY, OPEN
+from registrar.ledger.queries.archivable import ASKED, FAILED, OPEN
+from registrar.ledger.queries.archivable_tasks import CURRENT, RECENT
 from registrar.ledger.queries.find import archive_location
 from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
@@ -110,8 +112,8 @@ def test_what_is_referred_to_or_open_or_failed_stays_and_the_plan_says_why(past)
     failed = past.event(100, state="failed", data={**FINISHED, "model": "bus"})
     queued = past.event(100, state="queued", data={**FINISHED, "model": "tram"})
     planned = run.plan(past.ledger, cutoff=CUTOFF)
-    assert planned.rows == {("events", "2026-08"): 2}
-    assert planned.kept == {HISTORY: 4, ASKED: 1, FAILED: 2, OPEN: 1}
+    assert planned.rows == {("events", "2026-08"): 2, ("journal", "2026-08"): 3}
+    assert planned.kept == {RECENT: 1, CURRENT: 3, ASKED: 1, FAILED: 2, OPEN: 1}
     past.archive()
     assert past.there() == {held, opened, voted, deployed, waits, dead_one, failed, queued}
     assert {line["event"]["id"] for line in archived_lines(past)} == {gone, asked}
@@ -163,13 +165,14 @@ def test_an_archived_event_is_told_as_it_was(past):
 @pytest.mark.parametrize(
     ("where", "name", "call"),
     [
-        (writer, "write", 1),
+        (writer, "spool", 1),
+        (archives, "record_digest", 1),
         (writer, "digest", 1),
         (writer, "_delete", 1),
         (writer, "_delete", 2),
         (archives, "finish_archive", 1),
     ],
-    ids=["before the file", "after the file", "before deleting", "half deleted", "all deleted"],
+    ids=["before the file", "before its digest", "after the file", "before deleting", "half deleted", "all deleted"],
 )
 def test_a_run_that_died_is_gone_on_with(past, monkeypatch, where, name, call):
     monkeypatch.setattr(writer, "_AT_ONCE", 2)
@@ -189,7 +192,7 @@ def test_a_run_that_died_is_gone_on_with(past, monkeypatch, where, name, call):
 def test_a_file_that_was_being_written_is_begun_anew(past, monkeypatch):
     id_ = past.event(100)
     with monkeypatch.context() as dying:
-        crash_at(dying, writer.Path, "replace", 1)
+        crash_at(dying, places.Path, "replace", 1)
         with pytest.raises(Crash):
             past.archive()
     assert [file.suffix for file in past.files()] == [".part"]
@@ -214,7 +217,7 @@ def as_before_schema_0016(past: Past) -> None:
     older = gzip.decompress(file.read_bytes()).replace(b'"dispatch_at"', b'"ring_at"')
     file.write_bytes(gzip.compress(older.replace(b'"worker.answer_github_protection_rule"', b'"worker.answer"')))
     with past.ledger.write() as connection:
-        connection.execute(update(tables.archives).values(sha256=archive_file.digest(file)))
+        connection.execute(update(tables.archives).values(sha256=sha256(file.read_bytes()).hexdigest()))
 
 
 def answered(past: Past) -> str:
@@ -271,14 +274,15 @@ def test_nothing_more_is_deleted_where_the_file_is_gone(past, monkeypatch):
 
 def test_what_is_not_as_in_the_file_stays(past, monkeypatch):
     one, other = past.event(100), past.event(100)
-    real = writer.write
+    real = writer.spool
 
     def changing(*args):
-        real(*args)
+        written = real(*args)
         with past.ledger.write() as connection:
             connection.execute(update(tables.events).where(tables.events.c.id == one).values(actor_name="Eve"))
+        return written
 
-    monkeypatch.setattr(writer, "write", changing)
+    monkeypatch.setattr(writer, "spool", changing)
     [written] = past.archive()
     assert (written.rows, written.left) == (2, 1)
     assert past.there() == {one}

@@ -102,6 +102,12 @@ class Event(_Event):
     replay_of: Annotated[str | None, Field(description="the id of the event that this one repeats")]
     replays: Annotated[list[Replay], Field(description="oldest first")]
     refused: Annotated[bool, Field(description="the request was refused, or a vote did not count")]
+    archived: Annotated[
+        datetime | None,
+        Field(
+            description="when its tasks, which had all succeeded, were moved into an archive file; null: they are here"
+        ),
+    ]
     tasks: list[Task]
 
 

@@ -53,6 +53,8 @@ class EntryKind(StrEnum):
     CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
 
 
+# Kinds that are looked up however old they are: their entries stay when others go into archive files (migration 0018).
+STAYS = (EntryKind.DISPUTED, EntryKind.SETTLED, EntryKind.POLICY_USED)
 _LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
 # Fields of an event that are in no column of an entry; its body has their SHA-256.
 _DIGESTED = ("delivery_id", "position", "model", "occurred_at", "accepted_at", "data")
@@ -120,9 +122,10 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryK
 
 
 def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
-    """Return the seq of the entry of a kind about a row, or 0 for rows older than the journal.
+    """Return the seq of the entry of a kind about a row, or 0 for rows older than the journal that the ledger has.
 
-    To sort rows by, in the order of writing, whatever the workers' clocks said. table: has the columns id and event_id.
+    To sort rows by, in the order of writing, whatever the workers' clocks said; those with 0 by their times. table:
+    has the columns id and event_id.
     """
     about_row = and_(
         journal.c.event_id == table.c.event_id, journal.c.kind == kind, journal.c.body.contains(table.c.id)

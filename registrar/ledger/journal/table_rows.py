@@ -4,9 +4,10 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, select, tuple_
+from sqlalchemy import Connection, Table, select, tuple_
 
 from registrar.ledger import tables
 from registrar.ledger.journal import entry_context
@@ -21,10 +22,12 @@ _TABLES: dict[str, Table] = {
 }
 
 
-def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iterator[Row]:
+def rows(
+    connection: Connection, carried: Mapping[tuple[Any, ...], int], entries: Iterator[Mapping[str, Any]]
+) -> Iterator[Row]:
     """Yield all rows of the tables, and those of entry_context.py: events that the journal names, once for each entry.
 
-    carried: EntryOrder.carried, after all entries were read.
+    carried: EntryOrder.carried, after all entries were read. entries: all of them once more.
     """
     order = entry_context.EntryOrder(Counter(carried))
     for name, table in _TABLES.items():
@@ -37,30 +40,29 @@ def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iter
                 yield Row(name, _compared(name, row))
                 yield from (Row(*placed) for placed in order.place(name, row))
     with _readable("events"):
-        yield from _events(connection)
+        yield from _events(connection, entries)
 
 
-def _events(connection: Connection) -> Iterator[Row]:
-    """Yield events; of archived ones, what remains in the ledger, and the rest from the journal."""
-    events, archived, journal = tables.events, tables.archived, tables.journal
-    joined = journal.outerjoin(events, events.c.id == journal.c.event_id)
-    joined = joined.outerjoin(archived, archived.c.event_id == journal.c.event_id)
-    body = case((events.c.id.is_(None), journal.c.body)).label("journal_body")
-    journal_columns = [journal.c[name].label(f"journal_{name}") for name in ("kind", "actor", "actor_name")]
-    kept = ("event_id", "type", "source", "body_sha256")
-    archived_columns = [archived.c[name].label(f"archived_{name}") for name in kept]
-    query = select(events, *journal_columns, body, *archived_columns).select_from(joined)
-    for db_row in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        row = dict(db_row)
-        author = {name: row[f"journal_{name}"] for name in ("actor", "actor_name")}
-        if row["id"] is not None:
-            # Entries that were carried over have the row's actor.
-            carried = {"actor": author["actor"]} if row["journal_kind"] == EntryKind.CARRIED_OVER else {}
-            yield Row("events", _compared("events", row) | carried)
-        elif (id_ := row["archived_event_id"]) is not None:
-            event_columns = {"event_type": row["archived_type"], "source": row["archived_source"]}
-            digests = {"body_sha256": row["archived_body_sha256"], "sha256": _digest(row["journal_body"])}
-            yield Row("events", {"id": id_, **author, **event_columns, **digests})
+def _events(connection: Connection, entries: Iterator[Mapping[str, Any]]) -> Iterator[Row]:
+    """Yield the events that entries name; of archived ones, what remains in the ledger, and the rest by the entry."""
+    while batch := list(islice(entries, _AT_ONCE)):
+        ids = {entry["event_id"] for entry in batch if entry["event_id"]}
+        events = _by_id(connection, tables.events, "id", ids)
+        archived = _by_id(connection, tables.archived, "event_id", ids - set(events))
+        for entry in batch:
+            author = {name: entry[name] for name in ("actor", "actor_name")}
+            if (row := events.get(entry["event_id"])) is not None:
+                # Entries that were carried over have the row's actor.
+                carried = {"actor": author["actor"]} if entry["kind"] == EntryKind.CARRIED_OVER else {}
+                yield Row("events", _compared("events", row) | carried)
+            elif (left := archived.get(entry["event_id"])) is not None:
+                columns = {"event_type": left["type"], "source": left["source"], "body_sha256": left["body_sha256"]}
+                yield Row("events", {"id": entry["event_id"], **author, **columns, "sha256": _digest(entry["body"])})
+
+
+def _by_id(connection: Connection, table: Table, key: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    query = select(table).where(table.c[key].in_(list(ids)))
+    return {row[key]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def _digest(body: str) -> str | None:

@@ -43,16 +43,22 @@ class Proof:
         ]
 
 
-def verify(connection: Connection, *, expect: Iterable[Head] = ()) -> Proof:
-    """Check the whole journal, rebuild the tables from it, and compare. Raises Damaged, which says what is wrong."""
+Journal = Callable[[Connection], Iterator[dict[str, Any]]]
+
+
+def verify(connection: Connection, *, expect: Iterable[Head] = (), journal: Journal = entries) -> Proof:
+    """Check the whole journal, rebuild the tables from it, and compare. Raises Damaged, which says what is wrong.
+
+    journal: yields all entries from the first, also those that are in archive files.
+    """
     if connection.dialect.name == "postgresql":  # one view for the journal and the tables; SQLite has no other
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    walk, order = ChainVerifier(entries(connection), expect=expect), EntryOrder()
+    walk, order = ChainVerifier(journal(connection), expect=expect), EntryOrder()
     rebuilt = Completed(connection, replay(walk, order))
     # The journal is read first, to its end: it says how many rows were carried over.
-    differing = _differing(rebuilt, lambda: rows(connection, order.carried))
+    differing = _differing(rebuilt, lambda: rows(connection, order.carried, journal(connection)))
     if differing:
-        raise Damaged("\n".join(_truncate(_differences(connection, differing, order.carried))))
+        raise Damaged("\n".join(_truncate(_differences(connection, differing, order.carried, journal))))
     return Proof(walk, rebuilt.unsaid)
 
 
@@ -87,12 +93,12 @@ def _truncate(sentences: Iterable[str]) -> Iterator[str]:
 
 
 def _differences(
-    connection: Connection, buckets: set[_Bucket], carried: Mapping[tuple[Any, ...], int]
+    connection: Connection, buckets: set[_Bucket], carried: Mapping[tuple[Any, ...], int], journal: Journal
 ) -> Iterator[str]:
     """Read both sides again and keep the rows of differing buckets in memory, to describe them."""
-    journal = Completed(connection, replay(ChainVerifier(entries(connection)), EntryOrder()))
-    rebuilt = _keyed(row for row in journal if _bucket(row) in buckets)
-    stored = _keyed(row for row in rows(connection, carried) if _bucket(row) in buckets)
+    told = Completed(connection, replay(ChainVerifier(journal(connection)), EntryOrder()))
+    rebuilt = _keyed(row for row in told if _bucket(row) in buckets)
+    stored = _keyed(row for row in rows(connection, carried, journal(connection)) if _bucket(row) in buckets)
     for key in [*rebuilt, *(key for key in stored if key not in rebuilt)]:
         missing, extra = _unpaired(rebuilt.get(key, []), stored.get(key, []))
         # An event is compared once for each entry, and listed once.

@@ -1,4 +1,4 @@
-"""Find the events and rejections that may be moved into archive files, and say why other old events stay."""
+"""Find the events and rejections that may be moved into archive files whole, and say why other old events stay."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ _REFERRING = (
     journal.c.event_id,
 )
 # Reasons why an old event stays, for people.
-HISTORY = "the history, promotions, votes, deployments or the journal tell of it"
+HISTORY = "the history, promotions, votes or deployments tell of it, or the journal in the ledger"
 OPEN = "not done yet, or not for so long"
 FAILED = "`registrar dead list` lists it"
 ASKED = "waits for the end of a promotion"
@@ -69,15 +69,38 @@ class Scan:
     kept: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Look:
+    """Some events that are old enough. next: as in Scan. tasks: their numbers, by event id.
+
+    reasons: why events stay, by event id.
+    """
+
+    old: Sequence[Row[Any]]
+    next: int | None
+    tasks: Mapping[str, int]
+    reasons: Mapping[str, str]
+
+
 def scan_events(connection: Connection, after: int, cutoff: datetime) -> Scan:
     """Scan in the order of acceptance. Ends at a batch that is all too young; clocks differ by less than that."""
-    names = ("seq", "id", "accepted_at", "type", "model", "reply_to")
+    found = look(connection, after, cutoff)
+    chosen = [
+        Candidate(row.id, row.accepted_at, found.tasks[row.id]) for row in found.old if row.id not in found.reasons
+    ]
+    # What becomes of the tasks of events that stay for the history, archivable_tasks.py says.
+    kept = Counter(reason for reason in found.reasons.values() if reason != HISTORY)
+    return Scan(chosen, found.next, kept)
+
+
+def look(connection: Connection, after: int, cutoff: datetime) -> Look:
+    """Read some events in the order of acceptance. Ends at a batch that is all too young."""
+    names = ("seq", "id", "accepted_at", "type", "model", "reply_to", "archive_seq", "delivery_id")
     query = select(*(events.c[name] for name in names)).where(events.c.seq > after)
     rows = connection.execute(query.order_by(events.c.seq).limit(_AT_ONCE)).all()
     old = [row for row in rows if row.accepted_at < cutoff]
     task_counts, reasons = _reasons_to_keep(connection, old, cutoff)
-    chosen = [Candidate(row.id, row.accepted_at, task_counts[row.id]) for row in old if row.id not in reasons]
-    return Scan(chosen, rows[-1].seq if old else None, Counter(reasons.values()))
+    return Look(old, rows[-1].seq if old else None, task_counts, reasons)
 
 
 def scan_rejections(connection: Connection, after: int, cutoff: datetime) -> Scan:
@@ -95,6 +118,7 @@ def _reasons_to_keep(
     ids = [row.id for row in old]
     reasons = dict.fromkeys(_waiting_requests(connection, old), ASKED)
     reasons |= dict.fromkeys(_referred_to(connection, ids), HISTORY)
+    reasons |= {row.id: HISTORY for row in old if row.archive_seq is not None}  # its tasks are in another file
     task_counts: Counter[str] = Counter()
     columns = (tasks.c.event_id, tasks.c.name, tasks.c.state, tasks.c.finished_at)
     for task in connection.execute(select(*columns).where(tasks.c.event_id.in_(ids))):
@@ -103,6 +127,8 @@ def _reasons_to_keep(
             reasons[task.event_id] = FAILED
         elif task.finished_at is None or task.finished_at >= cutoff:
             reasons[task.event_id] = OPEN
+        elif task.name in ABOUT:  # what was tried again, dropped or sent again tells of it by this event
+            reasons.setdefault(task.event_id, HISTORY)
     return task_counts, reasons
 
 

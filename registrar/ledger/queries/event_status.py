@@ -10,7 +10,7 @@ from registrar.events.states import EventState, TaskState
 from registrar.events.types import PromotionApprove, PromotionReject
 from registrar.ledger.dead_letters import explain_no_drop, explain_no_retry, get_dead_letter
 from registrar.ledger.queries.interventions import interventions_after, resent_from
-from registrar.ledger.tables import events, tasks
+from registrar.ledger.tables import archives, events, tasks
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 _VOTES = (PromotionApprove.type, PromotionReject.type)
@@ -26,10 +26,13 @@ def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
     """Return an event with its tasks, JSON-able except datetimes. state: unfinished, or the worst state of its tasks.
 
     refused: the request was refused, or the vote did not count (before schema 0014, tasks of such votes succeeded).
-    settled, of a task: its retries and drops. replays: the events as which it was sent again.
+    settled, of a task: its retries and drops. replays: the events as which it was sent again. archived: the time at
+    which its tasks were moved into an archive file, where all of them had succeeded; None: they are here.
     """
     columns = (events.c[name] for name in (*_EVENT, *_FOR_INTERVENTIONS))
-    row = connection.execute(select(*columns).where(events.c.id == event_id)).mappings().one_or_none()
+    joined = events.outerjoin(archives, events.c.archive_seq == archives.c.seq)
+    query = select(*columns, archives.c.started_at.label("archived")).select_from(joined)
+    row = connection.execute(query.where(events.c.id == event_id)).mappings().one_or_none()
     if row is None:
         return None
     query = select(*(tasks.c[name] for name in _TASK)).where(tasks.c.event_id == event_id).order_by(tasks.c.seq)
@@ -50,6 +53,7 @@ def described(connection: Connection, row: Mapping[str, Any], task_rows: Iterabl
         "replays": interventions.replays,
         "state": state,
         "refused": state == TaskState.REFUSED or _refused(row["type"], shown_tasks),
+        "archived": row.get("archived"),
         "tasks": shown_tasks,
     }
 

@@ -65,8 +65,11 @@ def any_accepted(connection: Connection, model: str, *, since: datetime, until: 
 
 
 def archive_location(connection: Connection, event_id: str) -> ArchiveLocation | None:
-    """Return where an event was archived; None: it never was."""
+    """Return the file that has an event with its tasks, or the tasks of one that stays; None: it was not archived."""
     columns = [archives.c[name] for name in ArchiveLocation.__dataclass_fields__]
-    joined = archived.join(archives, archived.c.archive_seq == archives.c.seq)
-    row = connection.execute(select(*columns).select_from(joined).where(archived.c.event_id == event_id)).one_or_none()
-    return ArchiveLocation(**row._mapping) if row else None
+    for table, key in ((archived, archived.c.event_id), (events, events.c.id)):
+        joined = table.join(archives, table.c.archive_seq == archives.c.seq)
+        row = connection.execute(select(*columns).select_from(joined).where(key == event_id)).one_or_none()
+        if row:
+            return ArchiveLocation(**row._mapping)
+    return None

@@ -21,7 +21,7 @@ _SUPERSEDED = f'"state":"{DeploymentState.SUPERSEDED}"'
 _WENT_ON = tuple(f'"state":"{state}"' for state in (PromotionState.APPROVED, PromotionState.PROMOTED))
 _BY_A_MOVE = '"because":null'  # a reason is given only where no move ended the holding
 _ARCHIVED = f'"key":"{ARCHIVED}"'  # holds any number of versions
-_IS_INCIDENT = or_(
+IS_INCIDENT = or_(
     journal.c.kind.in_((EntryKind.CHANGED_BY_HAND, EntryKind.DRIFT_REVERTED, EntryKind.DISPUTED, EntryKind.SETTLED)),
     and_(
         journal.c.kind == EntryKind.RELEASED, *(not_(journal.c.body.contains(said)) for said in (_BY_A_MOVE, _ARCHIVED))
@@ -45,6 +45,6 @@ def incidents(
     within = TimeBisect(since, until).where(connection, journal.c.seq, journal.c.at)
     same_model = [] if model is None else [journal.c.model == model]
     newest = select(journal.c.seq).where(*within, *same_model).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
-    matching = and_(journal.c.seq.in_(select(newest.subquery().c.seq)), _IS_INCIDENT)
+    matching = and_(journal.c.seq.in_(select(newest.subquery().c.seq)), IS_INCIDENT)
     query = select(*columns()).where(matching).order_by(journal.c.seq.desc()).limit(limit)
     return [parse_entry(row) for row in connection.execute(query)]

@@ -32,6 +32,7 @@ events = Table(
     Column("accepted_at", UtcDateTime, nullable=False),
     Column("reply_to", Text),  # sealed (registrar.config.encryption)
     Column("data", JSON, nullable=False),
+    Column("archive_seq", BigInteger, ForeignKey("archives.seq")),  # the file that has its tasks; none: they are here
     Index("uq_events_delivery", "source", "delivery_id", "position", unique=True),
     Index("ix_events_model", "model", "type", "seq"),
     Index("ix_events_about", "model", "seq"),
@@ -122,19 +123,23 @@ rejections = Table(
     sqlite_autoincrement=True,
 )
 
-# The files that old events and rejections were moved to. done_at None: it is being written, or what is in it deleted.
+# The files that old events, tasks, journal entries and rejections were moved to. done_at None: it is being written, or
+# what is in it deleted.
 archives = Table(
     "archives",
     metadata,
     Column("seq", Sequence, primary_key=True, autoincrement=True),
     Column("name", String(64), nullable=False, unique=True),  # of the file
-    Column("folder", Text, nullable=False),  # where it was written
-    Column("kind", String(16), nullable=False),  # events | rejections
+    Column("folder", Text, nullable=False),  # where it was written: a path, or an address such as s3://bucket/prefix
+    Column("kind", String(16), nullable=False),  # events | tasks | journal | rejections
     Column("month", String(7), nullable=False),  # 2026-08
     Column("started_at", UtcDateTime, nullable=False),
     Column("deleted", Integer, nullable=False, server_default="0"),  # rows of it that are no more in the ledger
     Column("sha256", String(64)),  # of the file
     Column("done_at", UtcDateTime),
+    # The last journal entry in a file of the journal: the chain goes on from it in the ledger.
+    Column("until_seq", BigInteger),
+    Column("until_hash", String(64)),
     sqlite_autoincrement=True,
 )
 
