@@ -45,11 +45,14 @@ def test_files_that_were_moved_are_found_where_one_says(run, record, data, tmp_p
 
 
 def test_history_stays_and_that_is_said(run, record):
-    approve(record, 1, OLD)
+    here = approve(record, 1, OLD)
     planned = run("compact", "--older-than", "90d", "--plan")
     assert KEPT in planned.stderr
-    assert json.loads(run("compact", "--older-than", "90d", "--plan", "--json").stdout)["archive"] == []
+    planned = json.loads(run("compact", "--older-than", "90d", "--plan", "--json").stdout)["archive"]
+    assert [(each["kind"], each["rows"]) for each in planned] == [("journal", 1)]
+    run("compact", "--older-than", "90d")
     assert run("compact", "--older-than", "90d").stderr == "nothing was old enough and could go\n"
+    assert run("events", "show", here).exit_code == 0
 
 
 def test_too_short_an_age_and_none_are_refused_in_a_sentence(run, record):
