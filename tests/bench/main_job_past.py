@@ -1,8 +1,8 @@
 """A ledger with a past of main jobs: one that the worker really did, with all its rows, copied as often as wanted.
 
-An event, its tasks, journal entries, holdings, promotion, states and incarnation are what the code of today writes for a
-training run that is registered and moved to an automatic first target, with people told of each step. Copies have ids,
-versions and times of their own, and the journal's chain is a right one: `audit verify` finds nothing.
+An event, its tasks, journal entries, holdings, promotion, states and incarnation are what the code of today writes for
+a training run that is registered and moved to an automatic first target, with people told of each step. Copies have
+ids, versions and times of their own, and the journal's chain is a right one: `audit verify` finds nothing.
 """
 
 import hashlib
@@ -90,7 +90,9 @@ class Template:
         pieces = list(self._pieces)
         for place in range(1, len(pieces), 2):
             pieces[place] = self._own(pieces[place], number, at, models)
-        rows: dict[str, list[dict[str, Any]]] = json.loads("".join(pieces).replace('"taxi"', f'"model-{number % models}"'))
+        rows: dict[str, list[dict[str, Any]]] = json.loads(
+            "".join(pieces).replace('"taxi"', f'"model-{number % models}"')
+        )
         rows["events"][0]["model"] = f"model-{number % models}"
         return rows
 
@@ -117,7 +119,7 @@ def ids_of(number: int) -> str:
 
 
 def _id(number: str, piece: str) -> str:
-    """Return an id of the same kind and length for an event. Ids that begin alike are of one event, as real ones are."""
+    """Return an id of the same kind and length for an event. Those of events begin with a growing number, as real ones."""
     kind, _, rest = piece.rpartition("_")
     if kind == "evt":
         return f"evt_{number}{hashlib.sha256(number.encode()).hexdigest()[:24]}"
