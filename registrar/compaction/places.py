@@ -36,6 +36,7 @@ class Place(Protocol):
 
 def place(address: str) -> Place:
     """Return the place of an address: a path, or one of fsspec such as s3://bucket/prefix. Raises PlaceUnavailable."""
+    address = address.removeprefix("file://")
     return _ObjectStore(address.rstrip("/")) if "://" in address else _Folder(address)
 
 
@@ -89,7 +90,6 @@ class _ObjectStore:
 
     def publish(self, name: str) -> None:
         with _problems(self.address):
-            self._files.makedirs(self._root, exist_ok=True)
             self._files.put_file(str(self.spool(name)), self._key(name))
         self.spool(name).unlink()
 

@@ -11,7 +11,7 @@ from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import activity, metrics, models, promotion_record
-from registrar.ledger.queries.find import newest_holdings
+from registrar.ledger.queries.find import archive_location, newest_holdings
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import Place
@@ -142,6 +142,7 @@ def read_promotion(connection: Connection, policy: Policy, promotion: Promotion,
         "view": promotion_view(policy, connection, promotion, at=at),
         "votes": promotion_record.votes_on(connection, promotion.id),
         "shown": promotion_record.load_approval_snapshot(connection, promotion),
+        "archived": archive_location(connection, promotion.event_id) is not None,
         "bound": bound(policy, connection, str(promotion.evidence.get("policy_digest"))),
         "became": load_results(connection, row).get(promotion.id, PromotionResult()),
         "recreated_at": of_deleted(connection, row).get(promotion.id),

@@ -119,7 +119,7 @@ def ids_of(number: int) -> str:
 
 
 def _id(number: str, piece: str) -> str:
-    """Return an id of the same kind and length for an event. Those of events begin with a growing number, as real ones."""
+    """Return an id of the same kind and length for an event. An event's begins with a growing number, as real ones."""
     kind, _, rest = piece.rpartition("_")
     if kind == "evt":
         return f"evt_{number}{hashlib.sha256(number.encode()).hexdigest()[:24]}"

@@ -1,7 +1,7 @@
 """`registrar compact` and `compact show`, and what other commands say of what went."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
@@ -9,6 +9,7 @@ from registrar.events.types import parse
 from registrar.ledger import tasks
 from registrar.ledger.deliveries import accept
 from registrar.ledger.event_rows import Delivery
+from registrar.ledger.queries import archivable_tasks
 from tests.cli.conftest import NOON, approve
 from tests.cli.test_record import rows
 
@@ -87,3 +88,38 @@ def test_the_former_name_still_works_and_says_the_new_one(run, record):
     assert (former.exit_code, json.loads(former.stdout)["archive"]) == (0, [])
     assert "`registrar archive` is now `registrar compact`" in former.stderr
     assert "archive" not in [line.split()[0] for line in run("--help").stdout.splitlines() if line.strip()]
+
+
+def test_tasks_and_entries_that_went_are_told_and_verified(run, record, data, monkeypatch):
+    monkeypatch.setattr(archivable_tasks, "NEWEST", 1)
+    first = approve(record, 1, OLD)
+    approve(record, 2, OLD + timedelta(hours=1))
+    before = run("history", "taxi", "--json").stdout, run("audit", "export", "--format", "jsonl").stdout
+    run("compact", "--older-than", "90d")
+    assert (run("history", "taxi", "--json").stdout, run("audit", "export", "--format", "jsonl").stdout) == before
+    assert (
+        f"its tasks succeeded, and were archived: registrar compact show {first}" in run("events", "show", first).output
+    )
+    assert "worker.vote" in run("compact", "show", first).output
+    verified = run("audit", "verify", "--offline")
+    assert (verified.exit_code, "2 archive files are as written" in verified.stdout) == (0, True)
+
+
+def test_a_file_that_was_lost_or_altered_is_told_by_the_audit(run, record, data, monkeypatch):
+    monkeypatch.setattr(archivable_tasks, "NEWEST", 1)
+    approve(record, 1, OLD)
+    approve(record, 2, OLD + timedelta(hours=1))
+    run("compact", "--older-than", "90d")
+    [file] = (data / "archive").glob("tasks-*")
+    [journal] = (data / "archive").glob("journal-*")
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"x")
+    altered = run("audit", "verify", "--offline")
+    assert (altered.exit_code, f"{file} is not as it was written" in altered.stderr) == (2, True)
+    file.unlink()
+    lost = run("audit", "verify", "--offline")
+    assert (lost.exit_code, f"lost: {file} is not there" in lost.stderr) == (1, True)
+    assert json.loads(run("audit", "verify", "--offline", "--json").stdout)["files"]["intact"] == 1
+    journal.rename(journal.with_suffix(".away"))
+    no_proof = run("audit", "verify", "--offline")
+    assert (no_proof.exit_code, f"{journal} is not there; say --from" in no_proof.stderr) == (1, True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, select
 from registrar.events.states import DeploymentState
 from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.journal.chain import Head
+from registrar.ledger.queries import archived_journal
 from registrar.ledger.tables import events, journal, promotions
 from registrar.ledger.version_state import Key
 
@@ -53,7 +54,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class EventContext:
-    """promotion_ids: of promotions that the event requested. beside: (id, type) of the delivery's other events."""
+    """promotion_ids: of promotions that the event requested. beside: (id, type) of the delivery's other events.
+
+    archived_until: the journal's entries up to this one are in archive files, and those of this event may be among
+    them; 0: none of them is.
+    """
 
     delivery_id: str
     position: int
@@ -61,10 +66,11 @@ class EventContext:
     beside: Sequence[tuple[str, str]]
     promotion_ids: Sequence[str]
     entries: Sequence[Entry]
+    archived_until: int = 0
 
 
 def event(connection: Connection, event_id: str) -> EventContext | None:
-    columns = (events.c.source, events.c.delivery_id, events.c.position, events.c.body_sha256)
+    columns = [events.c[name] for name in ("source", "delivery_id", "position", "body_sha256", "accepted_at")]
     row = connection.execute(select(*columns).where(events.c.id == event_id)).one_or_none()
     if row is None:
         return None
@@ -78,7 +84,16 @@ def event(connection: Connection, event_id: str) -> EventContext | None:
         [(other.id, other.type) for other in beside],
         requested.scalars().all(),
         _entries(connection, event_id),
+        _archived_until(connection, row.accepted_at),
     )
+
+
+def _archived_until(connection: Connection, accepted_at: datetime) -> int:
+    """Return the last entry that is in a file, if the ledger's own entries begin later than the event; else 0."""
+    last = archived_journal.checkpoint(connection).seq
+    query = select(journal.c.at).where(journal.c.seq > last).order_by(journal.c.seq).limit(1)
+    begins = connection.execute(query).scalar() if last else None
+    return last if begins is not None and accepted_at <= begins else 0
 
 
 def _entries(connection: Connection, event_id: str) -> list[Entry]:
