@@ -36,7 +36,9 @@ from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres
 
 TITLE = "Compaction: the ledger after a year of 1,000 main jobs a day, by how many days stay whole"
-EVENTS, MODELS, DAYS, A_DAY = 40_000, 20, 365, 1_000
+EVENTS, DAYS, A_DAY = 40_000, 365, 1_000
+# Events of a model in the year: seven a day.
+_OF_A_MODEL = 2_600
 # Ages beyond which things go, in days, one after the other in the same ledger; 365: nothing goes.
 WHOLE = (365, 90, 30, 7)
 AT_MOST = 1.0  # GB after a year
@@ -118,7 +120,7 @@ def _past(name: str, count: int) -> Iterator[Year]:
         ledger = Ledger(url)
         stack.callback(ledger.close)
         migrate(ledger)
-        fill(ledger, count, models=MODELS, until=datetime.now(UTC), days=DAYS)
+        fill(ledger, count, models=max(1, count // _OF_A_MODEL), until=datetime.now(UTC), days=DAYS)
         yield Year(ledger, folder / "archive", count)
 
 
