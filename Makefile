@@ -144,7 +144,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-ind
 COMPILE = $(LOCK) pyproject.toml
 
 requirements: $(READY)  ## pin anew: requirements/*.txt with hashes (UPGRADE=--upgrade for newer versions)
-	$(COMPILE) $(UPGRADE) --extra embedded --extra postgres --extra tracing --group dev -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) --extra embedded --extra postgres --extra tracing --extra archive --group dev -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra receiver --extra postgres --extra tracing -o requirements/receiver.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra worker --extra postgres --extra tracing -o requirements/worker.txt
 	$(LOCK) --constraint requirements/dev.txt --group mlflow-server -o requirements/mlflow-server.txt
