@@ -1,6 +1,7 @@
 """The journal entries that an export takes from archive files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from registrar.compaction.journal_files import file_entries
@@ -9,27 +10,36 @@ from registrar.ledger.journal.chain import Head
 from registrar.ledger.queries.find import ArchiveLocation
 from registrar.queries.query_service import Row, Unknown
 
+# Files of the journal in order, each with its last entry.
+Files = Sequence[tuple[ArchiveLocation, Head]]
 
-def of_files(
-    files: Sequence[tuple[ArchiveLocation, Head]],
-    *,
-    model: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    after: int,
-) -> Iterator[Row]:
-    """Return the entries of files that an export asks for.
 
-    Raises Unknown at once where a file can't be read from this machine: an export that has begun can't say so any more.
+@dataclass(frozen=True)
+class JournalFilter:
+    """Entries about a model, in [since, until). None: any."""
+
+    model: str | None
+    since: datetime | None
+    until: datetime | None
+
+    def matches(self, entry: Row) -> bool:
+        if self.model is not None and entry["model"] != self.model:
+            return False
+        at = datetime.fromisoformat(entry["at"])
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+
+def check_here(files: Files, *, after: int) -> None:
+    """Raise Unknown where a file with an entry above `after` can't be read from this machine.
+
+    An export that has begun can't say so any more.
     """
     for location, end in files:
-        if not _is_here(location):
+        if end.seq > after and not _is_here(location):
             raise Unknown(
                 f"the journal's entries up to {end.seq} were archived into a file that this machine does not have: "
                 f"export on the machine that has the archive, or only what comes after entry {files[-1][1].seq}"
             )
-    entries = file_entries(files, after=after, since=since)
-    return (entry for entry in entries if _matches(entry, model, since, until))
 
 
 def _is_here(location: ArchiveLocation) -> bool:
@@ -39,8 +49,6 @@ def _is_here(location: ArchiveLocation) -> bool:
         return False
 
 
-def _matches(entry: Row, model: str | None, since: datetime | None, until: datetime | None) -> bool:
-    if model is not None and entry["model"] != model:
-        return False
-    at = datetime.fromisoformat(entry["at"])
-    return (since is None or at >= since) and (until is None or at < until)
+def of_files(files: Files, wanted: JournalFilter, *, after: int) -> Iterator[Row]:
+    """Yield the entries of files that an export asks for. Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable."""
+    return (entry for entry in file_entries(files, after=after, since=wanted.since) if wanted.matches(entry))

@@ -1,6 +1,5 @@
 """Answer queries from the ledger and the policy of this process."""
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.queries import journal_archive, policy_view
 from registrar.queries.cursor import decode, encode
+from registrar.queries.journal_archive import JournalFilter
 from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
@@ -192,17 +192,22 @@ class LocalQueries:
     ) -> Iterator[Row]:
         _check(model)
         with self.ledger.read() as connection:
-            files = [(file, end) for file, end in journal_files(connection) if end.seq > after]
-        archived = journal_archive.of_files(files, model=model, since=since, until=until, after=after)
-        return itertools.chain(
-            archived, self._entries(model, since, until, max(after, *(end.seq for _, end in files), 0))
-        )
+            journal_archive.check_here(journal_files(connection), after=after)
+        return self._entries(JournalFilter(model, since, until), after)
 
-    def _entries(self, model: str | None, since: datetime | None, until: datetime | None, after: int) -> Iterator[Row]:
-        """Read some rows at a time, so that a slow reader holds no connection."""
+    def _entries(self, wanted: JournalFilter, after: int) -> Iterator[Row]:
+        """Read some rows at a time, so that a slow reader holds no connection.
+
+        Entries may go into a file meanwhile: whether they did is asked after each read.
+        """
         while True:
             with self.ledger.read() as connection:
-                batch = list(entries(connection, model=model, since=since, until=until, after=after, limit=_AT_ONCE))
+                batch = list(entries(connection, **vars(wanted), after=after, limit=_AT_ONCE))
+                files = [(location, end) for location, end in journal_files(connection) if end.seq > after]
+            if files:
+                yield from journal_archive.of_files(files, wanted, after=after)
+                after = files[-1][1].seq
+                continue
             yield from batch
             if len(batch) < _AT_ONCE:
                 return

@@ -25,6 +25,7 @@ from registrar.ledger.queries.archived_journal import checkpoint
 from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.find import archive_location
 from registrar.ledger.queries.holdings import history
+from registrar.queries import local
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import Unknown
 from tests.compaction.conftest import CUTOFF, DIGEST, Past
@@ -149,6 +150,16 @@ def test_an_export_has_the_archived_entries_too(past):
     file.unlink()
     with pytest.raises(Unknown, match="that this machine does not have"):
         queries.audit()
+
+
+def test_an_export_that_is_overtaken_by_a_compaction_has_each_entry_once(past, monkeypatch):
+    monkeypatch.setattr(local, "_AT_ONCE", 2)
+    moves(past, 150, 140, 130, 120)
+    queries = LocalQueries(past.ledger, lambda: None)
+    export = queries.audit()
+    begun = [next(export)]
+    past.archive()
+    assert [entry["seq"] for entry in [*begun, *export]] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_disputes_stay_as_they_are_looked_up(past):

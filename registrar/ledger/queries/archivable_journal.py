@@ -18,7 +18,7 @@ def scan_journal(connection: Connection, after: int, cutoff: datetime) -> Scan:
     newest = connection.execute(select(func.max(journal.c.seq))).scalar() or 0
     query = select(journal.c.seq, journal.c.at).where(journal.c.seq > begin, journal.c.seq < newest)
     rows = connection.execute(query.order_by(journal.c.seq).limit(_AT_ONCE)).all()
-    chosen = []
+    chosen: list[Candidate] = []
     for row in rows:
         if row.at >= cutoff:
             return Scan(chosen, None)
