@@ -98,7 +98,7 @@ def measure(options: Options) -> Result:
     return Result(
         table=Table((*_COLUMNS, *_WAITS), [(name, str(days), *figures) for (name, days), figures in found.items()]),
         targets=[
-            Target(f"a year on {name}, {WHOLE[2]} days whole", found[name, WHOLE[2]].gb, at_most=AT_MOST, unit="GB")
+            Target(f"a year on {name}, {WHOLE[-1]} days whole", found[name, WHOLE[-1]].gb, at_most=AT_MOST, unit="GB")
             for name in options.ledgers
         ],
         plots=[Plot("ledger after a year", "GB", [str(days) for days in WHOLE], _series(options.ledgers, found))],
