@@ -1,9 +1,10 @@
 """Write candidates to a file, then delete them from the ledger; resume what an earlier run left half done."""
 
+import operator
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -32,8 +33,8 @@ class Kind:
 
     scan(connection, after, cutoff) goes through the table. lines(connection, keys, lock=) reads the rows that are still
     there, by key, in order. key(line) returns a line's key. delete(connection, lines, archive_seq) deletes the rows.
-    end(line) returns what the ledger notes of a file's last line. in_order: files follow each other without a gap, and
-    not month by month.
+    same(present, line) compares a row of the ledger, None if it is gone, with a file's. end(line) returns what the
+    ledger notes of a file's last line. in_order: files follow each other without a gap, and not month by month.
     """
 
     name: str
@@ -41,7 +42,8 @@ class Kind:
     lines: Callable[..., dict[Any, Line]]
     key: Callable[[Line], str | int]
     delete: Callable[[Connection, Sequence[Line], int], None]
-    end: Callable[[Line], Mapping[str, Any]] = field(default=_nothing_more)
+    same: Callable[[Line | None, Line], bool] = operator.eq
+    end: Callable[[Line], Mapping[str, Any]] = _nothing_more
     in_order: bool = False
 
 
@@ -51,6 +53,7 @@ _JOURNAL = Kind(
     archive_rows.journal_lines,
     archive_rows.journal_seq,
     archive_rows.delete_entries,
+    archive_rows.same_entry,
     archive_rows.journal_end,
     in_order=True,
 )
@@ -166,7 +169,7 @@ def _delete(ledger: Ledger, kind: Kind, lines: Sequence[Line], seq: int) -> int:
     """Delete rows that are unchanged in the ledger. Returns how many have changed, and stay."""
     with ledger.write() as connection:
         present = kind.lines(connection, [kind.key(line) for line in lines], lock=True)
-        unchanged = [line for line in lines if present.get(kind.key(line)) == line]
+        unchanged = [line for line in lines if kind.same(present.get(kind.key(line)), line)]
         if unchanged:
             kind.delete(connection, unchanged, seq)
             archives.count_deleted(connection, seq, len(unchanged))

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, Table, delete, insert, not_, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, exists, insert, not_, select, update
 
 from registrar.ledger.journal.append import COLUMNS, STAYS, iso
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.incidents import IS_INCIDENT
-from registrar.ledger.tables import UtcDateTime, archived, events, journal, rejections, tasks
+from registrar.ledger.tables import UtcDateTime, archived, archives, events, journal, rejections, tasks
 from registrar.ledger.tasks import FORMER_NAMES
 
 # {"event": row, "tasks": rows in order}, {"rejection": row}, or a journal entry as `registrar audit export` writes it.
@@ -128,10 +128,22 @@ def journal_end(line: Line) -> dict[str, Any]:
     return {"until_seq": line["seq"], "until_hash": line["hash"]}
 
 
-def delete_entries(connection: Connection, lines: Sequence[Line], _archive_seq: int) -> None:
+def same_entry(present: Line | None, line: Line) -> bool:
+    """Return whether an entry is still there. Its hash covers all that it says."""
+    return present is not None and present["hash"] == line["hash"]
+
+
+def delete_entries(connection: Connection, lines: Sequence[Line], archive_seq: int) -> None:
     """Delete journal entries, but those that are looked up for ever: they are in the file and in the ledger.
 
-    Incidents are among these, as the history of a model lists them.
+    Incidents are among these, as the history of a model lists them; and entries of events that have younger ones beyond
+    the file, as these are read together.
     """
-    seqs = [journal_seq(line) for line in lines]
-    connection.execute(delete(journal).where(journal.c.seq.in_(seqs), journal.c.kind.not_in(STAYS), not_(IS_INCIDENT)))
+    until = select(archives.c.until_seq).where(archives.c.seq == archive_seq).scalar_subquery()
+    younger = journal.alias("younger")
+    has_younger = exists().where(
+        younger.c.event_id == journal.c.event_id, younger.c.event_id != "", younger.c.seq > until
+    )
+    seqs = journal.c.seq.in_([journal_seq(line) for line in lines])
+    may_go = (journal.c.kind.not_in(STAYS), not_(IS_INCIDENT), not_(has_younger))
+    connection.execute(delete(journal).where(seqs, *may_go))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from registrar.compaction import archive_file, journal_files, run, writer
 from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
 from registrar.compaction.journal_files import check_files, whole_journal
+from registrar.events.outcome import Cause
 from registrar.ledger import archives, tables
 from registrar.ledger.deployments import DeploymentRequested
 from registrar.ledger.disputes import Disputed
@@ -28,7 +30,7 @@ from registrar.ledger.queries.holdings import history
 from registrar.queries import local
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import Unknown
-from tests.compaction.conftest import CUTOFF, DIGEST, Past
+from tests.compaction.conftest import CUTOFF, DIGEST, NOW, Past
 from tests.compaction.test_archive import Crash, crash_at
 
 pytestmark = pytest.mark.both_ledgers
@@ -126,7 +128,7 @@ def test_the_journal_goes_and_is_verified_from_both(past):
     with past.ledger.read() as connection:
         head = event_context.head(connection)
     past.archive()
-    assert count(past, tables.journal) == 1  # the newest, which the next one continues
+    assert count(past, tables.journal) == 2  # the newest, which the next one continues, and the other of its event
     moves(past, 3, 2, model="bus")
     assert proven(past) == entries + 3
     assert checkpoint_of(past).seq == entries - 1
@@ -168,8 +170,23 @@ def test_disputes_stay_as_they_are_looked_up(past):
     past.archive()
     with past.ledger.read() as connection:
         kinds = list(connection.execute(select(tables.journal.c.kind).order_by(tables.journal.c.seq)).scalars())
-    assert kinds == ["record.disputed", "held"]
+    assert kinds == ["record.disputed", "released", "held"]
     assert proven(past) == 4
+
+
+def test_entries_of_an_event_that_has_younger_ones_stay_together(past):
+    """As of a promotion that waited: one event, and entries of two days."""
+    moves(past, 150, 140, 130)
+    with past.ledger.read() as connection:
+        old = connection.execute(select(tables.journal.c.event_id).where(tables.journal.c.seq == 1)).scalar_one()
+    with past.ledger.write() as connection:
+        cause = Cause(old, "ada", "Ada", NOW - timedelta(days=20))
+        HoldingStarted("taxi", "alias", "champion", 1).apply(connection, cause)
+    past.archive()
+    with past.ledger.read() as connection:
+        here = list(connection.execute(select(tables.journal.c.seq).order_by(tables.journal.c.seq)).scalars())
+    assert here == [1, 6]
+    assert proven(past) == 6
 
 
 def test_a_second_run_goes_on_where_the_first_ended(past):
