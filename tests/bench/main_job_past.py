@@ -158,7 +158,17 @@ def fill(ledger: Ledger, count: int, *, models: int, until: datetime, days: floa
                 written = ended if table is tables.holders else [event[table.name] for event in batch]
                 if rows := [from_json(table, row) for of_event in written for row in of_event]:
                     connection.execute(insert(table), rows)
+    _number_from_here(ledger)
     return template
+
+
+def _number_from_here(ledger: Ledger) -> None:
+    """Let PostgreSQL number new rows after those that were written with their numbers; SQLite does so by itself."""
+    if ledger.engine.dialect.name == "postgresql":
+        with ledger.write() as connection:
+            for table in (tables.events, tables.incarnations, tables.tasks, tables.holders, tables.version_states):
+                sequence = f"pg_get_serial_sequence('{table.name}', 'seq')"
+                connection.execute(text(f"SELECT setval({sequence}, (SELECT max(seq) FROM {table.name}))"))  # noqa: S608
 
 
 def _copies(
