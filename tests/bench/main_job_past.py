@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table, insert, select, text
 
 from registrar.ledger import Ledger, tables
 from registrar.ledger.archive_rows import from_json, to_json
-from registrar.ledger.journal.append import GENESIS, canonical, event_digest, link
+from registrar.ledger.journal.append import BODY_COLUMNS, GENESIS, canonical, event_digest, link
 from registrar.ledger.migrate import migrate
 from tests.worker.harness import WorkerHarness
 
@@ -183,13 +183,9 @@ def _copies(
         if number <= models:  # nobody was there before it
             rows |= {name: [row for row in rows[name] if row["version"] == number] for name in _OF_A_VERSION}
         rows["events"][0]["seq"] = rows["incarnations"][0]["seq"] = number
-        digest = event_digest(from_json(tables.events, rows["events"][0]))
         for entry in rows["journal"]:
             seq += 1
-            entry["seq"] = seq
-            entry["body"] = canonical({**entry["body"], "seq": seq, "event_sha256": digest})
-            entry["previous"], entry["hash"] = previous, link(previous, entry["body"])
-            previous = entry["hash"]
+            previous = _chain(entry, from_json(tables.events, rows["events"][0]), seq, previous)
         for name in ("tasks", "holders", "version_states"):
             for place, row in enumerate(rows[name], start=1):
                 row["seq"] = (number - 1) * len(rows[name]) + place
@@ -197,6 +193,17 @@ def _copies(
             row["event_seq"] = number
         _end_holdings(rows, models * apart if number + models <= count else None, released)
         yield rows
+
+
+def _chain(entry: dict[str, Any], event: dict[str, Any], seq: int, previous: str) -> str:
+    """Make it the journal's next entry, stored as its template was. Returns its hash."""
+    entry["seq"], body, digest = seq, entry["body"], {"event_sha256": event_digest(event)}
+    columns = {name: entry[name] for name in BODY_COLUMNS} | {"body_sha256": event["body_sha256"]}
+    whole = canonical({**columns, "said": body["said"], **digest})
+    shortened = {**body, **{name: value for name, value in digest.items() if name in body}}
+    entry["body"] = whole if "seq" in body else canonical(shortened)
+    entry["previous"], entry["hash"] = entry["previous"] and previous, link(previous, whole)
+    return str(entry["hash"])
 
 
 def _released(rows: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], datetime]:
