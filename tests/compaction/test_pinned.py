@@ -112,6 +112,15 @@ def test_what_decisions_rest_on_keeps_its_tasks(past, monkeypatch):
         assert event_status.event(connection, gone)["tasks"] == []
 
 
+def test_who_archived_a_version_is_no_holder_of_a_target(past):
+    """Each version that is replaced is in Archived from then on, and nobody takes it out."""
+    archived = past.event(150, records=(HoldingStarted("taxi", "stage", "Archived", 1),))
+    moves(past, 140, 130)
+    past.archive()
+    with past.ledger.read() as connection:
+        assert event_status.event(connection, archived)["tasks"] == []
+
+
 def test_the_newest_of_a_model_and_type_keep_their_tasks(past, monkeypatch):
     monkeypatch.setattr(archivable_tasks, "NEWEST", 3)
     moves(past, 150, 140, 130, 120)

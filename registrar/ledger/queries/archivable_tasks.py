@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from registrar.events.states import DeploymentState, TaskState
 from registrar.ledger.dead_letters import ABOUT
+from registrar.ledger.holders import ARCHIVED
 from registrar.ledger.interventions import RESENT
 from registrar.ledger.promotions import is_open
 from registrar.ledger.queries.archivable import HISTORY, Candidate, Scan, look
@@ -55,8 +56,12 @@ def _reasons_to_stay(connection: Connection, pinned: Sequence[Row[Any]]) -> Iter
 
 
 def _current(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return the events by which a version holds a target, or a deployment is under way."""
-    holding = select(holders.c.event_id).where(holders.c.event_id.in_(ids), holders.c.until.is_(None))
+    """Return the events by which a version holds a target, or a deployment is under way.
+
+    Archived is no target: each version that was replaced is there for ever.
+    """
+    held = and_(holders.c.until.is_(None), holders.c.key != ARCHIVED)
+    holding = select(holders.c.event_id).where(holders.c.event_id.in_(ids), held)
     under_way = deployments.c.state == DeploymentState.REQUESTED
     deploying = select(deployments.c.event_id).where(deployments.c.event_id.in_(ids), under_way)
     return {*connection.execute(holding).scalars(), *connection.execute(deploying).scalars()}
