@@ -13,11 +13,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.mlflow_server import serve
 
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "tests" / "mutants.toml"
@@ -66,7 +69,11 @@ def main(*arguments: str) -> int:
         if not options.report:
             prepare(folder, part)
             command = [*MUTMUT, "run", "--max-children", options.jobs, *([options.only] if options.only else [])]
-            if ended := subprocess.run(command, cwd=folder, check=False).returncode:
+            # One MLflow for all mutants: to start it for each would take longer than the tests.
+            with tempfile.TemporaryDirectory() as servers, serve(Path(servers)) as mlflow:
+                given = {**os.environ, "MLFLOW_OF_TESTS": mlflow}
+                ended = subprocess.run(command, cwd=folder, env=given, check=False).returncode
+            if ended:
                 return ended
         status |= report(name, list(results(folder)), known)
     return status
