@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.ledger.journal.verify import verify
-from tests.actions.versions import live
+from tests.actions.versions import live, trained
 from tests.policies import production
 from tests.worker.harness import ADA, CI, POLICY
 
@@ -49,6 +49,15 @@ def test_what_failed_goes_back_and_is_quarantined(harness, how):
     assert "registrar.quarantined" in harness.registry.version("taxi", 2).tags
     assert "from version 2 to version 1" in harness.fact("model.rolled_back")
     assert "version 1 is to be deployed to prod" in harness.fact("deployment.requested")
+
+
+def test_what_failed_goes_back_in_its_own_target(harness):
+    harness.policy(policy().replace(f", {DEPLOY}", "").replace("alias: challenger,", f"alias: challenger, {DEPLOY},"))
+    live(harness, "r1")
+    for run, number in (("r2", 2), ("r3", 3)):
+        trained(harness, run)
+        report(harness, "succeeded" if number == 2 else "failed", number)
+    assert harness.holding() == {"Production": [1], "@champion": [1], "Staging": [2], "@challenger": [2], "Archived": [3]}
 
 
 def test_a_rollback_that_can_not_be_deployed_is_not_rolled_back_again(harness):

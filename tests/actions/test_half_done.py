@@ -177,6 +177,28 @@ def test_what_is_given_up_after_a_while_is_taken_back_too(harness):
     assert harness.fact("task.dead").endswith("what had been done was taken back: taxi version 2 is in Staging")
 
 
+def test_what_the_second_attempt_is_refused_is_taken_back_too(harness):
+    live(harness, "r1")
+    trained(harness, "r2")
+    before = harness.stages(), aliases(harness), harness.holding()
+    met = iter([RetryableError("the line is cut")])
+    harness.registry.refuse["drop_alias"] = lambda *_: next(met, NO)
+    approve(harness, 2)
+    assert aliases(harness)["champion"] == 2
+    until_it_ends(harness)
+    assert (harness.stages(), aliases(harness), harness.holding()) == before
+
+
+def test_an_alias_that_a_hand_had_given_it_is_not_taken_back(harness):
+    live(harness, "r1")
+    trained(harness, "r2")
+    harness.registry.set_alias("taxi", "champion", 2)
+    before = harness.stages(), aliases(harness), harness.holding()
+    harness.registry.refuse["drop_alias"] = CALLS["drop_alias"]
+    approve(harness, 2)
+    assert (harness.stages(), aliases(harness), harness.holding()) == before
+
+
 def test_what_can_not_be_taken_back_is_told_as_that(harness):
     live(harness, "r1")
     trained(harness, "r2")
@@ -199,13 +221,17 @@ def test_a_registry_that_is_away_while_it_is_taken_back_is_waited_for(harness):
     assert (harness.stages(), aliases(harness), harness.holding()) == before
 
 
-def test_a_transition_that_nobody_must_approve_is_taken_back_too(harness):
+@pytest.mark.parametrize(
+    ("error", "told"), [(NO, "task.failed"), (AmbiguousError("the registry answered 500"), "task.dead")]
+)
+def test_a_transition_that_nobody_must_approve_is_taken_back_too(harness, error, told):
     harness.policy(FREE.replace("alias: challenger,", "alias: challenger, request: on_request,"))
     trained(harness, "r1")
-    harness.registry.refuse["set_alias"] = lambda *_: NO
+    harness.registry.refuse["set_alias"] = lambda *_: error
     harness.post("model_version.transition", model="taxi", version=1, stage="Staging")
+    until_it_ends(harness, attempts=retry.AMBIGUOUS_ATTEMPTS)
     assert harness.stages() == {1: "None"}
-    assert "taken back: taxi version 1 is in None" in harness.fact("task.failed")
+    assert "taken back: taxi version 1 is in None" in harness.fact(told)
 
 
 def test_a_rollback_that_fails_frees_the_version_again(harness):

@@ -26,6 +26,8 @@ from worker.registry.entities import ModelSource
 DISPUTED = "registry.disputed"
 REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")
 ADOPT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: adopt\n")
+ALIASES = REVERT.replace("drift: revert", "drift: revert\n    mode: aliases")
+STAGES = ALIASES.replace("aliases", "stages").replace("alias: challenger, ", "").replace(" alias: champion,", "")
 
 
 def tick(harness) -> None:
@@ -252,8 +254,9 @@ def test_another_registry_that_is_pointed_at_is_said(harness, policy):
 
 
 @pytest.mark.both_ledgers
-def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(harness):
-    harness.policy(REVERT)
+@pytest.mark.parametrize("policy", [REVERT, STAGES, ALIASES], ids=["both", "stages", "aliases"])
+def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(harness, policy):
+    harness.policy(policy)
     one_after_the_other(harness, "r1")
     held, there = harness.holding(), harness.registry
     harness.let_in(FakeRegistry())

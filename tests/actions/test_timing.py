@@ -179,6 +179,14 @@ def test_who_is_not_answered_reminds_escalates_and_expires(harness):
     assert notified().count("promotion.expired") == 1
 
 
+@pytest.mark.parametrize(("hours", "since"), [(47, "47 h"), (48, "2 days"), (72, "3 days")])
+def test_how_long_nobody_has_answered_is_said_in_days_from_the_second_on(harness, hours, since):
+    harness.policy(approval(f"{{rules: [{{group: leads}}], remind_every: {hours}h}}"))
+    train(harness)
+    harness.later(hours=hours)
+    assert f"waits for approval since {since}: " in harness.fact("promotion.reminder")
+
+
 def test_a_tick_after_a_tick_brings_nothing_new(harness):
     harness.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
     train(harness)

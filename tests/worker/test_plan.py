@@ -54,6 +54,13 @@ def test_a_passed_gate_is_shown_too(harness):
     ]
 
 
+def test_who_would_be_told_to_deploy_is_said(harness):
+    deploys = POLICY.replace("{rules: [{group: leads}]}", "{rules: [{group: leads}]}, deploy: {to: [log, serving]}")
+    harness.policy(deploys.replace("channels:", "channels:\n  serving: {kind: log}"))
+    train(harness)
+    assert planned(harness).lines[-2] == "then told to deploy: log, serving"
+
+
 def test_quarantine_blocks(harness):
     train(harness)
     harness.registry.set_tag("taxi", 1, "registrar.quarantined", "bad")
