@@ -57,7 +57,7 @@ def test_what_failed_goes_back_in_its_own_target(harness):
     for run, number in (("r2", 2), ("r3", 3)):
         trained(harness, run)
         report(harness, "succeeded" if number == 2 else "failed", number)
-    assert harness.holding() == {"Production": [1], "@champion": [1], "Staging": [2], "@challenger": [2], "Archived": [3]}
+    assert harness.stages() == {1: "Production", 2: "Staging", 3: "Archived"}
 
 
 def test_a_rollback_that_can_not_be_deployed_is_not_rolled_back_again(harness):
