@@ -2,6 +2,7 @@
 
 import pytest
 
+from registrar.ledger.deployments import under_way
 from registrar.ledger.journal.verify import verify
 from tests.actions.versions import live, trained
 from tests.policies import production
@@ -24,6 +25,16 @@ def test_who_deploys_is_told_whatever_the_routes_say(harness):
     live(harness, "r1")
     [text] = [text for type_, text in harness.facts() if type_ == "deployment.requested"]
     assert text.startswith("taxi version 1 is to be deployed to prod; to be confirmed by 20")
+
+
+def test_who_deploys_is_told_for_programs_too(harness):
+    harness.policy(policy())
+    live(harness, "r1")
+    with harness.ledger.read() as connection:
+        [awaited] = under_way(connection, model="taxi")
+    told = harness.details("deployment.requested")
+    due = {"due_at": awaited.due_at.isoformat(), "deployment": awaited.id}
+    assert told.items() >= {"target": "Production", "environment": "prod", "stage": "Production", **due}.items()
 
 
 def test_what_is_confirmed_is_live_and_stays(harness):
@@ -58,6 +69,8 @@ def test_what_failed_goes_back_in_its_own_target(harness):
         trained(harness, run)
         report(harness, "succeeded" if number == 2 else "failed", number)
     assert harness.stages() == {1: "Production", 2: "Staging", 3: "Archived"}
+    why = "the deployment of taxi version 3 to prod failed"
+    assert harness.fact("model.rolled_back").endswith(f"in Staging from version 3 to version 2, by ci: {why}")
 
 
 def test_a_rollback_that_can_not_be_deployed_is_not_rolled_back_again(harness):

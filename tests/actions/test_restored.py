@@ -333,6 +333,23 @@ def test_a_restored_ledger_does_not_roll_production_back(harness, tmp_path, regi
             verify(connection)
 
 
+def test_a_restored_ledger_is_seen_by_an_older_versions_move_too(harness, tmp_path):
+    """Version 2, which is read first, is where the record has it."""
+    one_after_the_other(harness, "r1")
+    tick(harness)
+    trained(harness, "r2")
+    copies = Copies(tmp_path)
+    copies.keep()
+    tick(harness)
+    harness.later(minutes=5)
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    with closing(copies.restored()) as ledger:
+        late = WorkerHarness(ledger, tmp_path, harness.registry)
+        late.jump(timedelta(minutes=10))
+        reconcile(late)
+        assert "the record is older than MLflow: taxi version 1 was moved to Archived" in late.fact(DISPUTED)
+
+
 def test_what_a_hand_moved_is_no_sign_of_an_older_record(harness):
     harness.policy(REVERT)
     one_after_the_other(harness, "r1", "r2")

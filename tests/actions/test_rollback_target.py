@@ -232,6 +232,15 @@ def test_not_to_files_that_nobody_approved(harness, to):
     assert harness.stages() == {1: "Archived", 2: "Production"}
 
 
+def test_to_one_that_was_let_in_though_a_hand_had_it_there_last(harness):
+    live(harness, "r1", "r2")
+    harness.registry.set_stage("taxi", 1, "Production")
+    harness.post("registry.reconcile", model="taxi")
+    live(harness, "r3")
+    rollback(harness)
+    assert harness.stages()[1] == "Production"
+
+
 def test_not_to_them_where_a_hand_had_it_there_last(harness):
     live(harness, "r1", "r2")
     harness.registry.set_stage("taxi", 1, "Production")
