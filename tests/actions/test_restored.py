@@ -334,7 +334,7 @@ def test_a_restored_ledger_does_not_roll_production_back(harness, tmp_path, regi
 
 
 def test_a_restored_ledger_is_seen_by_an_older_versions_move_too(harness, tmp_path):
-    """Version 2, which is read first, is where the record has it."""
+    """Version 2, which changed last and is read first, is where the record has it."""
     one_after_the_other(harness, "r1")
     tick(harness)
     trained(harness, "r2")
@@ -343,6 +343,8 @@ def test_a_restored_ledger_is_seen_by_an_older_versions_move_too(harness, tmp_pa
     tick(harness)
     harness.later(minutes=5)
     harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    tick(harness)
+    harness.registry.set_description("taxi", 2, f"{harness.registry.version('taxi', 2).description}\nnight fares")
     with closing(copies.restored()) as ledger:
         late = WorkerHarness(ledger, tmp_path, harness.registry)
         late.jump(timedelta(minutes=10))
