@@ -3,6 +3,7 @@
 from tests.actions.versions import live
 from tests.policies import model, production
 from tests.worker.harness import ADA, POLICY
+from worker.registry.protocol import RetryableError
 
 ALIASES = model("mode: aliases")
 STAGES = model("mode: stages", POLICY.replace("alias: challenger, ", "").replace(" alias: champion,", ""))
@@ -57,6 +58,20 @@ def test_with_aliases_alone_a_stage_moved_by_hand_is_put_back_nowhere(harness):
     harness.registry.set_alias("taxi", "champion", 1)
     harness.post("registry.reconcile", model="taxi")
     assert aliases(harness) == {"champion": 2}
+
+
+def test_a_stage_that_was_set_before_the_policy_left_them_alone_is_recorded(harness):
+    live(harness, "r1")
+    harness.registry.trained("r2", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    harness.registry.fail["set_alias"] = RetryableError("the line is cut")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert harness.stages()[2] == "Production"
+    harness.policy(ALIASES)
+    harness.until_nothing_waits()
+    assert (2, "Production", "superseded") in harness.promotions()
+    assert 2 in harness.holding()["Production"]
+    assert "Staging" not in harness.holding()
 
 
 def test_stages_alone_leave_aliases_alone(harness):
