@@ -47,7 +47,7 @@ class Checkpoint:
     until: datetime | None = None
 
     def taken(self, reader: str, at: datetime) -> bool:
-        """Return whether another reader counts. A lease that ends too late was written before the clock was set back."""
+        """Return whether another reader counts. A lease that ends too late is from before the clock was set back."""
         if self.reader in (None, reader) or self.until is None:
             return False
         return at < self.until <= at + timedelta(seconds=LEASE_SECONDS)

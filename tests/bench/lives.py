@@ -84,7 +84,7 @@ def fill_journal(ledger: Ledger, count: int, *, models: int) -> int:
             previous = entry["hash"]
         with ledger.write() as connection:
             for table, values in rows.items():
-                _insert(connection, table, values)
+                connection.execute(insert(table), values)
     return lives * entries
 
 
@@ -130,7 +130,9 @@ def _record() -> Iterator[_Row]:
             entries = connection.execute(select(journal).where(journal.c.seq > before)).mappings().all()
             ids = {entry["event_id"] for entry in entries}
             yield from (_Row.of(events, row) for row in _rows(connection, events, ids))
-            yield from (_Row.of(tasks, row) for row in _rows(connection, tasks, ids) if row["name"] == "worker.register")
+            yield from (
+                _Row.of(tasks, row) for row in _rows(connection, tasks, ids) if row["name"] == "worker.register"
+            )
     yield from (_Row.of(journal, entry) for entry in entries)
 
 
@@ -146,9 +148,3 @@ def _live(harness: WorkerHarness, *, version: int) -> None:
     harness.later(hours=2)
     harness.post("promotion.approve", by=ADA, model="taxi", version=version)
     harness.post("deployment.succeeded", by=CI, model="taxi", version=version, environment="prod")
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows in the order of their numbers."""
-    if rows:
-        connection.execute(insert(table), rows)

@@ -31,29 +31,34 @@ class StreamedEntry:
     version: int | None
     event_id: str
     event_type: str
-    said: Mapping[str, Any]
     occurred_at: datetime | None
     accepted_at: datetime | None
     registered_at: datetime | None
+    said: Mapping[str, Any]
 
 
 def after(connection: Connection, seq: int, *, limit: int, detailed: Collection[str]) -> Sequence[StreamedEntry]:
-    """Return the entries after number `seq`, in order. detailed: kinds; others have no fields, and no times but `at`."""
+    """Return the entries after number `seq`, in order.
+
+    detailed: the kinds of entries that come with their fields and the times of their events.
+    """
     is_detailed = journal.c.kind.in_(detailed)
     registered = and_(tasks.c.event_id == events.c.id, tasks.c.name == _REGISTER)
     with_event = journal.outerjoin(events, and_(is_detailed, events.c.id == journal.c.event_id))
-    columns = [
+    columns: list[ColumnElement[Any]] = [
         *(journal.c[name] for name in ("seq", "hash", "at", "kind", "model", "version", "event_id", "event_type")),
-        case((is_detailed, journal.c.body)),
         *(events.c.occurred_at, events.c.accepted_at, tasks.c.finished_at),
+        case((is_detailed, journal.c.body)),
     ]
     query = select(*columns).select_from(with_event.outerjoin(tasks, registered))
     rows = connection.execute(query.where(journal.c.seq > seq).order_by(journal.c.seq).limit(limit)).all()
-    return [StreamedEntry(*row[:8], _fields(row[8]) if row[8] else {}, *row[9:]) for row in rows]
+    return [StreamedEntry(*(*row[:-1], _fields(row[-1]))) for row in rows]
 
 
-def _fields(body: str) -> Mapping[str, Any]:
+def _fields(body: str | None) -> Mapping[str, Any]:
     """Return the fields of a body. A damaged one has none here: `audit verify` says so, and nothing else stops."""
+    if body is None:
+        return {}
     try:
         fields = json.loads(body)["said"]
     except (ValueError, LookupError, TypeError):

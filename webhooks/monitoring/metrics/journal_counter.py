@@ -1,7 +1,7 @@
 """Counts entries of the journal, in their order: outcomes of promotions, and how long they took.
 
-It does no I/O: a reader (journal_reader.py) gives it the entries of a page and what the ledger remembers about them, and
-stores the changes.
+It does no I/O: journal_reader.py gives it the entries of a page and what the ledger remembers about them, and stores
+the changes.
 """
 
 import logging
@@ -51,8 +51,8 @@ def subjects_of(entries: Iterable[StreamedEntry]) -> set[SubjectKey]:
 class JournalCounter:
     """Counts until `changes` is asked for. subjects: what is remembered about those of the entries.
 
-    A subject's value: of a promotion `labels` (policy and target) and the times `requested`, `asked` (people, for
-    approval) and `approved`; of a deployment `labels` and `requested`; of a version the times `trained` and `registered`.
+    Values of subjects: a promotion has `labels` (policy and target) and the times `requested`, `asked` (people, for
+    approval) and `approved`; a deployment has `labels` and `requested`; a version has `trained` and `registered`.
     """
 
     def __init__(self, policy: Policy, subjects: Mapping[SubjectKey, Subject]) -> None:
@@ -212,7 +212,8 @@ class JournalCounter:
         self._counted[family, labels].append(value)
 
 
-HANDLED = frozenset(JournalCounter._HANDLERS)  # noqa: SLF001 (kinds of entries that are counted by more than their kind)
+# The kinds of entries that are counted by more than their kind.
+HANDLED = frozenset(JournalCounter._HANDLERS)
 
 
 def _key(family: Family, labels: tuple[str, ...]) -> SeriesKey:

@@ -39,7 +39,7 @@ class Family:
     def _bucket(self, value: float) -> str:
         """Return the smallest bound that is not below `value`."""
         bounds = (*(self.bounds or ()), float("inf"))
-        return floatToGoString(bounds[bisect_left(bounds, value)])
+        return _text(bounds[bisect_left(bounds, value)])
 
     def metric(self, series: Iterable[tuple[Mapping[str, str], Series]]) -> Metric:
         """Return what a scrape shows. Series with other labels than the family's are left out."""
@@ -60,11 +60,16 @@ class Family:
 
     def _cumulative(self, buckets: Mapping[str, int]) -> list[tuple[str, float]]:
         """Return (bound, observations up to it)."""
-        bounds = [floatToGoString(bound) for bound in (*(self.bounds or ()), float("inf"))]
+        bounds = [_text(bound) for bound in (*(self.bounds or ()), float("inf"))]
         counts = dict.fromkeys(bounds, 0)
         for bound, count in buckets.items():
             counts[self._bucket(float(bound))] += count
         return list(zip(bounds, accumulate(counts.values()), strict=True))
+
+
+def _text(bound: float) -> str:
+    """Write a bound as Prometheus does: 1.0, +Inf."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 
 _TARGET = ("policy", "target")

@@ -33,7 +33,7 @@ EVERY = 10.0
 class JournalReader:
     """Counts what is new, in a thread of its own that ends when there is nothing more.
 
-    It runs when somebody scrapes, and every EVERY seconds after start(). Thread-safe, and safe to fork before the first.
+    It runs when somebody scrapes, and every EVERY seconds after start(). Thread-safe. A process may fork before.
     """
 
     def __init__(self, ledger: Ledger, policy: Policy) -> None:
