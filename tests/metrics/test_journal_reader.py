@@ -4,13 +4,13 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, select, update
 
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, metrics_checkpoint
@@ -21,6 +21,7 @@ from registrar.ledger.tables import events, journal, metrics_series, metrics_sub
 from registrar.ledger.tables import metrics_checkpoint as table
 from registrar.policy import Policy
 from registrar.policy.load import parse
+from tests.ledger.test_verify import tampering
 from tests.metrics.reading import scraped
 from tests.metrics.test_journal_metrics import DEPLOYED, TAXI, UNCOUNTED, promoted
 from tests.worker.harness import ADA, POLICY, WorkerHarness
@@ -34,12 +35,6 @@ ENTRIES = "registrar_journal_entries_total"
 @pytest.fixture
 def policy() -> Policy:
     return parse(POLICY)
-
-
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scrape waits for all of it: these tests have few entries, on a busy machine."""
-    monkeypatch.setattr(journal_metrics, "WAIT", 30.0)
 
 
 @pytest.fixture(autouse=True)
@@ -89,27 +84,7 @@ def as_never_counted(ledger: Ledger) -> None:
         connection.execute(update(table).values(seq=0, hash=GENESIS, complete=False, reader=None, reader_until=None))
 
 
-@contextmanager
-def unprotected(ledger: Ledger) -> Iterator[None]:
-    """The journal without the triggers that keep it append-only."""
-    sqlite = ledger.engine.dialect.name == "sqlite"
-    with ledger.write() as connection:
-        found = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")) if sqlite else []
-        triggers = [tuple(row) for row in found]
-        for name, _ in triggers:
-            connection.execute(text(f"DROP TRIGGER {name}"))
-        if not sqlite:
-            connection.execute(text("ALTER TABLE journal DISABLE TRIGGER ALL"))
-    yield
-    with ledger.write() as connection:
-        for _, sql in triggers:
-            connection.exec_driver_sql(sql)
-        if not sqlite:
-            connection.execute(text("ALTER TABLE journal ENABLE TRIGGER ALL"))
-
-
 @pytest.mark.both_ledgers
-@pytest.mark.usefixtures("unhurried")
 def test_a_process_that_starts_shows_what_others_counted(harness, monkeypatch):
     promoted(harness, "r1", rmse=5.0)
     before = shown(harness.ledger, harness.context.policy)
@@ -297,6 +272,7 @@ def test_a_new_ledger_has_nothing_to_count(ledger):
 
 
 def test_a_scrape_does_not_wait_for_a_long_journal(ledger, policy, monkeypatch):
+    monkeypatch.setattr(journal_metrics, "WAIT", 0.25)
     monkeypatch.setattr(JournalReader, "step", lambda _: time.sleep(5))
     begun = time.monotonic()
     scraped(JournalCollector(ledger, policy))
@@ -316,11 +292,10 @@ def test_entries_are_counted_though_nobody_scrapes(ledger, policy, monkeypatch):
 
 
 @pytest.mark.both_ledgers
-@pytest.mark.usefixtures("unhurried")
 def test_entries_that_leave_the_journal_stay_counted(harness):
     promoted(harness, "r1", rmse=5.0)
     before = shown(harness.ledger, harness.context.policy)
-    with unprotected(harness.ledger), harness.ledger.write() as connection:
+    with tampering(harness.ledger) as connection:
         newest = metrics_checkpoint.newest_entry(connection)
         connection.execute(delete(journal).where(journal.c.seq < newest))
     assert shown(harness.ledger, harness.context.policy) == before
@@ -330,7 +305,6 @@ def test_entries_that_leave_the_journal_stay_counted(harness):
     assert sum(found[ENTRIES].values()) > sum(before[ENTRIES].values())
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_legs_of_a_version_whose_event_left_the_ledger_are_known(harness):
     """Compaction takes events after a week; an approval may come later."""
     harness.registry.trained("r1", rmse=5.0)
@@ -349,12 +323,11 @@ def test_legs_of_a_version_whose_event_left_the_ledger_are_known(harness):
 
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize("change", ["shorter", "another"])
-@pytest.mark.usefixtures("unhurried")
 def test_another_journal_is_counted_anew(ledger, policy, change, caplog):
     """A table that was restored without the others."""
     write(ledger, 8)
     read_all(ledger, policy)
-    with unprotected(ledger), ledger.write() as connection:
+    with tampering(ledger) as connection:
         if change == "shorter":
             connection.execute(delete(journal).where(journal.c.seq > 5))
         else:
@@ -364,7 +337,6 @@ def test_another_journal_is_counted_anew(ledger, policy, change, caplog):
     assert "counted anew" in caplog.text
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_a_ledger_restored_from_a_backup_counts_on_from_there(ledger, policy, tmp_path):
     write(ledger, 4)
     one = JournalCollector(ledger, policy)
@@ -398,10 +370,9 @@ def test_a_ledger_that_takes_no_writes_shows_what_was_counted(ledger, policy, mo
     assert caplog.text.count("not counted for the metrics") == 1, "once for each outage"
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_an_entry_that_can_not_be_read_holds_nothing_up(harness, caplog):
     promoted(harness, "r1", rmse=5.0)
-    with unprotected(harness.ledger), harness.ledger.write() as connection:
+    with tampering(harness.ledger) as connection:
         of_votes = update(journal).where(journal.c.kind == EntryKind.VOTE)
         connection.execute(of_votes.values(body="no JSON"))
     found = shown(harness.ledger, harness.context.policy)
@@ -412,7 +383,6 @@ def test_an_entry_that_can_not_be_read_holds_nothing_up(harness, caplog):
 
 
 @pytest.mark.both_ledgers
-@pytest.mark.usefixtures("unhurried")
 def test_counts_of_another_version_are_shown_as_far_as_this_one_knows_them(ledger, policy):
     """Families and labels that it does not have stay in the ledger; buckets are those of this version."""
     labels = '{"leg":"trained_to_promoted","policy":"taxi","target":"Production"}'
@@ -432,7 +402,6 @@ def test_counts_of_another_version_are_shown_as_far_as_this_one_knows_them(ledge
     assert ("of_tomorrow", '{"model":"taxi"}', 7.0, None) in all_rows(ledger)
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_what_was_counted_under_another_policy_stays(harness):
     promoted(harness, "r1", rmse=5.0)
     before = shown(harness.ledger, harness.context.policy)["registrar_promotions_total"]
