@@ -16,9 +16,10 @@ from registrar.ledger.heartbeats import time_of
 from registrar.ledger.journal.append import GENESIS
 from registrar.ledger.tables import journal, metrics_checkpoint, metrics_series, metrics_subjects
 
-# Seconds for which a reader with many entries to count keeps others off; it renews them with each commit, several times
-# within them. A dead reader's work is taken over after so long.
-LEASE_SECONDS = 5.0
+# Seconds for which a reader with many entries to count keeps others off. It renews them with each commit, of which
+# there are several a second; on a machine so busy that one takes longer, readers would take the work from each other.
+# A dead reader's work is taken over after so long.
+LEASE_SECONDS = 30.0
 # Registered versions that are remembered.
 VERSIONS = 10_000
 VERSION = "version"  # a subject's kind
@@ -99,6 +100,12 @@ def counts_this_journal(connection: Connection, checkpoint: Checkpoint) -> bool:
 def claim(connection: Connection, checkpoint: Checkpoint, reader: str) -> bool:
     """Keep other readers off; return whether this one may count."""
     return _replace(connection, checkpoint, replace(checkpoint, reader=reader))
+
+
+def release(connection: Connection, reader: str) -> None:
+    """Let others count at once."""
+    own = update(metrics_checkpoint).where(metrics_checkpoint.c.reader == reader)
+    connection.execute(own.values(reader=None, reader_until=None))
 
 
 def advance(connection: Connection, checkpoint: Checkpoint, to: Checkpoint, changes: Changes) -> bool:

@@ -20,6 +20,7 @@ from registrar.ledger.used_nonces import spend
 from registrar.local import services as usual
 from registrar.local.installation import LOOPBACK, Installation
 from registrar.local.services import Started
+from tests.bench import processes
 from tests.bench.lives import REGISTRAR_YML, fill_journal
 from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target
@@ -33,8 +34,8 @@ SIZE = 1_000_000
 AT_MOST = 5.0
 MODELS = 1_000
 FIRST, LATER = "the first after an upgrade", "with a checkpoint"
-COMPLETE, SCRAPE, COMMIT = "complete after s", "slowest scrape, ms", "slowest commit beside it, ms"
-COLUMNS = (COMPLETE, SCRAPE, COMMIT)
+COMPLETE, CPU, SCRAPE, COMMIT = "complete after s", "CPU s", "slowest scrape, ms", "slowest commit beside it, ms"
+COLUMNS = (COMPLETE, CPU, SCRAPE, COMMIT)
 _SCRAPE_EVERY = 0.2  # seconds
 _COMMIT_EVERY = 0.02  # seconds
 _PATIENCE = 1800.0  # seconds
@@ -145,5 +146,5 @@ def once(home: House, site: Installation, ledger: Ledger, entries: int) -> Figur
     complete, writer = Complete(site.ports["receiver"], entries), Writer(ledger)
     receiver = replace(usual.receiver(site), ready=complete, start_timeout=_PATIENCE)
     with writer.writing(), home.running(receiver) as running:
-        seconds = running.age
-    return {COMPLETE: seconds, SCRAPE: complete.slowest * 1000, COMMIT: writer.slowest * 1000}
+        seconds, cpu = running.age, processes.cpu([running.pid])
+    return {COMPLETE: seconds, CPU: cpu, SCRAPE: complete.slowest * 1000, COMMIT: writer.slowest * 1000}

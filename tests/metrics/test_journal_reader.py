@@ -197,6 +197,16 @@ def test_of_many_entries_one_reader_counts_and_the_others_leave_it_to_it(ledger,
     assert (checkpoint.complete, checkpoint.reader) == (True, None)
 
 
+def test_a_reader_that_stops_leaves_its_work_to_others_at_once(ledger, policy, monkeypatch):
+    write(ledger, 10)
+    one, other = JournalReader(ledger, policy), JournalReader(ledger, policy)
+    real = one.step
+    monkeypatch.setattr(one, "step", lambda: (real(), one._stopped.set())[0])
+    one.catch_up(wait=30)
+    assert stored(ledger) == 3
+    assert other.step()
+
+
 def test_an_overtaken_reader_throws_its_page_away(ledger, policy, monkeypatch):
     write(ledger, 10)
     slow, quick = JournalReader(ledger, policy), JournalReader(ledger, policy)

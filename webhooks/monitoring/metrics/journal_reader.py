@@ -18,7 +18,7 @@ from registrar.ledger import Ledger, metrics_checkpoint
 from registrar.ledger.engine import TRANSACTION_ERRORS
 from registrar.ledger.heartbeats import time_of
 from registrar.ledger.journal.stream import StreamedEntry, after
-from registrar.ledger.metrics_checkpoint import LEASE_SECONDS, Checkpoint, advance, claim
+from registrar.ledger.metrics_checkpoint import Checkpoint, advance, claim, release
 from registrar.policy import Policy
 from webhooks.monitoring.metrics.journal_counter import HANDLED, JournalCounter, subjects_of
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 PAGE = 2000
 # Seconds between two looks for new entries while nobody scrapes: so few are left that a scrape finds them counted.
 EVERY = 10.0
+# Seconds to wait for the present page when the process stops.
+_STOP_SECONDS = 5.0
 
 
 class JournalReader:
@@ -53,7 +55,7 @@ class JournalReader:
         """Stop after the present page. Blocks for some tenths of a second, longer while the ledger does not answer."""
         self._stopped.set()
         if running := self._running:
-            running.join(timeout=LEASE_SECONDS)
+            running.join(timeout=_STOP_SECONDS)
 
     def catch_up(self, *, wait: float = 0.0) -> None:
         """Count what is new in the background, and wait so many seconds at most for the end of it."""
@@ -114,11 +116,13 @@ class JournalReader:
             self.catch_up()
 
     def _run(self) -> None:
-        """Count to the journal's end. Half of the time is left to the process's other threads."""
+        """Count to the journal's end. Rest for as long as the CPU was used, for the process's other threads."""
         try:
-            began = time.monotonic()
-            while self.step() and not self._stopped.wait(time.monotonic() - began):
-                began = time.monotonic()
+            began = time.thread_time()
+            while self.step() and not self._stopped.wait(time.thread_time() - began):
+                began = time.thread_time()
+            if self._stopped.is_set():
+                self._ledger.written(lambda connection: release(connection, self._reader))
         except TRANSACTION_ERRORS as error:
             if not self._failed:
                 log.warning("new entries of the journal are not counted for the metrics: %s", error)
