@@ -69,4 +69,4 @@ def _mark_dispatched(connection: Connection, rows: Sequence[Row[Any]], at: datet
     if rows:
         rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=REDELIVER_AFTER)}
         connection.execute(postpone_statement(), rung)
-    return [TaskMessage(row.id, row.name) for row in rows]
+    return [TaskMessage(row.id, row.name, row.lane, row.event_id) for row in rows]
