@@ -41,6 +41,7 @@ from webhooks.ingress.rate_limit import RateLimiter
 from webhooks.ingress.rejection_log import RejectionLog
 from webhooks.monitoring.health import Health
 from webhooks.monitoring.metrics import Metrics
+from webhooks.monitoring.metrics.journal_reader import JournalReader
 
 # The exit status of a receiver that can't start.
 CANNOT_START = 4
@@ -61,11 +62,13 @@ class Receiver:
     rate: RateLimiter
     ledger: Ledger
     heart: HeartbeatWriter
+    journal_reader: JournalReader
     scrape: MetricsServer | None
 
     def start(self) -> None:
         """Start the threads, in a serving process: a fork would lose them."""
         self.heart.start()
+        self.journal_reader.start()
         if self.scrape:
             self.scrape.start()
 
@@ -74,6 +77,7 @@ class Receiver:
         self.heart.stop()
         if self.scrape:
             self.scrape.stop()
+        self.journal_reader.stop()
         self.inbox.close()
         self.dispatcher.close()
         self.rejections.close()
@@ -118,7 +122,9 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     at = settings.watching.receiver_metrics
     scrape = MetricsServer(at, metrics.text) if at else None
     heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))
-    app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, scrape)
+    app.extensions["receiver"] = Receiver(
+        endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, metrics.journal_reader, scrape
+    )
     answer_error = partial(error_answer, errors, endpoint)
     app.register_error_handler(Exception, answer_error)
     sign_in = signin.blueprint(settings, access, ledger, rate)

@@ -3,6 +3,7 @@
 from tests.actions.versions import live
 from tests.policies import model, production
 from tests.worker.harness import ADA, POLICY
+from worker.registry.protocol import RetryableError
 
 ALIASES = model("mode: aliases")
 STAGES = model("mode: stages", POLICY.replace("alias: challenger, ", "").replace(" alias: champion,", ""))
@@ -59,6 +60,20 @@ def test_with_aliases_alone_a_stage_moved_by_hand_is_put_back_nowhere(harness):
     assert aliases(harness) == {"champion": 2}
 
 
+def test_a_stage_that_was_set_before_the_policy_left_them_alone_is_recorded(harness):
+    live(harness, "r1")
+    harness.registry.trained("r2", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    harness.registry.fail["set_alias"] = RetryableError("the line is cut")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert harness.stages()[2] == "Production"
+    harness.policy(ALIASES)
+    harness.until_nothing_waits()
+    assert (2, "Production", "superseded") in harness.promotions()
+    assert 2 in harness.holding()["Production"]
+    assert "Staging" not in harness.holding()
+
+
 def test_stages_alone_leave_aliases_alone(harness):
     harness.policy(STAGES)
     live(harness, "r1", "r2")
@@ -77,6 +92,14 @@ def test_the_one_that_was_replaced_is_named_so(harness):
     live(harness, "r3")
     assert aliases(harness) == {"champion": 3, "previous": 2}
     assert harness.holding()["@previous"] == [2]
+
+
+def test_the_record_has_the_previous_one_as_mlflow_shows_it(harness):
+    harness.policy(PREVIOUS)
+    live(harness, "r1", "r2", "r3")
+    told = harness.facts()
+    harness.post("registry.reconcile", model="taxi")
+    assert harness.facts() == told
 
 
 def test_what_is_rolled_back_is_nobodys_previous(harness):

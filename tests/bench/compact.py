@@ -64,11 +64,12 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class Year:
-    """A ledger with a past, and the folder for the files."""
+    """A ledger with a past, and the folder for the files. empty: its bytes before."""
 
     ledger: Ledger
     folder: Path
     events: int
+    empty: float
 
     def compact(self, days: int) -> Figures:
         cutoff = now() - timedelta(days=days)
@@ -83,7 +84,7 @@ class Year:
             verify(connection, journal=whole_journal)
             assert not check_files(connection).lost
         verified = time.monotonic() - begun
-        size, filed = _size(self.ledger), sum(file.stat().st_size for file in self.folder.glob("*"))
+        size, filed = _size(self.ledger) - self.empty, sum(file.stat().st_size for file in self.folder.glob("*"))
         year = DAYS * A_DAY / self.events / _GB
         each = (size / self.events / 1e3, size * year, filed * year)
         return Figures(*each, took, verified, median(waits) * 1e3, max(waits) * 1e3)
@@ -120,8 +121,9 @@ def _past(name: str, count: int) -> Iterator[Year]:
         ledger = Ledger(url)
         stack.callback(ledger.close)
         migrate(ledger)
+        empty = _size(ledger)
         fill(ledger, count, models=max(1, count // _OF_A_MODEL), until=datetime.now(UTC), days=DAYS)
-        yield Year(ledger, folder / "archive", count)
+        yield Year(ledger, folder / "archive", count, empty)
 
 
 def _size(ledger: Ledger) -> float:

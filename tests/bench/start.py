@@ -84,15 +84,17 @@ def measure(options: Options) -> Result:
 
 
 @contextmanager
-def house() -> Iterator[tuple[House, Installation]]:
-    """With a Redis that runs and a ledger that is migrated."""
+def house(config: str = CONFIG, ledger: str | None = None) -> Iterator[tuple[House, Installation]]:
+    """With a Redis that runs and a ledger that is migrated. ledger: its URL; None: SQLite, in the folder."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
         folder = Folder(Path(name).resolve())
         folder.prepare()
-        folder.config.write_text(CONFIG, encoding="utf-8")
+        folder.config.write_text(config, encoding="utf-8")
         (folder.path / "ci.whsec").write_text(new_webhook_secret(), encoding="utf-8")
         chosen = installation.choose_ports(("redis", "receiver"), folder.ports, fixed={})
-        site = Installation(folder=folder, config=folder.config, ports=chosen, secret_key=new_key(), mlflow=NOBODY)
+        site = Installation(
+            folder=folder, config=folder.config, ports=chosen, secret_key=new_key(), mlflow=NOBODY, ledger=ledger
+        )
         home = House(folder, site.environ(os.environ))
         subprocess.run(usual.migrate().command, env=home.environ, cwd=folder.path, check=True, capture_output=True)
         with home.running(usual.redis(site)):

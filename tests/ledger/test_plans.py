@@ -219,7 +219,7 @@ def test_the_newest_are_read_from_the_end_without_sorting_all(ledger, plans, tab
 def test_the_journal_is_followed_from_its_place_on(ledger, plans):
     """On SQLite: PostgreSQL reads a journal as short as that of a test whole."""
     with ledger.read() as connection:
-        stream.after(connection, 7, limit=2000)
+        stream.after(connection, 7, limit=2000, detailed=["held"])
     assert {step["table"] for step in plans} == {"journal", "events", "tasks"}
     assert all(step["by"] for step in plans)
 

@@ -9,8 +9,9 @@ that needs approval, for any stage, takes the same permission as a rollback.
 from dataclasses import replace
 
 from registrar.events.facts import FactType
-from registrar.events.outcome import FollowUp, Outcome
+from registrar.events.outcome import FollowUp, LedgerChange, Outcome
 from registrar.events.states import PromotionState
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, get
 from registrar.ledger.votes import approvals
 from registrar.policy import Target
@@ -77,7 +78,8 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
     if context.task.attempts == 1 or not is_there:
         evidence = gather(evaluating, version, target)
         if what := evidence.changed_since(promotion.evidence):
-            return request_again(promotion, changed_reason(promotion, what))
+            void = request_again(promotion, changed_reason(promotion, what))
+            return replace(void, records=(*void.records, *_half_done(context, version, target)))
         if not is_there and (wrong := wrong_start(context.policy, version, target)):
             return request_again(promotion, f"{promotion} can't be done as it was approved ({wrong})")
         if not is_there and (newer := _newer(context, promotion, target)):
@@ -85,6 +87,14 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
         if evidence.closed_gates and not promotion.broke_glass:
             return _wait(promotion, evidence.closed_gates)
     return _move(context, promotion, target, version)
+
+
+def _half_done(context: TaskContext, version: Version, target: Target) -> tuple[LedgerChange, ...]:
+    """Return the records of a stage that an earlier attempt set, where the policy knows no stages by now."""
+    if context.task.attempts == 1 or version.stage != target.stage:
+        return ()
+    ended = HoldingEnded(version.model, "stage", version.version, keep=version.stage)
+    return ended, HoldingStarted(version.model, "stage", version.stage, version.version, anew=True)
 
 
 def _newer(context: TaskContext, promotion: Promotion, target: Target) -> int | None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from registrar.ledger import metrics_checkpoint
 from registrar.ledger.queries.archivable import Candidate, Scan
 from registrar.ledger.queries.archived_journal import checkpoint
 from registrar.ledger.tables import journal
@@ -13,10 +14,15 @@ _AT_ONCE = 2_000
 
 
 def scan_journal(connection: Connection, after: int, cutoff: datetime) -> Scan:
-    """Scan in order; ends at the first entry that is too young, and before the newest, which the next one continues."""
+    """Scan in order; ends at the first entry that is too young, and before the newest, which the next one continues.
+
+    It also ends where the metrics have counted to, if they ever counted.
+    """
     begin = max(after, checkpoint(connection).seq)
     newest = connection.execute(select(func.max(journal.c.seq))).scalar() or 0
-    query = select(journal.c.seq, journal.c.at).where(journal.c.seq > begin, journal.c.seq < newest)
+    counted = metrics_checkpoint.current(connection).seq or newest
+    within = (journal.c.seq > begin, journal.c.seq < newest, journal.c.seq <= counted)
+    query = select(journal.c.seq, journal.c.at).where(*within)
     rows = connection.execute(query.order_by(journal.c.seq).limit(_AT_ONCE)).all()
     chosen: list[Candidate] = []
     for row in rows:

@@ -2,6 +2,7 @@
 
 from registrar.ledger.tables.columns import UtcDateTime, metadata
 from registrar.ledger.tables.intake import archived, archives, events, rejections, tasks
+from registrar.ledger.tables.metrics import metrics_checkpoint, metrics_series, metrics_subjects
 from registrar.ledger.tables.operations import heartbeats, schema_versions, spent, tokens
 from registrar.ledger.tables.record import (
     cards,
@@ -28,6 +29,9 @@ __all__ = [
     "journal",
     "looks",
     "metadata",
+    "metrics_checkpoint",
+    "metrics_series",
+    "metrics_subjects",
     "promotions",
     "rejections",
     "schema_versions",

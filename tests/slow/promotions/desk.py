@@ -210,7 +210,7 @@ class Desk:
     def _others_go_on(self) -> None:
         """The worker sleeps past its lease: others do its work, and more. It may have just written that it is done."""
         if self.witness.task:
-            self._look(self.witness.task)
+            self.witness.look(self._as_it_is(self.witness.task.id))
         self.clock.forward(seconds=20)
         self.sweep()
         self.work()

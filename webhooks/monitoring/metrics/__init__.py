@@ -70,7 +70,9 @@ class Metrics:
         # Saves a look-up for each request; and a source that sent nothing yet is 0, not absent.
         self._accepted = {name: self._accepting.labels(name) for name in sources}
         self._gauges = CollectorRegistry()
-        for collector in (self, StateCollector(ledger, policy), JournalCollector(ledger, policy)):
+        journal = JournalCollector(ledger, policy)
+        self.journal_reader = journal.reader
+        for collector in (self, StateCollector(ledger, policy), journal):
             self._gauges.register(collector)
         self._shown = self._registry
         if shared:

@@ -7,7 +7,7 @@ noted. Its newest entry never goes, as the next one continues it; nor do dispute
 from alembic import op
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
