@@ -29,12 +29,15 @@ from registrar.ledger.task_statements import (
     INSERT_TASK,
     NO_LEASE,
     claim_statement,
+    select_own_lease,
     select_with_event,
     update_statement,
 )
 
 # Longer than any single call to MLflow (10 s); renewed right before each write.
 LEASE_SECONDS = 15
+# A lease of which so much is left is checked and not written again: it still outlives any single call to MLflow.
+RENEW_BELOW = 12
 # Present task names, by those before schema 0016, which archive files and journal entries still have.
 FORMER_NAMES = {
     "worker.put_back": "worker.revert_drift",
@@ -112,9 +115,24 @@ def get(connection: Connection, task_id: str) -> Task:
 
 
 def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = False) -> None:
-    """Extend the lease. writes: a write to the registry follows, which may leave a move half done. Raises LeaseLost."""
-    begun = {"rank": Rank.HALF_DONE} if writes and task.name in MOVES else {}
-    if not _update_own(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
+    """Extend the lease unless it is fresh. writes: a write to the registry follows, which may leave a move half done.
+
+    Raises LeaseLost.
+    """
+    rank = Rank.HALF_DONE if writes and task.name in MOVES else None
+    held = {"task_id": task.id, "held_by": task.lease}
+    own = connection.execute(select_own_lease(), held).one_or_none()
+    if own is None:
+        raise LeaseLost(task.id)
+    fresh = at + timedelta(seconds=RENEW_BELOW) < own.lease_until <= at + timedelta(seconds=LEASE_SECONDS)
+    if fresh and rank in (None, own.rank):
+        return
+    _extend(connection, task, at, **({} if rank is None else {"rank": rank}))
+
+
+def _extend(connection: Connection, task: Task, at: datetime, **columns: Any) -> None:
+    """Write the lease's new end, and keep the row locked until the commit. Raises LeaseLost."""
+    if not _update_own(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **columns):
         raise LeaseLost(task.id)
 
 
@@ -145,7 +163,7 @@ def record_discovery(connection: Connection, task: Task, outcome: Outcome, *, at
     """Apply an outcome before the task goes on. Its summary and facts are not stored: notify by follow-ups in lanes of
     their own. Raises LeaseLost. Returns the messages to publish after the commit.
     """
-    renew(connection, task, at=at)
+    _extend(connection, task, at)
     return next_messages(connection, _apply_outcome(connection, task, outcome, at) - {task.lane}, at=at)
 
 

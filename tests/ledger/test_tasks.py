@@ -1,9 +1,11 @@
 """The life of a task, on a real database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from sqlalchemy.event import listen, remove
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor, Event
@@ -164,6 +166,52 @@ def test_a_renewed_lease_holds(ledger):
         tasks.renew(connection, task, at=seconds(10))
     assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 9)) == []
     assert row(ledger, task.id).rank == Rank.ORDINARY, "no write was announced"
+
+
+def test_a_fresh_lease_is_checked_and_not_written_again(ledger):
+    [task_message] = post(ledger, moved()).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        tasks.renew(connection, task, at=seconds(1))
+        assert _writes(connection, lambda: tasks.renew(connection, task, at=seconds(2))) == 0
+        tasks.renew(connection, task, at=seconds(2), writes=True)
+        assert _writes(connection, lambda: tasks.renew(connection, task, at=seconds(4), writes=True)) == 0
+    held = row(ledger, task.id)
+    assert (held.rank, held.lease_until) == (Rank.HALF_DONE, seconds(2 + tasks.LEASE_SECONDS))
+
+
+def test_a_lease_that_ends_after_any_new_one_would_is_written_again(ledger):
+    """The worker's clock was put back."""
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message, at=seconds(60))
+    with ledger.write() as connection:
+        tasks.renew(connection, task, at=seconds(1))
+    assert row(ledger, task.id).lease_until == seconds(1 + tasks.LEASE_SECONDS)
+
+
+def test_a_task_that_is_queued_and_published_in_one_commit_is_written_once(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    outcome = Outcome("", follow_ups=(FollowUp("worker.request"),))
+    with ledger.write() as connection:
+        published: list[TaskMessage] = []
+        writes = _writes(
+            connection, lambda: published.extend(tasks.finish(connection, task, "succeeded", outcome, at=NOON))
+        )
+    assert (writes, [each.name for each in published]) == (2, ["worker.request"])
+
+
+def _writes(connection: Connection, act: Callable[[], object]) -> int:
+    """Return how many statements that `act` ran were no SELECT."""
+    statements: list[str] = []
+
+    def note(conn, cursor, statement, *rest):
+        statements.append(statement)
+
+    listen(connection, "before_cursor_execute", note)
+    act()
+    remove(connection, "before_cursor_execute", note)
+    return sum(not statement.lstrip().startswith("SELECT") for statement in statements)
 
 
 def test_how_often_a_task_took_its_worker_down_is_counted(ledger):
