@@ -1,8 +1,7 @@
 """Append to the journal: one entry per change of the record, chained to the entry before by its hash.
 
-An entry's body is canonical JSON text of the whole entry, its number included; its hash is the SHA-256 of the previous
-entry's hash and that text. The other columns repeat parts of the body, for queries. docs/how-to/audit.md is for
-auditors.
+An entry's text is canonical JSON of the whole entry, its number included; its hash is the SHA-256 of the previous
+entry's hash and that text. Stored is less (stored.py). docs/how-to/audit.md is for auditors.
 """
 
 import hashlib
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, select, text, true
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, and_, func, insert, select, text, true
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
@@ -23,6 +22,8 @@ GENESIS = "0" * 64
 # Columns of an exported entry; all but the last three are also in the body, beside the entry's fields (`said`).
 COLUMNS = tuple(column.name for column in journal.columns)
 BODY_COLUMNS = COLUMNS[: COLUMNS.index("body")]
+# Stored in place of a value that another entry has.
+SAME = ""
 _LOCK = 0x4A6F_7572  # any constant: the key of PostgreSQL's advisory lock while appending
 
 
@@ -56,6 +57,16 @@ class EntryKind(StrEnum):
 _LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
 # Fields of an event that are in no column of an entry; its body has their SHA-256.
 _DIGESTED = ("delivery_id", "position", "model", "occurred_at", "accepted_at", "data")
+_FIRST = journal.alias("first")
+
+
+def first_of_event(column: str, event_id: ColumnElement[str]) -> ScalarSelect[Any]:
+    """Return a subquery: a column of the first entry of an event that says what the event's delivery was."""
+    about = select(_FIRST.c[column]).where(_FIRST.c.event_id == event_id, _FIRST.c.body_sha256 != SAME)
+    # + 0: without statistics, PostgreSQL would look for the first one by reading the journal in its order.
+    return about.order_by(_FIRST.c.seq + 0).limit(1).scalar_subquery()
+
+
 _EVENT = select(
     events.c.type,
     events.c.source,
@@ -63,6 +74,7 @@ _EVENT = select(
     *(events.c[name] for name in _DIGESTED),
     _LAST.c.seq,
     _LAST.c.hash,
+    *(first_of_event(name, events.c.id).label(f"first_{name}") for name in ("body_sha256", "body")),
 )
 _EVENT_AND_LAST = _EVENT.select_from(events.outerjoin(_LAST, true()))
 
@@ -96,8 +108,10 @@ def append(
         "actor_name": cause.actor_name,
         "body_sha256": event.body_sha256,
     }
-    more = {"said": fields, "event_sha256": event_digest(dict(event._mapping))}
-    _chain(connection, entry, more, event.seq, event.hash)
+    digest = event_digest(dict(event._mapping))
+    said_before = (event.first_body_sha256, event_sha256(event.first_body)) == (event.body_sha256, digest)
+    about_event = {"event_sha256": digest}
+    _chain(connection, entry, {"said": fields}, about_event, (event.seq, event.hash), said_before=said_before)
 
 
 def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryKind, /, **fields: Any) -> None:
@@ -116,7 +130,7 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryK
         "actor_name": actor.name,
         "body_sha256": "",
     }
-    _chain(connection, entry, {"said": fields}, *(last or (0, None)))
+    _chain(connection, entry, {"said": fields}, {}, last or (0, None))
 
 
 def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
@@ -136,19 +150,35 @@ def _lock(connection: Connection) -> None:
 
 
 def _chain(
-    connection: Connection, entry: dict[str, Any], more: dict[str, Any], last: int | None, hash_: str | None
+    connection: Connection,
+    entry: dict[str, Any],
+    fields: Mapping[str, Any],
+    about_event: Mapping[str, Any],
+    last: tuple[int | None, str | None],
+    *,
+    said_before: bool = False,
 ) -> None:
-    """Insert an entry. more: fields of its body alone. last, hash_: the seq and hash of the entry before, if any."""
-    entry, previous = {"seq": (last or 0) + 1, **entry}, hash_ or GENESIS
-    body = canonical({**entry, **more})
-    connection.execute(
-        insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})
-    )
+    """Insert an entry. fields, about_event: what its text has beside the columns. last: seq and hash of the one before.
+
+    said_before: the event's first entry has the same digests.
+    """
+    seq, previous = (last[0] or 0) + 1, last[1] or GENESIS
+    entry = {"seq": seq, **entry}
+    hash_ = link(previous, canonical({**entry, **fields, **about_event}))
+    stored = {"body": canonical({**fields, **({} if said_before else about_event)}), "previous": SAME, "hash": hash_}
+    digest = {"body_sha256": SAME} if said_before else {}
+    connection.execute(insert(journal).values(entry | stored | digest))
 
 
 def event_digest(event: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the fields of an event that are in no column of an entry. event: a row."""
     return hashlib.sha256(canonical({name: event[name] for name in _DIGESTED}).encode()).hexdigest()
+
+
+def event_sha256(body: str | None) -> str | None:
+    """Return the event_digest that an entry's body says. Old entries have none."""
+    fields: Mapping[str, Any] = json.loads(body or "{}")
+    return fields.get("event_sha256")
 
 
 def canonical(value: object) -> str:

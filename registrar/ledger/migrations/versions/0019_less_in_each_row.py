@@ -1,0 +1,39 @@
+"""Less in each row: journal entries leave out what other columns and entries say (journal/stored.py).
+
+Entries that are there stay as they are: a migration never rewrites history. The triggers let an entry come without the
+hash of the one before; one that has it must still have the right one.
+"""
+
+from alembic import op
+
+revision = "0019"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+_REFUSED = "the journal is append-only"
+_GENESIS = "0" * 64
+_CONTINUES = f"""
+    NEW.seq = (SELECT coalesce(max(seq), 0) + 1 FROM journal)
+    AND NEW.previous IN ('', coalesce((SELECT hash FROM journal ORDER BY seq DESC LIMIT 1), '{_GENESIS}'))
+"""  # noqa: S608 (constants)
+_SQLITE = (
+    "DROP TRIGGER journal_insert",
+    f"""CREATE TRIGGER journal_insert BEFORE INSERT ON journal WHEN NOT ({_CONTINUES})
+    BEGIN SELECT RAISE(ABORT, '{_REFUSED}: an entry continues the chain'); END""",
+)
+_POSTGRESQL = (
+    f"""CREATE OR REPLACE FUNCTION journal_refuses() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            IF {_CONTINUES} THEN RETURN NEW; END IF;
+            RAISE EXCEPTION '{_REFUSED}: an entry continues the chain';
+        END IF;
+        RAISE EXCEPTION '{_REFUSED}';
+    END $$""",
+)
+
+
+def upgrade() -> None:
+    for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL:
+        op.execute(statement)
