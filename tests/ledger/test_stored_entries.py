@@ -62,9 +62,11 @@ def test_whole_entries_of_an_earlier_release_are_read_as_they_are_and_the_chain_
     cause = taxi.cause()
     with taxi.ledger.write() as connection:
         HoldingStarted("taxi", "stage", "Staging", 1).apply(connection, cause)
+    with taxi.ledger.read() as connection:
         [short] = entries(connection)
     with taxi.ledger.write() as connection:
         HoldingEnded("taxi", "stage", 1).apply(connection, cause)
+    with taxi.ledger.read() as connection:
         [_, ended] = connection.execute(select(journal).order_by(journal.c.seq)).all()
     whole = taxi.entries()[0]
     assert (whole.body, whole.previous) == (short["body"], GENESIS)
