@@ -1,7 +1,5 @@
 """The life of a task: queued, running under a lease, then succeeded, refused, failed or dead; in its lane's order."""
 
-import os
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +21,7 @@ from registrar.ledger import act_subjects
 from registrar.ledger.journal.changes_by_hand import record_changes_by_hand
 from registrar.ledger.lane_priority import MOVES, Rank
 from registrar.ledger.predicates import as_of, is_open
+from registrar.ledger.row_ids import new_id
 from registrar.ledger.tables import tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER, next_messages
 from registrar.ledger.task_statements import (
@@ -216,7 +215,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     """Insert a follow-up, in the lane before the tasks of any event accepted later. Returns the lane."""
     lane = follow_up.lane or task.lane
     row = {
-        "id": new_id(),
+        "id": new_id("tsk"),
         "event_id": task.event_id,
         "event_seq": task.event_seq,
         "name": follow_up.name,
@@ -230,11 +229,6 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     }
     connection.execute(INSERT_TASK, row)
     return lane
-
-
-def new_id() -> str:
-    """Return a new task id: milliseconds, then 80 random bits. The time keeps new ids together in the index."""
-    return f"tsk_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def unfinished(connection: Connection) -> int:

@@ -12,7 +12,7 @@ from registrar.events.event import Actor, Event
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause, Fact, FollowUp, Outcome
 from registrar.events.types import parse
-from registrar.ledger import Ledger, task_dispatch, tasks
+from registrar.ledger import Ledger, row_ids, task_dispatch, tasks
 from registrar.ledger.deliveries import DeliveryConflict, accept
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.lane_priority import Rank
@@ -406,8 +406,8 @@ def test_a_task_that_is_put_back_at_once_is_due_at_once(ledger):
 def test_ids_sort_by_the_time_they_were_made_at(monkeypatch):
     made = []
     for milliseconds in (1, 1_700_000_000_000, 1_700_000_000_001):
-        monkeypatch.setattr(tasks.time, "time_ns", lambda now=milliseconds: now * 1_000_000 + 999_999)
-        made.append(tasks.new_id())
+        monkeypatch.setattr(row_ids.time, "time_ns", lambda now=milliseconds: now * 1_000_000 + 999_999)
+        made.append(row_ids.new_id("tsk"))
     assert made == sorted(made)
     assert all(len(id) == len("tsk_") + 12 + 20 for id in made)
     assert [int(id[4:16], 16) for id in made] == [1, 1_700_000_000_000, 1_700_000_000_001]

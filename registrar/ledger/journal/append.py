@@ -59,7 +59,7 @@ class EntryKind(StrEnum):
 _LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
 # Fields of an event that are in no column of an entry; its body has their SHA-256.
 _DIGESTED = ("delivery_id", "position", "model", "occurred_at", "accepted_at", "data")
-_FIRST = journal.alias("first")
+_FIRST = journal.alias("first_entry")
 
 
 def first_of_event(column: str, event_id: ColumnElement[str]) -> ScalarSelect[Any]:

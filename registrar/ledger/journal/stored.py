@@ -25,7 +25,7 @@ from registrar.ledger.journal.append import (
 )
 from registrar.ledger.tables import journal
 
-_BEFORE = journal.alias("before")
+_BEFORE = journal.alias("entry_before")
 _NEEDS_FIRST = and_(journal.c.body_sha256 == SAME, journal.c.event_id != "")
 
 

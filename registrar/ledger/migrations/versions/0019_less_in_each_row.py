@@ -1,4 +1,4 @@
-"""Less in each row: journal entries leave out what other columns and entries say (journal/stored.py).
+"""Less in each row: journal entries leave out what other columns and entries say (journal/stored.py), indexes the id.
 
 Entries that are there stay as they are: a migration never rewrites history. The triggers let an entry come without the
 hash of the one before; one that has it must still have the right one. The fill factor counts for new pages.
@@ -37,6 +37,16 @@ _POSTGRESQL = (
 )
 
 
+_PROMOTIONS = {
+    "ix_promotions_about": ["model", "created_at"],
+    "ix_promotions_newest": ["created_at"],
+    "ix_promotions_state": ["state", "created_at"],
+}
+
+
 def upgrade() -> None:
+    for name, columns in _PROMOTIONS.items():  # without the id, which no two promotions of one time are many enough for
+        op.drop_index(name, "promotions")
+        op.create_index(name, "promotions", columns)
     for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL:
         op.execute(statement)
