@@ -198,9 +198,10 @@ class FakeRegistry:
         self._models[model][version] = replace(self._models[model][version], **changes)  # type: ignore[arg-type]
         self._changed[model] = self.clock
 
-    def set_stage(self, model: str, version: int, stage: str) -> None:
+    def set_stage(self, model: str, version: int, stage: str) -> Version:
         self._write("set_stage", model, version, stage)
         self._change(model, version, stage=stage, changed=self.clock)
+        return self.version(model, version)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         self._write("set_alias", model, alias, version)
@@ -211,7 +212,7 @@ class FakeRegistry:
         self._write("drop_alias", model, alias)
         self._aliases[model].pop(alias, None)
 
-    def set_description(self, model: str, version: int, description: str) -> None:
+    def set_description(self, model: str, version: int, description: str) -> Version:
         """As MLflow on PostgreSQL does."""
         self._write("set_description", model, version)
         if len(description) > entities.MAX_DESCRIPTION:
@@ -219,6 +220,7 @@ class FakeRegistry:
                 f"describing {model} version {version}: value too long for type character varying(5000)"
             )
         self._change(model, version, description=description, changed=self.clock)
+        return self.version(model, version)
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         self._write("set_tag", model, version, key)
@@ -252,16 +254,22 @@ class FakeRegistry:
         self.version(model, version)
         return conversion.read_mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
 
-    def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
+    def look_at_files(self, version: Version, *, most: int, known: FilesSeen | None = None) -> FilesSeen:
         """Of all files or of none, but for MLmodel."""
         self._maybe_fail("look_at_files")
-        self.version(model, version)
-        self.looks.append((model, version))
-        files = self.files.get(f"models/{model}/{version}", {})
-        small = sum(map(len, files.values())) <= most
-        seen = [(name, len(text), text if small or name == "MLmodel" else None) for name, text in sorted(files.items())]
+        model, number = version.model, version.version
+        if known is None or known.listing is None:
+            self.version(model, number)
+            self.looks.append((model, number))
+        files = self.files.get(f"models/{model}/{number}", {})
+        listing = (known.listing if known else None) or sorted((name, len(text)) for name, text in files.items())
+        now = {name: hashlib.sha256(text).hexdigest() for name, text in files.items()}
+        hashes = {**now, **(known.hashes if known else {})}
+        small = sum(size for _, size in listing) <= most
+        seen = [(name, size, hashes.get(name) if small or name == "MLmodel" else None) for name, size in listing]
         digest = hashlib.sha256(repr(seen).encode()).hexdigest()
-        return FilesSeen(f"files:sha256:{digest}", "content" if small else "names and sizes")
+        compared = "content" if small else "names and sizes"
+        return FilesSeen(f"files:sha256:{digest}", compared, "", listing, hashes)
 
     def size_of(self, model: str, version: int) -> int:
         self._maybe_fail("size_of")

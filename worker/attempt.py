@@ -24,6 +24,7 @@ from worker.notifications import routing
 from worker.promotions import deployment_gate_response
 from worker.promotions.version_identity import VersionChanged, VersionIdentityCheck, checked_registry
 from worker.registry.protocol import RegistryError, RetryableError
+from worker.registry.recent_reads import RecentReads, recording, reusing
 from worker.retry import pause, retry_while_unavailable
 from worker.task_context import TaskContext
 
@@ -40,8 +41,12 @@ _FAILURES = {
 }
 
 
-def run(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
-    """Run the action of a claimed task and record what came of it. Returns messages to publish. Raises LeaseLost."""
+def run(worker_context: WorkerContext, verb: str, task: Task, reads: RecentReads | None = None) -> list[TaskMessage]:
+    """Run the action of a claimed task and record what came of it. Returns messages to publish. Raises LeaseLost.
+
+    reads: what the event's tasks before this one have read or written here. An attempt after a failed one reads anew.
+    """
+    reads = reads if reads and task.attempts == 1 else RecentReads()
     with Lease(worker_context.ledger, task, worker_context.shutdown) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
             reason = f"its worker died {task.crashes} times while running it"
@@ -49,7 +54,9 @@ def run(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessag
         context = _task_context(worker_context, task, lease.renew)
         try:
             with observability.attempt_span(task):
-                outcome = observability.count_attempt(task, partial(_run_action, worker_context, verb, task, lease))
+                outcome = observability.count_attempt(
+                    task, partial(_run_action, worker_context, verb, task, lease, reads)
+                )
             state = TaskState.REFUSED if outcome.refused else TaskState.SUCCEEDED
             task_messages = _finish(worker_context, task, state, outcome)
         except LeaseLost:
@@ -67,7 +74,7 @@ def run(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessag
         return task_messages
 
 
-def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
+def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lease, reads: RecentReads) -> Outcome:
     """Run the action on a registry that compares each version with the record (worker/promotions/version_identity.py).
 
     Where a version was replaced by another of its number, the action starts again: as a further attempt, if it wrote
@@ -77,11 +84,12 @@ def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lea
     for _ in range(_MAX_RESTARTS):
         identity = version_binding.identity_check(worker_context, task)
         current = replace(task, attempts=task.attempts + restarts_after_write)
-        context = _task_context(worker_context, current, lease.renew, identity)
+        context = _task_context(worker_context, current, lease.renew, identity, reads)
         try:
             outcome = cast("Action", load("worker.actions", verb)).act(context)
             return replace(outcome, seen=identity.seen if identity else {})
         except VersionChanged as change:
+            reads.clear()
             _record_change(worker_context, task, change.outcome)
             restarts_after_write += bool(identity and identity.wrote)
             task = version_binding.bind(task, identity)
@@ -113,16 +121,20 @@ def _task_context(
     task: Task,
     before_write: Callable[[], None],
     identity: VersionIdentityCheck | None = None,
+    reads: RecentReads | None = None,
 ) -> TaskContext:
     def check() -> None:
         if identity:
             identity.before_write()
         before_write()
 
-    registry = worker_context.registry(check)
+    reads = reads or RecentReads()
+    registry = recording(worker_context.registry(check), reads)
+    recent = reusing(registry, reads)
     return TaskContext(
         task=task,
         registry=checked_registry(registry, identity) if identity else registry,
+        recent_registry=checked_registry(recent, identity) if identity else recent,
         unchecked_registry=registry,
         ledger=worker_context.ledger,
         policy=worker_context.policy,

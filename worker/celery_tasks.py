@@ -1,7 +1,13 @@
-"""The Celery tasks: one per action, named worker.<file name>, each claims its task and runs an attempt at it."""
+"""The Celery tasks: one per action, named worker.<file name>, each claims its task and runs an attempt at it.
+
+A worker that ends a task runs the next one of the same event and lane itself, without a message: that saves most of the
+time between them, and what was read from MLflow moments ago need not be read again. Where the worker dies in between,
+the sweep publishes the next one.
+"""
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from celery.signals import worker_ready
 
@@ -12,7 +18,9 @@ from registrar.plugins import kinds
 from worker import attempt, dispatcher, observability
 from worker.context import WorkerContext
 from worker.downloads import LONG
+from worker.registry.recent_reads import RecentReads
 from worker.shutdown import TaskReleased
+from worker.task_events import task_events
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +50,7 @@ def install(worker_context: WorkerContext) -> None:
 
 def _entry(worker_context: WorkerContext, verb: str) -> Callable[[str], None]:
     def run(task_id: str) -> None:
-        run_task(worker_context, verb, task_id)
+        run_chain(worker_context, TaskMessage(task_id, f"worker.{verb}"))
 
     run.__name__ = verb
     return _limit_downloads(worker_context, run) if f"worker.{verb}" in LONG else run
@@ -62,8 +70,24 @@ def _limit_downloads(worker_context: WorkerContext, run: Callable[[str], None]) 
     return download
 
 
-def run_task(worker_context: WorkerContext, verb: str, task_id: str) -> None:
-    """Claim a task and run it. A task that can't be claimed is done, or another worker has it."""
+def run_chain(worker_context: WorkerContext, task_message: TaskMessage) -> None:
+    """Run a task, then those that follow it in its lane for the same event."""
+    reads = RecentReads()
+    following = run_task(worker_context, task_message, reads)
+    while following:
+        events = task_events(worker_context.app, following) if worker_context.settings.watching.task_events else None
+        with events or nullcontext():
+            following = run_task(worker_context, following, reads)
+
+
+def run_task(
+    worker_context: WorkerContext, task_message: TaskMessage, reads: RecentReads | None = None
+) -> TaskMessage | None:
+    """Claim a task, run it, and publish what is due then, but for what this worker is to run next: return that.
+
+    A task that can't be claimed is done, or another worker has it. reads: those of the event's tasks before it.
+    """
+    verb, task_id = task_message.name.removeprefix("worker."), task_message.task_id
     try:
         with worker_context.ledger.write() as connection:
             task = tasks.claim(connection, task_id, at=worker_context.now())
@@ -71,20 +95,28 @@ def run_task(worker_context: WorkerContext, verb: str, task_id: str) -> None:
         log.warning(
             "%s %s: not started, the sweep publishes it again: the ledger %s (%s)", verb, task_id, error.reason, error
         )
-        return
+        return None
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
-        return
+        return None
     with observability.log_context(task):
         try:
-            task_messages = attempt.run(worker_context, verb, task)
+            task_messages = attempt.run(worker_context, verb, task, reads)
         except TaskReleased:
             release_task(worker_context, task)
-            return
+            return None
         except LeaseLost:
             log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
-            return
-        publish(worker_context.app, task_messages)
+            return None
+        following = None if worker_context.shutdown.begun else _following(task, task_messages)
+        publish(worker_context.app, [one for one in task_messages if one is not following])
+        return following
+
+
+def _following(task: Task, task_messages: list[TaskMessage]) -> TaskMessage | None:
+    """Return the message of the next task of the same event and lane, which this worker runs itself."""
+    own = (one for one in task_messages if (one.event_id, one.lane) == (task.event_id, task.lane))
+    return next((one for one in own if one.name not in LONG), None)
 
 
 def release_task(worker_context: WorkerContext, task: Task) -> None:

@@ -30,6 +30,10 @@ class Shutdown:
         self._running: dict[str, Task] = {}
         self._lock = threading.RLock()  # a signal may interrupt a thread that has it
 
+    @property
+    def begun(self) -> bool:
+        return self._begun is not None
+
     def add(self, task: Task) -> None:
         """Note that a task runs here."""
         with self._lock:

@@ -1,10 +1,10 @@
 """The context of an action: its task, the systems that it may use, and the time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import requests
 from pydantic import ValidationError
@@ -27,11 +27,13 @@ EventData = TypeVar("EventData", bound=Data)
 @dataclass(frozen=True)
 class TaskContext:
     """One attempt at a task. registry: checks the lease before each write, and compares each version that it returns
-    with the record. unchecked_registry: the same without that comparison. now: when this attempt began, aware, UTC.
+    with the record. recent_registry: the same, but what this event's tasks read or wrote moments ago is not read again.
+    unchecked_registry: without that comparison. now: when this attempt began, aware, UTC.
     """
 
     task: Task
     registry: Registry
+    recent_registry: Registry
     unchecked_registry: Registry
     ledger: Ledger
     policy: Policy
@@ -39,6 +41,10 @@ class TaskContext:
     encryptor: Encryptor
     http: requests.Session
     now: datetime
+
+    def with_recent_reads(self) -> Self:
+        """Return the context for evaluating: its registry answers from what was read moments ago."""
+        return replace(self, registry=self.recent_registry)
 
     def data_as(self, kind: type[EventData]) -> EventData:
         """Return the event's data as the given class. Raises TypeError where it is of another class, PermanentError

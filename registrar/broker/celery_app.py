@@ -6,7 +6,7 @@ receiver never imports the worker.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
@@ -23,10 +23,12 @@ PUBLISH_BATCH = "worker.publish_batch"
 
 @dataclass(frozen=True)
 class TaskMessage:
-    """One Celery message: the task's id and its Celery name."""
+    """One Celery message: the task's id and its Celery name. lane, event_id: the task's, where known; not sent."""
 
     task_id: str
     name: str
+    lane: str = field(default="", compare=False)
+    event_id: str = field(default="", compare=False)
 
 
 def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -> Celery:

@@ -70,4 +70,4 @@ def _mark_dispatched(connection: Connection, rows: Sequence[Row[Any]], at: datet
     again = at + timedelta(seconds=REDELIVER_AFTER)
     if ids := [row.id for row in rows if row.dispatch_at != again]:
         connection.execute(postpone_statement(), {"ids": ids, "again": again})
-    return [TaskMessage(row.id, row.name) for row in rows]
+    return [TaskMessage(row.id, row.name, row.lane, row.event_id) for row in rows]

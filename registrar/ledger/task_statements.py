@@ -68,7 +68,7 @@ def reap_statement() -> Update:
 
 def _select_startable(which: Any, due: Any) -> Select[Any]:
     ready = (is_open(), tasks.c.state == QUEUED, which, due, ~predicates.is_blocked())
-    of_it = (tasks.c.id, tasks.c.name, tasks.c.dispatch_at, tasks.c.not_before)
+    of_it = (tasks.c.id, tasks.c.name, tasks.c.lane, tasks.c.event_id, tasks.c.dispatch_at, tasks.c.not_before)
     return select(*of_it).where(*ready).order_by(*predicates.place())
 
 

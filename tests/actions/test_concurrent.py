@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.worker.harness import ADA, POLICY
-from worker.celery_tasks import run_task
+from worker.celery_tasks import run_chain
 
 pytestmark = pytest.mark.both_ledgers
 # Any number in Staging, so that all of them wait for Production at once.
@@ -22,9 +22,7 @@ def all_at_once(harness) -> None:
             heard = [task_message for task_message in task_messages for _ in range(3)]
             list(
                 threads.map(
-                    lambda task_message: run_task(
-                        harness.context, task_message.name.removeprefix("worker."), task_message.task_id
-                    ),
+                    lambda task_message: run_chain(harness.context, task_message),
                     heard,
                 )
             )

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from registrar.broker.celery_app import TaskMessage
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
@@ -85,7 +86,7 @@ def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_di
 def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(harness, caplog):
     event = harness.accept("training_run.failed", model="taxi")
     with locked(harness):
-        celery_tasks.run_task(harness.context, "report", row(harness, event).id)
+        celery_tasks.run_task(harness.context, TaskMessage(row(harness, event).id, "worker.report"))
     assert "not started, the sweep publishes it again: the ledger is locked by another process" in caplog.text
     assert row(harness, event).state == "queued"
 

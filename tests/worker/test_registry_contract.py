@@ -124,9 +124,9 @@ def test_ensuring_a_model_twice_is_no_error(world, name):
 def test_a_stage_and_an_alias_move(world, name):
     register(world, name)
     register(world, name)
-    world.registry.set_stage(name, 1, "Production")
     world.registry.set_alias(name, "champion", 1)
-    assert world.registry.version(name, 1).aliases == ("champion",)
+    moved = world.registry.set_stage(name, 1, "Production")
+    assert (moved, moved.stage, moved.aliases) == (world.registry.version(name, 1), "Production", ("champion",))
     world.registry.set_alias(name, "champion", 2)
     assert world.registry.model(name).aliases == {"champion": 2}
     assert [(v.version, v.stage) for v in world.registry.versions(name)] == [(2, "None"), (1, "Production")]
@@ -216,19 +216,19 @@ def test_the_mlmodel_file_is_read_and_what_is_none_says_nothing(world, name):
 def test_another_file_is_another_digest(world, name, path, content, most):
     register(world, name)
     world.rewrite(name, 1, "MLmodel", "flavors: {b: 1}\n")
-    first = world.registry.look_at_files(name, 1, most=most)
-    assert world.registry.look_at_files(name, 1, most=most) == first
+    first = world.registry.look_at_files(world.registry.version(name, 1), most=most)
+    assert world.registry.look_at_files(world.registry.version(name, 1), most=most) == first
     world.rewrite(name, 1, path, content)
-    assert world.registry.look_at_files(name, 1, most=most).digest != first.digest
+    assert world.registry.look_at_files(world.registry.version(name, 1), most=most).digest != first.digest
 
 
 @pytest.mark.parametrize(("most", "noticed"), [(6, False), (1_000_000, True)])
 def test_content_of_the_same_size_is_compared_as_far_as_it_may_be(world, name, most, noticed):
     register(world, name)
     world.rewrite(name, 1, "data/weights.txt", "weights")
-    first = world.registry.look_at_files(name, 1, most=most)
+    first = world.registry.look_at_files(world.registry.version(name, 1), most=most)
     world.rewrite(name, 1, "data/weights.txt", "WEIGHTS")
-    assert (world.registry.look_at_files(name, 1, most=most).digest != first.digest) is noticed
+    assert (world.registry.look_at_files(world.registry.version(name, 1), most=most).digest != first.digest) is noticed
     assert first.compared.startswith("content" if noticed else "names and sizes")
 
 
@@ -239,10 +239,10 @@ def test_a_logged_models_files_are_looked_at_and_not_its_id(mlflow_address, name
     world.registry.ensure_model(name)
     source = world.registry.source_of(run, "model")
     world.registry.create_version(name, source, run_id=run.id, description="", tags={})
-    first = world.registry.look_at_files(name, 1, most=most)
-    assert world.registry.look_at_files(name, 1, most=most) == first
+    first = world.registry.look_at_files(world.registry.version(name, 1), most=most)
+    assert world.registry.look_at_files(world.registry.version(name, 1), most=most) == first
     write_over(mlflow_address, world.client, source.logged_model, "MLmodel", "flavors: []\n")
-    assert world.registry.look_at_files(name, 1, most=most).digest != first.digest
+    assert world.registry.look_at_files(world.registry.version(name, 1), most=most).digest != first.digest
 
 
 def test_small_files_are_compared_before_large_ones(mlflow_address, name):
@@ -251,12 +251,12 @@ def test_small_files_are_compared_before_large_ones(mlflow_address, name):
     register(world, name)
     world.rewrite(name, 1, "code/predict.py", "1 + 1")
     world.rewrite(name, 1, "data/weights.txt", "weights" * 100)
-    first = world.registry.look_at_files(name, 1, most=100)
+    first = world.registry.look_at_files(world.registry.version(name, 1), most=100)
     assert first.compared == "names and sizes of 3 files, content of 2"
     world.rewrite(name, 1, "data/weights.txt", "WEIGHTS" * 100)
-    assert world.registry.look_at_files(name, 1, most=100) == first
+    assert world.registry.look_at_files(world.registry.version(name, 1), most=100) == first
     world.rewrite(name, 1, "code/predict.py", "1 - 1")
-    assert world.registry.look_at_files(name, 1, most=100).digest != first.digest
+    assert world.registry.look_at_files(world.registry.version(name, 1), most=100).digest != first.digest
 
 
 def test_each_folder_is_listed_once_and_each_file_asked_for_once(mlflow_address, name, monkeypatch):
@@ -265,7 +265,7 @@ def test_each_folder_is_listed_once_and_each_file_asked_for_once(mlflow_address,
     calls = []
     monkeypatch.setattr(files, "list_artifacts", noting("list", files.list_artifacts, calls))
     monkeypatch.setattr(files, "instrumented", lambda _, call: noting("download", call, calls))
-    world.registry.look_at_files(name, 1, most=1_000_000)
+    world.registry.look_at_files(world.registry.version(name, 1), most=1_000_000)
     assert calls == ["list", "list", "download", "download"]
 
 
@@ -297,7 +297,8 @@ def test_a_run_that_was_begun_without_a_user_has_the_one_of_its_tag(mlflow_addre
 
 def test_a_description_and_a_tag_are_set(world, name):
     register(world, name)
-    world.registry.set_description(name, 1, "line 1\nline 2")
+    world.registry.set_alias(name, "champion", 1)
+    assert world.registry.set_description(name, 1, "line 1\nline 2") == world.registry.version(name, 1)
     world.registry.set_tag(name, 1, "why", "because")
     found = world.registry.version(name, 1)
     assert (found.description, found.tags["why"]) == ("line 1\nline 2", "because")
@@ -361,7 +362,8 @@ def test_a_prompts_tag_hides_no_version(world, name, hide, hidden):
             3: "None",
         }
         assert recent.at == max(version.changed for version in recent.versions)
-    assert registry.look_at_files(name, hidden, most=0) == registry.look_at_files(name, hidden, most=0)
+    version = registry.version(name, hidden)
+    assert registry.look_at_files(version, most=0) == registry.look_at_files(version, most=0)
 
 
 def test_a_copy_is_found_in_a_model_that_is_hidden(world, name, hide):
@@ -635,3 +637,15 @@ def test_names_with_a_quote_can_be_searched(real):
     assert real.registry.versions("o'hare") == []
     with pytest.raises(PermanentError, match="both kinds"):
         real.registry.versions('o\'hare "field"')
+
+
+def test_of_files_that_were_seen_only_what_lacks_is_read(world, name):
+    register(world, name)
+    world.rewrite(name, 1, "MLmodel", "flavors: {b: 1}\n")
+    world.rewrite(name, 1, "weights.txt", "weights")
+    version = world.registry.version(name, 1)
+    names, everything = (world.registry.look_at_files(version, most=most) for most in (0, 1_000_000))
+    world.rewrite(name, 1, "MLmodel", "flavors: {c: 1}\n")
+    assert world.registry.look_at_files(version, most=0, known=names) == names
+    assert world.registry.look_at_files(version, most=1_000_000, known=names) == everything
+    assert world.registry.look_at_files(version, most=0) != names

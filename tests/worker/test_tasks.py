@@ -138,7 +138,7 @@ def test_what_the_other_side_asks_for_is_waited_but_not_for_ever():
 
 def test_messages_of_former_names_are_taken_as_those_of_the_present(harness, monkeypatch):
     app, taken = celery_app("memory://"), []
-    monkeypatch.setattr(celery_tasks, "run_task", lambda _, verb, task_id: taken.append((f"worker.{verb}", task_id)))
+    monkeypatch.setattr(celery_tasks, "run_task", lambda _, one, reads: taken.append((one.name, one.task_id)))
     celery_tasks.install(replace(harness.context, app=app))
     for former in FORMER_NAMES:
         app.tasks[former](former)

@@ -17,7 +17,7 @@ from worker.registry.protocol import PermanentError, Refused, RegistryError
 from worker.task_context import TaskContext
 
 # A tag's name or None, its name for people, and the call that writes it.
-Write = tuple[str | None, str, Callable[[], None]]
+Write = tuple[str | None, str, Callable[[], object]]
 
 
 def act(context: TaskContext) -> Outcome:

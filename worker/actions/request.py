@@ -30,6 +30,7 @@ from worker.task_context import TaskContext
 
 
 def act(context: TaskContext) -> Outcome:
+    context = context.with_recent_reads()
     target = target_of(context, str(context.param("target")))
     version = context.registry.version(context.model, context.version)
     if current_stage(context.policy.model(context.model), version) == target.stage:

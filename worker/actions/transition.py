@@ -1,13 +1,12 @@
 """worker.transition, on model_version.transition and after an approval: move a version to a stage.
 
 The evidence of an approval is checked again right before: it may have changed, or a time gate may be closed. Where
-nobody has to approve, the move follows its evaluation at once, and within JUST_NOW that one counts. A target
+the move follows its evaluation or the last vote at once, what was read for that moments ago counts. A target
 without gates and approvals still checks where a version comes from, as earlier targets may have some. Leaving a target
 that needs approval, for any stage, takes the same permission as a rollback.
 """
 
 from dataclasses import replace
-from datetime import timedelta
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import FollowUp, Outcome
@@ -15,7 +14,6 @@ from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, get
 from registrar.ledger.votes import approvals
 from registrar.policy import Target
-from registrar.policy.time_gates import Timing
 from worker.promotions import version_state
 from worker.promotions.closing import changed_reason, promotion_fact, request_again
 from worker.promotions.deployments import request_deployment
@@ -28,8 +26,6 @@ from worker.promotions.version_state import current_stage
 from worker.registry.entities import Version
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
-
-JUST_NOW = timedelta(seconds=5)  # between the evaluation of an automatic step and its move
 
 
 def act(context: TaskContext) -> Outcome:
@@ -74,30 +70,21 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
         promotion = get(connection, promotion_id)
     if promotion is None or promotion.state != PromotionState.APPROVED:
         return Outcome(f"promotion {promotion_id} is no longer approved; nothing was moved")
-    target, version = target_of(context, promotion.target), _read_version(context, promotion.target)
+    evaluating = context.with_recent_reads()
+    target, version = target_of(context, promotion.target), _read_version(evaluating, promotion.target)
     is_there = current_stage(context.policy.model(context.model), version) == target.stage
     # A move that an earlier attempt began is completed; a version that was moved there by hand is evaluated.
     if context.task.attempts == 1 or not is_there:
-        evidence = None if _just_evaluated(context, promotion, target, version) else gather(context, version, target)
-        if evidence and (what := evidence.changed_since(promotion.evidence)):
+        evidence = gather(evaluating, version, target)
+        if what := evidence.changed_since(promotion.evidence):
             return request_again(promotion, changed_reason(promotion, what))
         if not is_there and (wrong := wrong_start(context.policy, version, target)):
             return request_again(promotion, f"{promotion} can't be done as it was approved ({wrong})")
         if not is_there and (newer := _newer(context, promotion, target)):
             return request_again(promotion, f"version {newer} came to {target.stage} since {promotion} was approved")
-        if evidence and evidence.closed_gates and not promotion.broke_glass:
+        if evidence.closed_gates and not promotion.broke_glass:
             return _wait(promotion, evidence.closed_gates)
     return _move(context, promotion, target, version)
-
-
-def _just_evaluated(context: TaskContext, promotion: Promotion, target: Target, version: Version) -> bool:
-    """Return whether the gates were evaluated moments ago for this very move, which nobody had to approve."""
-    if target.approval != "automatic" or context.task.attempts > 1 or any(isinstance(g, Timing) for g in target.gates):
-        return False
-    evaluated = promotion.evidence
-    same = (evaluated.get("run_id"), evaluated.get("source")) == (version.run_id, version.source)
-    same = same and evaluated.get("policy_digest") == context.policy.digest(version.model)
-    return same and timedelta() <= context.now - promotion.created_at < JUST_NOW
 
 
 def _newer(context: TaskContext, promotion: Promotion, target: Target) -> int | None:

@@ -140,7 +140,7 @@ def gather(context: EvaluationContext, version: Version, target: Target) -> Evid
 def files_now(context: EvaluationContext, version: Version, target: Target) -> FilesSeen:
     """Return the files that an approval for the target is bound to, as they are now."""
     most = _compared_bytes(context.policy, version, target)
-    return context.registry.look_at_files(version.model, version.version, most=most)
+    return context.registry.look_at_files(version, most=most)
 
 
 def files_were_rewritten(context: EvaluationContext, version: Version, target: Target, held: PastHolding) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from registrar.ledger.holders import held_now
 from registrar.policy import ModelPolicy, Target
+from worker.promotions.move_description import move_line, remove_line
 from worker.registry.entities import Version
 from worker.registry.protocol import NotFound, RegistryError
 from worker.task_context import TaskContext
@@ -41,6 +42,10 @@ class TransitionStep:
         others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
         return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())
 
+    def line(self, context: TaskContext) -> str:
+        """Return the move's line in the version's description."""
+        return move_line(context, self.version, self.stage)
+
 
 def undo_move(context: TaskContext, step: TransitionStep) -> str | None:
     """Undo what was written. Returns what came of that, for people; None where nothing had been written.
@@ -49,9 +54,11 @@ def undo_move(context: TaskContext, step: TransitionStep) -> str | None:
     """
     try:
         stage, done = _stage_before(context, step), _restore_aliases(context, step)
-        if step.staged and context.registry.version(step.version.model, step.version.version).stage != stage:
-            context.registry.set_stage(step.version.model, step.version.version, stage)
+        now = context.registry.version(step.version.model, step.version.version)
+        if step.staged and now.stage != stage:
+            context.registry.set_stage(now.model, now.version, stage)
             done = True
+        done = remove_line(context, now, step.line(context)) or done
     except RegistryError as error:
         if not context.ends(error):
             raise

@@ -1,28 +1,25 @@
 """Move a version between stages, with its alias, and note that in its description.
 
-Each step reads before it writes, so a repetition after a crash changes nothing; afterwards the result is read back. The
-mode `stages` sets no alias, the mode `aliases` no stage.
+Each step reads before it writes, so a repetition after a crash changes nothing; the last write, of the description,
+returns the version as it is then, which is compared with what it should be. The mode `stages` sets no alias, the mode
+`aliases` no stage.
 
 A move is all or nothing: where MLflow refuses a stage or an alias for good, what was written is undone. A refused line
 in the description undoes nothing.
 """
 
-from datetime import datetime
-
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
 from worker.promotions import transition_step, version_state
+from worker.promotions.move_description import describe_move
 from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
 from worker.promotions.transition_step import TransitionStep
 from worker.promotions.version_identity import VersionChanged
 from worker.promotions.version_state import current_stage, holding_key
-from worker.registry import entities
 from worker.registry.entities import Version
 from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, find_version
 from worker.task_context import TaskContext
-
-DESCRIPTION_LINES = 20  # lines about moves; older ones are dropped
 
 
 def move(
@@ -43,7 +40,7 @@ def move(
     step = TransitionStep(version, stage, policy, policy.target(stage), promotion)
     former = _former_holder(context, step)
     try:
-        previous, snapshot = _write_move(context, step, former)
+        not_described, previous, snapshot = _write_move(context, step, former)
     except VersionChanged:
         transition_step.release_other_version(context, step)
         raise
@@ -54,7 +51,7 @@ def move(
         kind = PermanentError if isinstance(error, Refused) else type(error)
         raise kind(f"{error}; {became}") from error
     others = snapshot.others(stage, version) if snapshot else []
-    fact = _fact(context, step, former, reason=reason, not_described=_describe(context, version, stage))
+    fact = _fact(context, step, former, reason=reason, not_described=not_described)
     return Outcome(
         summary=fact.text,
         facts=(fact,),
@@ -63,29 +60,28 @@ def move(
     )
 
 
-def transitioned(version: Version, stage: str, at: datetime, actor_name: str) -> str:
-    """Return the description's line. at: the event's time, the same on every attempt."""
-    return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {actor_name}"
-
-
 def _write_move(
     context: TaskContext, step: TransitionStep, former: int | None
-) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
-    """Make the move, without the description. former: the replaced version."""
-    _write(context, step)
-    _verify(context, step)
+) -> tuple[str | None, tuple[LedgerChange, ...], StageSnapshot | None]:
+    """Make the move. former: the replaced version. Returns why it could not be described, for people, or None."""
+    moved = _write(context, step)
+    described, not_described = describe_move(context, moved, step.line(context))
+    _verify(step, described or context.registry.version(step.version.model, step.version.version))
     previous = _name_previous(context, step, former)
-    return previous, take_snapshot(context, step.version.model) if step.stage in exclusive_stages(step.policy) else None
+    snapshot = take_snapshot(context, step.version.model) if step.stage in exclusive_stages(step.policy) else None
+    return not_described, previous, snapshot
 
 
-def _write(context: TaskContext, step: TransitionStep) -> None:
-    version = step.version
+def _write(context: TaskContext, step: TransitionStep) -> Version:
+    """Write stage and aliases. Returns the version with what others wrote until the stage was."""
+    version = moved = step.version
     if step.staged and version.stage != step.stage:
-        context.registry.set_stage(version.model, version.version, step.stage)
+        moved = context.registry.set_stage(version.model, version.version, step.stage)
     if step.alias and step.alias not in version.aliases:
         context.registry.set_alias(version.model, step.alias, version.version)
     for alias in sorted(step.foreign & set(version.aliases)):
         context.registry.drop_alias(version.model, alias)
+    return moved
 
 
 def _former_holder(context: TaskContext, step: TransitionStep) -> int | None:
@@ -110,45 +106,11 @@ def _name_previous(context: TaskContext, step: TransitionStep, former: int | Non
     return (HoldingStarted(version.model, "alias", alias, former, alone=True),)
 
 
-def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Add a line to the version's description. Returns why it could not be added, for people; else None."""
-    line = transitioned(version, stage, context.task.accepted_at, context.actor_name)
-    text = _described(version.description, line)
-    if text == version.description:
-        return None
-    if len(text) > entities.MAX_DESCRIPTION:
-        return f"it has no room left, MLflow keeps {entities.MAX_DESCRIPTION:,} characters"
-    try:
-        context.registry.set_description(version.model, version.version, text)
-    except RegistryError as error:
-        if not context.ends(error):
-            raise
-        return str(error)
-    return None
-
-
-def _described(description: str, line: str) -> str:
-    """Return a description with a line about a move. The oldest lines about moves make room, never people's text."""
-    lines = [old for old in description.split("\n") if old]
-    if line in lines:
-        return description
-    moves = [old for old in lines if " was transitioned to " in old]
-    dropped = set(moves[: max(0, len(moves) + 1 - DESCRIPTION_LINES)])
-    kept = [*(old for old in lines if old not in dropped), line]
-    for old in moves:
-        if len("\n".join(kept)) <= entities.MAX_DESCRIPTION:
-            break
-        kept = [each for each in kept if each != old]
-    return "\n".join(kept)
-
-
-def _verify(context: TaskContext, step: TransitionStep) -> None:
-    version = step.version
-    now = context.registry.version(version.model, version.version)
+def _verify(step: TransitionStep, now: Version) -> None:
     if (step.staged and now.stage != step.stage) or (step.alias and step.alias not in now.aliases):
         actual = f"{now.stage} with {', '.join(f'@{alias}' for alias in now.aliases) or 'no alias'}"
         raise RetryableError(
-            f"{version} should be in {step.stage} now, but is in {actual}: somebody else moved it meanwhile"
+            f"{step.version} should be in {step.stage} now, but is in {actual}: somebody else moved it meanwhile"
         )
 
 

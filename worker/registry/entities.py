@@ -68,10 +68,13 @@ class Run:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
+    """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None. address:
+    where its files are, "" where that is not known.
+    """
 
     uri: str
     logged_model: str | None = None
+    address: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,16 @@ FILES = "files:sha256:"  # prefix of a digest; digests of earlier releases have 
 class FilesSeen:
     """A version's files when they were read. digest: files:sha256:HEX; two versions with other files differ in it.
 
-    compared: what the digest covers, for people. Digests are comparable only where this is equal.
+    compared: what the digest covers, for people. Digests are comparable only where this is equal. address, listing,
+    hashes: where the files are, path and size of each (None: not read), and the SHA-256 by path of those that were
+    read.
     """
 
     digest: str
     compared: str
+    address: str = field(default="", compare=False)
+    listing: Sequence[tuple[str, int]] | None = field(default=None, compare=False)
+    hashes: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 # Characters that PostgreSQL and MySQL keep; SQLite takes longer texts. mlflow/store/model_registry/dbmodels/models.py

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from worker.registry import conversion
-from worker.registry.entities import FILES, FilesSeen
+from worker.registry.entities import FILES, FilesSeen, Version
 from worker.registry.errors import translate_errors
 from worker.registry.instrumented_client import download_artifacts, instrumented, list_artifacts, store
 from worker.registry.protocol import PermanentError
@@ -60,18 +60,22 @@ class Files:
             file = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
             return Path(file).read_text(encoding="utf-8", errors="replace")[:_MAX_MLMODEL]
 
-    def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
+    def look_at_files(self, version: Version, *, most: int, known: FilesSeen | None = None) -> FilesSeen:
         """Digest the files, also those of a logged model (m-...): its id stays when somebody overwrites them."""
-        with translate_errors(f"looking at the files of {model} version {version}"):
-            address = self._address(model, version)
-            listing = self._listing(address)
-            content = self._hashes(address, _within(listing, most))
+        with translate_errors(f"looking at the files of {version}"):
+            address = known.address if known else self._address(version.model, version.version)
+            listing = (known.listing if known else None) or self._listing(address)
+            paths, hashes = _within(listing, most), dict(known.hashes) if known else {}
+            hashes |= self._hashes(address, [path for path in paths if path not in hashes])
+        content = {path: hashes[path] for path in paths}
         entries = [(path, size, content.get(path)) for path, size in listing]
         digest = hashlib.sha256(json.dumps(entries).encode()).hexdigest()
-        return FilesSeen(f"{FILES}{digest}", _coverage(len(listing), len(content)))
+        return FilesSeen(f"{FILES}{digest}", _coverage(len(listing), len(content)), address, listing, hashes)
 
-    def _hashes(self, address: str, paths: Iterable[str]) -> dict[str, str]:
+    def _hashes(self, address: str, paths: Sequence[str]) -> dict[str, str]:
         """Return the SHA-256 by path. Downloads file by file: MLflow's own download lists their folder first."""
+        if not paths:
+            return {}
         repository = get_artifact_repository(address, tracking_uri=self._uri)
         download = instrumented("download_artifacts", repository._download_file)
         hashes = {}

@@ -117,25 +117,29 @@ class MlflowRegistry(Files, Versions):
         """Find a model logged beside the run (MLflow 3), or among its artifacts (MLflow 2)."""
         with translate_errors(f"looking for the model of run {run.id}"):
             if logged := self._logged_model(run, artifact_path):
-                return ModelSource(f"models:/{logged}", logged)
+                return logged
             # By the run's id alone, MLflow's client makes three more calls.
             names = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
         if "MLmodel" in names:
-            return ModelSource(f"{run.artifact_uri}/{artifact_path}")
+            uri = f"{run.artifact_uri}/{artifact_path}"
+            return ModelSource(uri, address=uri)
         raise NotFound(
             f"run {run.id} logged no model named {artifact_path!r}: log one with log_model(name={artifact_path!r}), "
             "or say its name in artifact_path"
         )
 
-    def _logged_model(self, run: Run, name: str) -> str | None:
-        """Return the id of the run's newest ready model of a name; there may be several, of different steps."""
+    def _logged_model(self, run: Run, name: str) -> ModelSource | None:
+        """Return the run's newest ready model of a name; there may be several, of different steps."""
         models = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
         ready = [
-            (step, int(model.creation_timestamp), str(model.model_id))
+            (step, int(model.creation_timestamp), str(model.model_id), str(model.artifact_location or ""))
             for step, model in models
             if model.name == name and str(model.status) in ("READY", "LoggedModelStatus.READY")
         ]
-        return max(ready)[2] if ready else None
+        if not ready:
+            return None
+        *_, model_id, address = max(ready)
+        return ModelSource(f"models:/{model_id}", model_id, address)
 
     def models(self, *, max_results: int = 100) -> list[Model]:
         with translate_errors("listing models"):
@@ -174,12 +178,13 @@ class MlflowRegistry(Files, Versions):
             )
             return conversion.to_version(created)
 
-    def set_stage(self, model: str, version: int, stage: str) -> None:
+    def set_stage(self, model: str, version: int, stage: str) -> Version:
         """Move a version, without archive_existing_versions: that leaves two holders under load, and fails on
         psycopg 3.
         """
         with self._write(f"moving {model} version {version} to {stage}"):
-            self._store.transition_model_version_stage(model, version, stage, archive_existing_versions=False)
+            moved = self._store.transition_model_version_stage(model, version, stage, archive_existing_versions=False)
+            return conversion.to_version(moved)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         with self._write(f"setting @{alias} of {model} to version {version}"):
@@ -189,9 +194,9 @@ class MlflowRegistry(Files, Versions):
         with self._write(f"taking @{alias} of {model} away"):
             self._store.delete_registered_model_alias(model, alias)
 
-    def set_description(self, model: str, version: int, description: str) -> None:
+    def set_description(self, model: str, version: int, description: str) -> Version:
         with self._write(f"describing {model} version {version}"):
-            self._store.update_model_version(model, version, description=description)
+            return conversion.to_version(self._store.update_model_version(model, version, description=description))
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         with self._write(f"tagging {model} version {version}"):

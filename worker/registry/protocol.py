@@ -113,14 +113,17 @@ class Registry(Protocol):
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version: ...
 
-    def set_stage(self, model: str, version: int, stage: str) -> None: ...
+    def set_stage(self, model: str, version: int, stage: str) -> Version:
+        """Return the version as it is then, with its aliases."""
 
     def set_alias(self, model: str, alias: str, version: int) -> None: ...
 
     def drop_alias(self, model: str, alias: str) -> None: ...
 
-    def set_description(self, model: str, version: int, description: str) -> None:
-        """Set a description. MLflow on PostgreSQL or MySQL refuses one longer than entities.MAX_DESCRIPTION."""
+    def set_description(self, model: str, version: int, description: str) -> Version:
+        """Return the version as it is then, with its aliases. MLflow on PostgreSQL or MySQL refuses a description
+        longer than entities.MAX_DESCRIPTION.
+        """
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         """Set a tag; a value longer than entities.MAX_TAG is cut."""
@@ -147,9 +150,10 @@ class Registry(Protocol):
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         """Return the content of the version's MLmodel file; {} where there is none, or none that can be read."""
 
-    def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
+    def look_at_files(self, version: Version, *, most: int, known: FilesSeen | None = None) -> FilesSeen:
         """Digest a version's files as they are now: the names and sizes of all, and the content of MLmodel and of the
-        smallest files that together have at most `most` bytes.
+        smallest files that together have at most `most` bytes. known: what was seen moments ago; only what it lacks is
+        read.
         """
 
     def size_of(self, model: str, version: int) -> int:

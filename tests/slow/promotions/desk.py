@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from pydantic import ValidationError
 from sqlalchemy import Row, or_, select
 
+from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger import Ledger, LedgerUnavailable, task_dispatch
@@ -30,6 +31,7 @@ from tests.worker.harness import WorkerHarness
 from worker import scheduler
 from worker.celery_tasks import run_task
 from worker.registry.mlflow import MlflowRegistry
+from worker.registry.recent_reads import RecentReads
 
 VOTES = ("promotion.approve", "promotion.reject")
 FINISHED = ("succeeded", "refused", "failed", "dead", "dropped")
@@ -169,18 +171,22 @@ class Desk:
     def at_rest(self) -> bool:
         return self._first() is None
 
-    def hear(self, task: Row[Any]) -> None:
-        """One bell, whoever rang it and however often."""
+    def hear(self, task: Row[Any], reads: RecentReads | None = None) -> None:
+        """One bell, whoever rang it and however often, and what the same worker does after it."""
         outer, self.witness.task, self.stirred = self.witness.task, task, True
         if outer is None:
-            self.world.came, self.witness.disturbed = set(), False
+            self.world.came = set()
+            self.witness.disturbed = self.witness.disturbed and reads is not None
+        reads, following = reads or RecentReads(), None
         with suppress(Died, LedgerUnavailable):
-            run_task(self.harness.context, task.name.removeprefix("worker."), task.id)
+            following = run_task(self.harness.context, TaskMessage(task.id, task.name), reads)
         self.witness.task = outer
-        self._look(task)
+        self.witness.look(self._as_it_is(task.id))
+        if following:
+            self.hear(self._as_it_is(following.task_id), reads)
 
-    def _look(self, task: Row[Any]) -> None:
-        self.witness.look(next(now for now in self.all_tasks() if now.id == task.id))
+    def _as_it_is(self, task_id: str) -> Row[Any]:
+        return next(task for task in self.all_tasks() if task.id == task_id)
 
     def all_tasks(self) -> list[Row[Any]]:
         """Of the model's lane, and those that wait for nothing: replays and retries."""

@@ -26,7 +26,7 @@ from registrar.local.services import plan, worker
 from tests.mlflow_server import train
 from tests.slow.promotions.conftest import Pair
 from tests.worker.harness import ADA, WorkerHarness
-from worker.celery_tasks import run_task
+from worker.celery_tasks import run_chain
 from worker.dispatcher import sweep
 from worker.registry.mlflow import MlflowRegistry
 
@@ -104,7 +104,7 @@ def all_at_once(offices: list[WorkerHarness]) -> None:
 
 def hear(harness: WorkerHarness, task_message) -> None:
     with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-        run_task(harness.context, task_message.name.removeprefix("worker."), task_message.task_id)
+        run_chain(harness.context, task_message)
 
 
 def unfinished(ledger: Ledger) -> int:
