@@ -138,7 +138,10 @@ def redis(site: Installation) -> Service:
 
 
 def mlflow(site: Installation) -> Service:
-    """Return MLflow's server. Its own webhooks may reach loopback, where the receiver listens."""
+    """Return MLflow's server. Its own webhooks may reach loopback, where the receiver listens.
+
+    It is one process, as SQLite has one writer: a second one takes 300 MB, and makes nothing faster.
+    """
     data = site.folder.path / "mlflow"
     return Service(
         name="mlflow",
