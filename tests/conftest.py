@@ -129,6 +129,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def mlflow_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One for a whole run; or MLFLOW_OF_TESTS, which runs already: `make mutants` runs the tests hundreds of times."""
+    if running := os.environ.get("MLFLOW_OF_TESTS"):
+        yield running
+        return
     with serve(tmp_path_factory.mktemp("mlflow")) as address:
         yield address
 

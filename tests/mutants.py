@@ -13,11 +13,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.mlflow_server import serve
 
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "tests" / "mutants.toml"
@@ -66,7 +69,11 @@ def main(*arguments: str) -> int:
         if not options.report:
             prepare(folder, part)
             command = [*MUTMUT, "run", "--max-children", options.jobs, *([options.only] if options.only else [])]
-            if ended := subprocess.run(command, cwd=folder, check=False).returncode:
+            # One MLflow for all mutants: to start it for each would take longer than the tests.
+            with tempfile.TemporaryDirectory() as servers, serve(Path(servers)) as mlflow:
+                given = {**os.environ, "MLFLOW_OF_TESTS": mlflow}
+                ended = subprocess.run(command, cwd=folder, env=given, check=False).returncode
+            if ended:
                 return ended
         status |= report(name, list(results(folder)), known)
     return status
@@ -92,7 +99,8 @@ def prepare(folder: Path, part: Mapping[str, Any]) -> None:
         "type_check_command": [sys.executable, "-m", "mypy", "--output", "json", "--no-warn-unused-ignores"],
     }
     lines = [f"{key} =\n" + "".join(f"    {value}\n" for value in values) for key, values in settings.items()]
-    numbers = "on_dependency_change = ignore\ntimeout_multiplier = 5\ntimeout_constant = 4\n"
+    # A mutant that takes too long counts as noticed: a busy machine must not make any of them slow enough for that.
+    numbers = "on_dependency_change = ignore\ntimeout_multiplier = 5\ntimeout_constant = 30\n"
     (folder / "setup.cfg").write_text("[mutmut]\n" + numbers + "".join(lines), encoding="utf-8")
     for file in (folder / "mutants").rglob("*.meta"):
         meta = json.loads(file.read_text(encoding="utf-8"))

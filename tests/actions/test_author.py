@@ -44,6 +44,16 @@ def test_registering_binds_who_trained_and_who_registered(harness):
     assert bound(harness) == {Key.AUTHOR: "ada", Key.REGISTRANT: "source:ci"}
 
 
+def test_who_is_asked_are_those_whose_approval_would_count(harness):
+    train(harness)
+    told = "waits for approval to go to Production: 1 of Bob (leads)"
+    assert harness.fact("promotion.awaiting_approval").endswith(told)
+    harness.policy(approval("{rules: [{group: leads}], exclude: [author, requester]}", PEOPLE))
+    harness.post("promotion.reject", by=BOB, model="taxi", version=1)
+    harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    assert harness.fact("promotion.awaiting_approval").endswith("1 of nobody who may (leads)")
+
+
 @pytest.mark.parametrize("hand", ["bob", "nobody", ""])
 def test_a_tag_set_by_hand_neither_frees_the_author_nor_locks_out_another(harness, hand):
     train(harness)

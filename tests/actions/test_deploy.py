@@ -2,8 +2,9 @@
 
 import pytest
 
+from registrar.ledger.deployments import under_way
 from registrar.ledger.journal.verify import verify
-from tests.actions.versions import live
+from tests.actions.versions import live, trained
 from tests.policies import production
 from tests.worker.harness import ADA, CI, POLICY
 
@@ -24,6 +25,16 @@ def test_who_deploys_is_told_whatever_the_routes_say(harness):
     live(harness, "r1")
     [text] = [text for type_, text in harness.facts() if type_ == "deployment.requested"]
     assert text.startswith("taxi version 1 is to be deployed to prod; to be confirmed by 20")
+
+
+def test_who_deploys_is_told_for_programs_too(harness):
+    harness.policy(policy())
+    live(harness, "r1")
+    with harness.ledger.read() as connection:
+        [awaited] = under_way(connection, model="taxi")
+    told = harness.details("deployment.requested")
+    due = {"due_at": awaited.due_at.isoformat(), "deployment": awaited.id}
+    assert told.items() >= {"target": "Production", "environment": "prod", "stage": "Production", **due}.items()
 
 
 def test_what_is_confirmed_is_live_and_stays(harness):
@@ -49,6 +60,17 @@ def test_what_failed_goes_back_and_is_quarantined(harness, how):
     assert "registrar.quarantined" in harness.registry.version("taxi", 2).tags
     assert "from version 2 to version 1" in harness.fact("model.rolled_back")
     assert "version 1 is to be deployed to prod" in harness.fact("deployment.requested")
+
+
+def test_what_failed_goes_back_in_its_own_target(harness):
+    harness.policy(policy().replace(f", {DEPLOY}", "").replace("alias: challenger,", f"alias: challenger, {DEPLOY},"))
+    live(harness, "r1")
+    for run, number in (("r2", 2), ("r3", 3)):
+        trained(harness, run)
+        report(harness, "succeeded" if number == 2 else "failed", number)
+    assert harness.stages() == {1: "Production", 2: "Staging", 3: "Archived"}
+    why = "the deployment of taxi version 3 to prod failed"
+    assert harness.fact("model.rolled_back").endswith(f"in Staging from version 3 to version 2, by ci: {why}")
 
 
 def test_a_rollback_that_can_not_be_deployed_is_not_rolled_back_again(harness):

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import update
 
 from registrar.ledger.engine import now
+from registrar.ledger.queries import event_status
 from registrar.ledger.tables import tasks
-from tests.policies import model, production
+from tests.policies import approval, model, production
 from tests.worker.harness import ADA, POLICY
 from worker import retry
 from worker.registry import entities
@@ -95,6 +96,16 @@ def test_older_lines_about_moves_make_room(harness):
     assert said.count("transitioned to Production") == 1
 
 
+def test_of_many_lines_about_moves_the_twenty_newest_stay(harness):
+    trained(harness, "r1")
+    old = [f"version 1 was transitioned to Staging on 2026-01-{day:02} 12:00 UTC by Bob" for day in range(1, 26)]
+    harness.registry.set_description("taxi", 1, "\n".join(["night fares", *old]))
+    approve(harness, 1)
+    people, *moves = harness.registry.version("taxi", 1).description.split("\n")
+    assert (people, moves[:-1]) == ("night fares", old[-19:])
+    assert moves[-1].startswith("version 1 was transitioned to Production on ")
+
+
 @pytest.mark.parametrize(
     "error", [NO, AmbiguousError("the registry answered 500"), RetryableError("it does not answer")]
 )
@@ -177,6 +188,55 @@ def test_what_is_given_up_after_a_while_is_taken_back_too(harness):
     assert harness.fact("task.dead").endswith("what had been done was taken back: taxi version 2 is in Staging")
 
 
+@pytest.mark.parametrize(
+    ("hand", "seen"),
+    [
+        (lambda registry: registry.set_stage("taxi", 1, "Archived"), "Archived with @champion"),
+        (lambda registry: registry.set_alias("taxi", "champion", 2), "Production with no alias"),
+    ],
+)
+def test_what_a_hand_does_in_the_middle_is_seen_before_it_is_called_done(harness, hand, seen):
+    trained(harness, "r1")
+    trained(harness, "r2")
+    harness.policy(approval("{rules: [{group: leads}], on_newer_candidate: keep}"))
+    harness.registry.set_stage("taxi", 1, "Staging")
+    harness.registry.set_alias("taxi", "challenger", 1)
+    harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
+
+    def meanwhile(*_: object) -> None:
+        harness.registry.refuse.clear()
+        hand(harness.registry)
+
+    harness.registry.refuse["drop_alias"] = meanwhile
+    event = approve(harness, 1)
+    with harness.ledger.read() as connection:
+        [tried] = [task for task in (event_status.event(connection, event) or {})["tasks"] if task["state"] == "queued"]
+    assert f"is in {seen}: somebody else moved it meanwhile" in tried["error"]
+    assert (1, "Production", "approved") in harness.promotions()
+
+
+def test_what_the_second_attempt_is_refused_is_taken_back_too(harness):
+    live(harness, "r1")
+    trained(harness, "r2")
+    before = harness.stages(), aliases(harness), harness.holding()
+    met = iter([RetryableError("the line is cut")])
+    harness.registry.refuse["drop_alias"] = lambda *_: next(met, NO)
+    approve(harness, 2)
+    assert aliases(harness)["champion"] == 2
+    until_it_ends(harness)
+    assert (harness.stages(), aliases(harness), harness.holding()) == before
+
+
+def test_an_alias_that_a_hand_had_given_it_is_not_taken_back(harness):
+    live(harness, "r1")
+    trained(harness, "r2")
+    harness.registry.set_alias("taxi", "champion", 2)
+    before = harness.stages(), aliases(harness), harness.holding()
+    harness.registry.refuse["drop_alias"] = CALLS["drop_alias"]
+    approve(harness, 2)
+    assert (harness.stages(), aliases(harness), harness.holding()) == before
+
+
 def test_what_can_not_be_taken_back_is_told_as_that(harness):
     live(harness, "r1")
     trained(harness, "r2")
@@ -199,13 +259,17 @@ def test_a_registry_that_is_away_while_it_is_taken_back_is_waited_for(harness):
     assert (harness.stages(), aliases(harness), harness.holding()) == before
 
 
-def test_a_transition_that_nobody_must_approve_is_taken_back_too(harness):
+@pytest.mark.parametrize(
+    ("error", "told"), [(NO, "task.failed"), (AmbiguousError("the registry answered 500"), "task.dead")]
+)
+def test_a_transition_that_nobody_must_approve_is_taken_back_too(harness, error, told):
     harness.policy(FREE.replace("alias: challenger,", "alias: challenger, request: on_request,"))
     trained(harness, "r1")
-    harness.registry.refuse["set_alias"] = lambda *_: NO
+    harness.registry.refuse["set_alias"] = lambda *_: error
     harness.post("model_version.transition", model="taxi", version=1, stage="Staging")
+    until_it_ends(harness, attempts=retry.AMBIGUOUS_ATTEMPTS)
     assert harness.stages() == {1: "None"}
-    assert "taken back: taxi version 1 is in None" in harness.fact("task.failed")
+    assert "taken back: taxi version 1 is in None" in harness.fact(told)
 
 
 def test_a_rollback_that_fails_frees_the_version_again(harness):

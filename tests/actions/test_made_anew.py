@@ -383,6 +383,7 @@ def test_a_promotion_that_ends_so_is_told_as_one(harness):
     harness.registry.delete_model("taxi")
     harness.registry.born += timedelta(hours=1)
     trained(harness, "r2")
+    assert "of those before has ended (version 1: " in harness.fact(ANEW)
     told = "the promotion of taxi version 1 to Production is superseded: taxi was made anew in MLflow: "
     assert harness.fact("promotion.superseded").startswith(told)
 

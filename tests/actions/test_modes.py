@@ -79,6 +79,14 @@ def test_the_one_that_was_replaced_is_named_so(harness):
     assert harness.holding()["@previous"] == [2]
 
 
+def test_the_record_has_the_previous_one_as_mlflow_shows_it(harness):
+    harness.policy(PREVIOUS)
+    live(harness, "r1", "r2", "r3")
+    told = harness.facts()
+    harness.post("registry.reconcile", model="taxi")
+    assert harness.facts() == told
+
+
 def test_what_is_rolled_back_is_nobodys_previous(harness):
     harness.policy(PREVIOUS)
     live(harness, "r1", "r2")

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import holders
 from tests.actions.versions import live, trained
-from tests.policies import gate_on_production, model
+from tests.policies import GATES, gate_on_production, model
 from tests.worker.harness import ADA, POLICY, WorkerHarness
 from worker.registry.protocol import RetryableError
 
@@ -157,6 +157,17 @@ def test_of_several_the_one_that_a_promotion_brought_is_put_back(harness):
     assert harness.holding()["Production"] == [2]
 
 
+def test_where_hands_brought_all_of_them_the_newest_is_put_back(harness):
+    for run in ("r1", "r2"):
+        by_hand(harness, trained(harness, run), "Production")
+        reconcile(harness)  # alert: told, and recorded
+    for number in (1, 2):
+        by_hand(harness, number, "None")
+    harness.policy(REVERT)
+    reconcile(harness)
+    assert harness.stages() == {1: "None", 2: "Production"}
+
+
 def test_who_comes_beside_the_holder_is_sent_away_and_nobody_added(harness):
     harness.policy(REVERT)
     live(harness, "r1", "r2")
@@ -178,6 +189,18 @@ def test_nobody_is_sent_back_to_where_another_is_by_now(harness):
     for stage in ("Staging", "Production"):
         assert len([number for number, at in harness.stages().items() if at == stage]) == 1
     assert harness.stages()[1] == "Production"
+
+
+def test_nor_where_the_other_is_left_since_nothing_is_asked_there(harness):
+    harness.policy(REVERT.replace(f"{GATES}, approval", "approval"))
+    live(harness, "r1")
+    second = trained(harness, "r2")
+    source = harness.registry.sources["r1", "model"]
+    harness.registry.create_version("taxi", source, run_id="r1", description="", tags={})
+    by_hand(harness, second, "Production")
+    by_hand(harness, 3, "Staging")
+    reconcile(harness)
+    assert harness.stages() == {1: "Production", 2: "None", 3: "Staging"}
 
 
 def test_what_is_quarantined_is_not_put_back(harness):

@@ -79,6 +79,17 @@ def test_the_previous_holder_is_archived_and_history_says_so(harness):
     assert "version 1 was transitioned to Archived on 20" in harness.registry.version("taxi", 1).description
 
 
+def test_a_move_tells_programs_what_it_tells_people(harness):
+    for number, run in enumerate(("r1", "r2"), start=1):
+        train(harness, run)
+        approve(harness, number)
+    moved = {"from": "Staging", "stage": "Production", "alias": "champion", "previous_version": 1, "run_id": "r2"}
+    told = harness.details("model_version.transitioned")
+    assert told.items() >= {**moved, "commit": "c0ffee", "by": "Ada"}.items()
+    gone = {"from": "Production", "stage": "Archived", "alias": None, "previous_version": None, "run_id": "r1"}
+    assert harness.details("model_version.archived").items() >= {**gone, "commit": "c0ffee", "by": "Ada"}.items()
+
+
 def test_a_vote_of_somebody_not_permitted_is_refused_recorded_and_answered(harness):
     train(harness)
     reply_to = harness.context.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)

@@ -65,6 +65,27 @@ def test_a_stage_changed_by_hand_is_told_and_recorded_once(harness):
     assert reconcile(harness) == []
 
 
+def test_a_change_by_hand_is_told_to_programs_too(harness):
+    promoted(harness, "r1", "r2")
+    harness.registry.set_alias("taxi", "champion", 1)
+    reconcile(harness)
+    assert harness.details(CHANGED) == {"alias": "champion", "before": 2, "after": 1, "reverted": False}
+    by_hand(harness, 1, "Production")
+    by_hand(harness, 2, "None")
+    reconcile(harness)
+    assert harness.details(CHANGED) == {"stage": "Archived", "came": [], "left": [1], "reverted": False}
+
+
+def test_another_alias_of_who_lost_one_stays_recorded(harness):
+    promoted(harness, "r1", "r2")
+    harness.registry.set_alias("taxi", "reference", 2)
+    reconcile(harness)
+    harness.registry.set_alias("taxi", "champion", 1)
+    reconcile(harness)
+    assert {("reference", 2), ("champion", 1)} <= holders(harness)
+    assert reconcile(harness) == []
+
+
 def test_two_holders_are_found(harness):
     promoted(harness, "r1", "r2")
     by_hand(harness, 1, "Production")

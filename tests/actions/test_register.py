@@ -122,10 +122,19 @@ def test_a_search_passes_over_a_better_run_that_ended_badly(harness):
     assert harness.registry.version("taxi", 1).run_id == "good"
 
 
-def test_a_search_without_a_hit_is_refused_with_what_was_looked_for(harness):
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"filter_string": "metrics.rmse < 1"}, "no run in experiment 'exp' for 'metrics.rmse < 1'"),
+        ({"max_results": 2}, "none of 2 run(s) ended well with a model named 'model' in experiment 'exp'"),
+    ],
+)
+def test_a_search_without_a_hit_is_refused_with_what_was_looked_for(harness, search, said):
     harness.registry.create_experiment("exp", tags={})
-    harness.post("model_version.register", model="taxi", search={"experiment": "exp"})
-    assert "no run in experiment 'exp'" in harness.fact("task.refused")
+    harness.registry.trained("without-model", model=None, rmse=2.0)
+    harness.registry.runs["bad"] = replace(harness.registry.trained("bad", rmse=2.0), status="FAILED")
+    harness.post("model_version.register", model="taxi", search={"experiment": "exp", **search})
+    assert said in harness.fact("task.refused")
 
 
 def test_a_metric_that_is_not_a_number_does_not_stop_the_record(harness):

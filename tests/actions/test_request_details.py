@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 from registrar.events.outcome import Fact
+from registrar.ledger.promotions import latest
+from tests.fakes import BORN
 from tests.worker.harness import ADA, POLICY, WorkerHarness
 
 GATED = POLICY.replace("alias: champion,", 'alias: champion, gates: [{metric: rmse, op: "<", threshold: 7}],')
@@ -36,6 +38,27 @@ def test_the_holders_metrics_stand_beside_the_candidates(ledger, tmp_path):
     assert list(details["metrics"]) == ["rmse", "mae"]  # what a gate is about comes first
     assert details["champion"] == {"version": 1, "of": "@champion", "metrics": {"rmse": 6.0}}
     assert (details["alias"], details["replaces"]) == ("champion", [1])
+
+
+def test_it_says_of_the_step_and_of_the_version_what_a_card_shows(ledger, tmp_path):
+    harness = office_with_a_champion(ledger, tmp_path, GATED)
+    harness.registry.trained("r2", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2", commit="c0ffee")
+    told = harness.details("promotion.awaiting_approval")
+    with harness.ledger.read() as connection:
+        asked = latest(connection, "taxi", 2, "Production")
+    assert {key: told[key] for key in told.keys() - asked.evidence.keys() - {"metrics", "champion"}} == {
+        "promotion": asked.id,
+        "target": "Production",
+        "alias": "champion",
+        "requested_by": "ci",
+        "commit": "c0ffee",
+        "registered_at": BORN.isoformat(),
+        "trained_at": BORN.isoformat(),
+        "replaces": [1],
+        "becomes": "is archived",
+    }
+    assert asked.evidence.items() <= told.items()
 
 
 def test_a_first_candidate_has_no_champion(ledger, tmp_path):

@@ -26,6 +26,8 @@ from worker.registry.entities import ModelSource
 DISPUTED = "registry.disputed"
 REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")
 ADOPT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: adopt\n")
+ALIASES = REVERT.replace("drift: revert", "drift: revert\n    mode: aliases")
+STAGES = ALIASES.replace("aliases", "stages").replace("alias: challenger, ", "").replace(" alias: champion,", "")
 
 
 def tick(harness) -> None:
@@ -252,8 +254,9 @@ def test_another_registry_that_is_pointed_at_is_said(harness, policy):
 
 
 @pytest.mark.both_ledgers
-def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(harness):
-    harness.policy(REVERT)
+@pytest.mark.parametrize("policy", [REVERT, STAGES, ALIASES], ids=["both", "stages", "aliases"])
+def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(harness, policy):
+    harness.policy(policy)
     one_after_the_other(harness, "r1")
     held, there = harness.holding(), harness.registry
     harness.let_in(FakeRegistry())
@@ -328,6 +331,25 @@ def test_a_restored_ledger_does_not_roll_production_back(harness, tmp_path, regi
         assert late.holding()["Production"] == [2 if trust == "mlflow" else 1]
         with ledger.read() as connection:
             verify(connection)
+
+
+def test_a_restored_ledger_is_seen_by_an_older_versions_move_too(harness, tmp_path):
+    """Version 2, which changed last and is read first, is where the record has it."""
+    one_after_the_other(harness, "r1")
+    tick(harness)
+    trained(harness, "r2")
+    copies = Copies(tmp_path)
+    copies.keep()
+    tick(harness)
+    harness.later(minutes=5)
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    tick(harness)
+    harness.registry.set_description("taxi", 2, f"{harness.registry.version('taxi', 2).description}\nnight fares")
+    with closing(copies.restored()) as ledger:
+        late = WorkerHarness(ledger, tmp_path, harness.registry)
+        late.jump(timedelta(minutes=10))
+        reconcile(late)
+        assert "the record is older than MLflow: taxi version 1 was moved to Archived" in late.fact(DISPUTED)
 
 
 def test_what_a_hand_moved_is_no_sign_of_an_older_record(harness):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model, production
-from tests.worker.harness import ADA, POLICY
+from tests.worker.harness import ADA, CI, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 GATED = gate_on_production('{metric: rmse, op: "<", threshold: 6}')
@@ -97,6 +97,28 @@ def test_where_nothing_is_asked_a_command_brings_one_there(harness):
         harness.post("model_version.transition", model="taxi", version=trained(harness, run), stage="Production")
     rollback(harness)
     assert holder(harness) == [1]
+
+
+@pytest.mark.parametrize("mode", ["stages+aliases", "aliases"])
+@pytest.mark.parametrize("to", [{}, {"to": 1}])
+@pytest.mark.parametrize("by", [ADA, CI])
+def test_not_to_one_that_holds_a_later_target(harness, mode, to, by):
+    """Staging takes no approval, so whoever may ask for a rollback could empty Production."""
+    harness.policy(model(f"mode: {mode}"))
+    live(harness, "r1")
+    trained(harness, "r2")
+    was = harness.stages(), harness.holding(), harness.registry.model("taxi").aliases
+    harness.post("model.rollback", by=by, model="taxi", target="Staging", reason="wrong fares", **to)
+    assert "holds Production, and would be taken out of it" in harness.fact("task.refused")
+    assert (harness.stages(), harness.holding(), harness.registry.model("taxi").aliases) == was
+
+
+def test_to_one_that_holds_an_earlier_target(harness):
+    harness.policy(production("on_replace: staging"))
+    live(harness, "r1", "r2")
+    assert harness.stages() == {1: "Staging", 2: "Production"}
+    rollback(harness)
+    assert harness.stages()[1] == "Production"
 
 
 # Adopted.
@@ -208,6 +230,15 @@ def test_not_to_files_that_nobody_approved(harness, to):
     harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares", **to)
     assert "has other files than those that were approved" in harness.fact("task.refused")
     assert harness.stages() == {1: "Archived", 2: "Production"}
+
+
+def test_to_one_that_was_let_in_though_a_hand_had_it_there_last(harness):
+    live(harness, "r1", "r2")
+    harness.registry.set_stage("taxi", 1, "Production")
+    harness.post("registry.reconcile", model="taxi")
+    live(harness, "r3")
+    rollback(harness)
+    assert harness.stages()[1] == "Production"
 
 
 def test_not_to_them_where_a_hand_had_it_there_last(harness):

@@ -1,13 +1,18 @@
 """What only time opens: soak, freezes, a day's limit; and what the clock does about what waits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from registrar.events.states import PromotionState
+from registrar.ledger.promotions import Promotion
+from registrar.policy.approvals import Approval
 from registrar.policy.time_gates import Freeze
 from tests.actions.versions import live, trained
 from tests.policies import RULES, approval, gate_on_production, model
 from tests.worker.harness import ADA, BOB, EVE, POLICY
+from worker.promotions import deadlines
 
 pytestmark = pytest.mark.both_ledgers
 AUTOMATIC = POLICY.replace("{rules: [{group: leads}]}", "automatic")
@@ -54,6 +59,15 @@ def test_soaking_starts_anew_when_it_left_the_stage_meanwhile(harness):
     harness.later(hours=25)
     assert last(harness) == (1, "Production", "failed")
     assert "it is in None" in harness.fact("model_version.held_back")
+
+
+def test_soaking_counts_in_a_stage_that_is_no_target_too(harness):
+    harness.policy(gate_on_production("{soak: 2h}").replace("alias: champion,", "alias: champion, from: [Archived],"))
+    train(harness)
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    harness.later(hours=3)
+    harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
+    assert last(harness) == (1, "Production", "awaiting_approval")
 
 
 def test_where_the_record_does_not_know_since_when_it_counts_from_the_request(harness):
@@ -177,6 +191,58 @@ def test_who_is_not_answered_reminds_escalates_and_expires(harness):
     assert last(harness) == (1, "Production", "expired")
     harness.later(hours=48)
     assert notified().count("promotion.expired") == 1
+
+
+@pytest.mark.parametrize(("hours", "since"), [(47, "47 h"), (48, "2 days"), (72, "3 days")])
+def test_how_long_nobody_has_answered_is_said_in_days_from_the_second_on(harness, hours, since):
+    harness.policy(approval(f"{{rules: [{{group: leads}}], remind_every: {hours}h}}"))
+    train(harness)
+    harness.later(hours=hours)
+    assert f"waits for approval since {since}: " in harness.fact("promotion.reminder")
+
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ASKED = Promotion("p", "taxi", 1, "Production", PromotionState.AWAITING_APPROVAL, "ada", "e", {}, NOON)
+PATIENCE = Approval.model_validate(
+    {
+        "rules": [{"group": "leads"}],
+        "remind_every": "12h",
+        "escalate": {"after": "2d", "to": ["bosses"]},
+        "expires_after": "3d",
+    }
+)
+
+
+def after(hours: float) -> datetime:
+    return NOON + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("hours", "promotion", "due"),
+    [
+        (11.9, {}, None),
+        (12, {}, "remind"),
+        (23.9, {"reminded_at": after(12)}, None),
+        (24, {"reminded_at": after(12)}, "remind"),
+        (48, {}, "escalate"),
+        (59, {"escalated_at": after(48), "reminded_at": after(48)}, None),
+        (71, {"escalated_at": after(48)}, "remind"),
+        (72, {}, "expire"),
+        (72, {"due_at": after(1)}, "escalate"),
+        (73, {"due_at": after(1)}, "expire"),
+        (99, {"state": PromotionState.APPROVED}, None),
+        (99, {"state": PromotionState.APPROVED, "due_at": after(99.1)}, None),
+        (99, {"state": PromotionState.APPROVED, "due_at": after(99)}, "go on"),
+        (99, {"state": PromotionState.WAITING, "due_at": after(99)}, "go on"),
+    ],
+)
+def test_of_what_is_due_the_most_important_is_done_at_its_minute(hours, promotion, due):
+    assert deadlines.due_action(replace(ASKED, **promotion), PATIENCE, after(hours)) == due
+
+
+def test_without_patience_in_the_policy_nothing_is_due():
+    assert deadlines.due_times(ASKED, Approval.model_validate({"rules": [{"group": "leads"}]})) == {}
+    assert deadlines.due_times(ASKED, None) == {}
 
 
 def test_a_tick_after_a_tick_brings_nothing_new(harness):

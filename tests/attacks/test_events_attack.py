@@ -200,6 +200,16 @@ def test_model_rollback_can_not_roll_back_where_it_could_not_approve(harness, wh
     assert harness.stages() == {1: "Archived", 2: "Production"}
 
 
+@pytest.mark.parametrize("to", [{}, {"to": 1}])
+def test_model_rollback_can_not_take_the_holder_of_a_later_target_out_of_it(harness, to):
+    """Staging takes no approval, and version 1 was there before version 2."""
+    live(harness, "r1")
+    train(harness, "r2")
+    said = harness.post("model.rollback", by=CI, model="taxi", target="Staging", reason="bad", **to)
+    assert "holds Production, and would be taken out of it" in error(harness, said)
+    assert harness.stages() == {1: "Production", 2: "Staging"}
+
+
 def test_model_rollback_can_not_quarantine_what_does_not_hold_the_target(harness):
     live(harness, "r1", "r2")
     train(harness, "r3")

@@ -168,6 +168,14 @@ class WorkerHarness:
         with self.ledger.read() as connection:
             return [load_fact(connection, args) for args in connection.execute(query).scalars().all()]
 
+    def details(self, type_: str) -> dict[str, Any]:
+        """The details of the newest fact of a type, for programs."""
+        query = select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
+        with self.ledger.read() as connection:
+            facts = [row.args["fact"] for row in connection.execute(query)]
+        details: dict[str, Any] = [fact for fact in facts if fact["type"] == type_][-1]["details"]
+        return details
+
     def notices(self) -> list[tuple[str, dict[str, Any]]]:
         """What came of each message: (the task's state, its outcome)."""
         query = select(tasks.c.state, tasks.c.outcome).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)

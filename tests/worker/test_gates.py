@@ -121,6 +121,12 @@ def test_each_key_of_a_comparison_changes_the_outcome(gate, value, passed):
     assert compared(Comparison(metric="rmse", baseline="@champion", **gate), value, 6.0)[0] is passed
 
 
+def test_how_much_better_is_shown_on_its_side_of_what_is_required():
+    gate = BEATS.model_copy(update={"min_relative_change": 0.015})
+    passed, reason = compared(gate, 5.9100024, 6.0)
+    assert (passed, " by 1.49996 %; " in reason) == (False, True)
+
+
 @pytest.mark.parametrize(("when", "passed"), [("pass", True), ("fail", False)])
 def test_the_first_version_has_nothing_to_be_compared_with(when, passed):
     gate = Comparison(metric="rmse", baseline="@champion", greater_is_better=False, when_no_baseline=when)

@@ -3,6 +3,7 @@
 import pytest
 
 from registrar.ledger.engine import now
+from tests.policies import production
 from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import Plan, PlanContext, plan
 from worker.registry.protocol import NotFound, PermanentError, RetryableError
@@ -52,6 +53,21 @@ def test_a_passed_gate_is_shown_too(harness):
         "asked for: not yet",
         "approval: nobody is asked",
     ]
+
+
+def test_where_who_is_replaced_would_go_is_said(harness):
+    harness.policy(production("on_replace: staging"))
+    train(harness, "r1")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=1)
+    train(harness, "r2")
+    assert planned(harness, 2).lines[2].endswith("; version 1 goes back to Staging")
+
+
+def test_who_would_be_told_to_deploy_is_said(harness):
+    deploys = POLICY.replace("{rules: [{group: leads}]}", "{rules: [{group: leads}]}, deploy: {to: [log, serving]}")
+    harness.policy(deploys.replace("channels:", "channels:\n  serving: {kind: log}"))
+    train(harness)
+    assert planned(harness).lines[-2] == "then told to deploy: log, serving"
 
 
 def test_quarantine_blocks(harness):

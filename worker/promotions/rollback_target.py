@@ -1,7 +1,8 @@
 """Find the version that a rollback goes back to; retention keeps that version.
 
 Only versions that the policy admitted count: one that came by hand passed neither gates nor approval. A version that
-was never live because its deployment failed must be named.
+was never live because its deployment failed must be named. One that holds a later target stays there: a rollback of
+Staging takes nothing out of Production.
 """
 
 from dataclasses import replace
@@ -13,6 +14,7 @@ from registrar.ledger.holders import PastHolding, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.promotions import version_state
 from worker.promotions.evidence import EvaluationContext, files_were_rewritten
+from worker.promotions.transition_rules import held_targets
 from worker.promotions.version_state import holding_key
 from worker.registry.entities import Version
 from worker.registry.protocol import find_version
@@ -57,7 +59,7 @@ def find_rollback_target(
     passed_over = []
     for holding in earlier:
         version = find_version(context.registry, model, holding.version) if holding.given else None
-        why = _why_unusable(version, holding, context) or _why_never_live(version, target, context)
+        why = _why_unusable(version, holding, target, context) or _why_never_live(version, target, context)
         why = why or (_why_rewritten(context, version, target, holding) if compare_files else None)
         why = why if holding.given else _BY_HAND
         if why:
@@ -77,7 +79,7 @@ def check_named_target(
     if not holding.given:
         return None, _BY_HAND
     version = find_version(context.registry, model, number)
-    why = _why_unusable(version, holding, context) or _why_rewritten(context, version, target, holding)
+    why = _why_unusable(version, holding, target, context) or _why_rewritten(context, version, target, holding)
     return (None, why) if why else (version, "")
 
 
@@ -87,7 +89,9 @@ def nameable_targets(context: EvaluationContext, model: str, target: Target, ear
     return [number for number in numbers if check_named_target(context, model, target, earlier, number=number)[0]]
 
 
-def _why_unusable(version: Version | None, holding: PastHolding, context: EvaluationContext) -> str | None:
+def _why_unusable(
+    version: Version | None, holding: PastHolding, target: Target, context: EvaluationContext
+) -> str | None:
     """Return why a version can't be gone back to. holding: the one that a rollback would restore."""
     if version is None:
         return "is gone"
@@ -97,7 +101,16 @@ def _why_unusable(version: Version | None, holding: PastHolding, context: Evalua
         return "is quarantined"
     if "MLmodel" not in context.registry.files_of(version.model, version.version):
         return "has no files any more"
+    if further := _held_further_on(context, version, target):
+        return f"holds {further}, and would be taken out of it"
     return None
+
+
+def _held_further_on(context: EvaluationContext, version: Version, target: Target) -> str | None:
+    """Return the stage of a later target that the version holds."""
+    targets = context.policy.model(version.model).targets
+    later = targets[targets.index(target) + 1 :]
+    return next((held.stage for held in held_targets(context, version) if held in later), None)
 
 
 def _why_rewritten(

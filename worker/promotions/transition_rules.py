@@ -100,13 +100,13 @@ def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | 
     targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
     on_the_way = targets[: stages.index(goal)] if goal in stages else []
-    for target in _held_targets(context, version):
+    for target in held_targets(context, version):
         if target.stage != goal and target not in on_the_way and (these := missing_permission(context, target)):
             return f"{context.actor_name} may not take {version} out of {target.stage}; {these}"
     return None
 
 
-def _held_targets(context: TaskContext, version: Version) -> list[Target]:
+def held_targets(context: EvaluationContext, version: Version) -> list[Target]:
     """Return the targets that a version holds, by MLflow or by the record; by the record it may be moved away and
     back.
     """
@@ -120,7 +120,7 @@ def _held_targets(context: TaskContext, version: Version) -> list[Target]:
     ]
 
 
-def _is_recorded(context: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
+def _is_recorded(context: EvaluationContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
     """Return whether the record has this very version there."""
     with context.ledger.read() as connection:
         return (
