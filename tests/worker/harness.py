@@ -170,11 +170,7 @@ class WorkerHarness:
 
     def details(self, type_: str) -> dict[str, Any]:
         """The details of the newest fact of a type, for programs."""
-        query = select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
-        with self.ledger.read() as connection:
-            facts = [row.args["fact"] for row in connection.execute(query)]
-        details: dict[str, Any] = [fact for fact in facts if fact["type"] == type_][-1]["details"]
-        return details
+        return dict([fact for fact in self.told_facts() if fact.type == type_][-1].details)
 
     def notices(self) -> list[tuple[str, dict[str, Any]]]:
         """What came of each message: (the task's state, its outcome)."""
