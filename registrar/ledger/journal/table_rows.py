@@ -1,6 +1,5 @@
 """Rows of the tables that the journal proves, to be compared with the rows rebuilt from it."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from sqlalchemy import Connection, Table, case, select, tuple_
 
 from registrar.ledger import tables
 from registrar.ledger.journal import entry_context
-from registrar.ledger.journal.append import EntryKind, event_digest
+from registrar.ledger.journal.append import EntryKind, event_digest, event_sha256, first_of_event
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.rebuild import COLUMNS, KEYS, Row
 from registrar.ledger.tokens import fingerprint
@@ -45,11 +44,12 @@ def _events(connection: Connection) -> Iterator[Row]:
     events, archived, journal = tables.events, tables.archived, tables.journal
     joined = journal.outerjoin(events, events.c.id == journal.c.event_id)
     joined = joined.outerjoin(archived, archived.c.event_id == journal.c.event_id)
-    body = case((events.c.id.is_(None), journal.c.body)).label("journal_body")
+    bodies = {"journal_body": journal.c.body, "first_body": first_of_event("body", journal.c.event_id)}
+    archived_bodies = [case((events.c.id.is_(None), body)).label(name) for name, body in bodies.items()]
     journal_columns = [journal.c[name].label(f"journal_{name}") for name in ("kind", "actor", "actor_name")]
     kept = ("event_id", "type", "source", "body_sha256")
     archived_columns = [archived.c[name].label(f"archived_{name}") for name in kept]
-    query = select(events, *journal_columns, body, *archived_columns).select_from(joined)
+    query = select(events, *journal_columns, *archived_bodies, *archived_columns).select_from(joined)
     for db_row in connection.execute(query.execution_options(yield_per=1000)).mappings():
         row = dict(db_row)
         author = {name: row[f"journal_{name}"] for name in ("actor", "actor_name")}
@@ -59,13 +59,9 @@ def _events(connection: Connection) -> Iterator[Row]:
             yield Row("events", _compared("events", row) | carried)
         elif (id_ := row["archived_event_id"]) is not None:
             event_columns = {"event_type": row["archived_type"], "source": row["archived_source"]}
-            digests = {"body_sha256": row["archived_body_sha256"], "sha256": _digest(row["journal_body"])}
+            digest = event_sha256(row["journal_body"]) or event_sha256(row["first_body"])
+            digests = {"body_sha256": row["archived_body_sha256"], "sha256": digest}
             yield Row("events", {"id": id_, **author, **event_columns, **digests})
-
-
-def _digest(body: str) -> str | None:
-    digest: str | None = json.loads(body).get("event_sha256")
-    return digest
 
 
 class Completed:
