@@ -106,7 +106,7 @@ def _record_change(worker_context: WorkerContext, task: Task, change: Outcome) -
     responses = deployment_gate_response.responses(
         worker_context.ledger, worker_context.encryptor, task, TaskState.SUCCEEDED, change, others=True
     )
-    notifications = routing.notification_tasks(worker_context.policy, change, at=at)
+    notifications = routing.notification_tasks(worker_context.policy, change, task=task, state=None, at=at)
     complete = replace(change, follow_ups=(*notifications, *responses))
 
     def write() -> list[TaskMessage]:
@@ -200,7 +200,7 @@ def _finish(
 ) -> list[TaskMessage]:
     at: datetime = worker_context.now()
     notifications = (
-        *routing.notification_tasks(worker_context.policy, outcome, at=at),
+        *routing.notification_tasks(worker_context.policy, outcome, task=task, state=state, at=at),
         *routing.reply_tasks(worker_context.encryptor, task, outcome.summary),
     )
 

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings, SettingsError
+from registrar.events.outcome import Fact
 from registrar.events.types import Data, parse
 from registrar.ledger import Ledger
+from registrar.ledger.fact_references import load_fact
 from registrar.ledger.tasks import Task
 from registrar.policy import Policy
 from worker import retry
@@ -60,6 +62,11 @@ class TaskContext:
     def param(self, name: str) -> Any:
         """Return an argument of the task, else the field of the event's data; None where neither has it."""
         return self.task.args.get(name, self.task.data.get(name))
+
+    def told_fact(self) -> Fact:
+        """Return the fact that people are to be told of by this task."""
+        with self.ledger.read() as connection:
+            return load_fact(connection, self.task.args)
 
     def secret(self, reference: str | None) -> str | None:
         """Resolve `env:NAME` or `file:PATH` of registrar.yml. Raises PermanentError where it is not set."""

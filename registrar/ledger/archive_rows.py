@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, Table, delete, exists, insert, not_, select, update
 
-from registrar.ledger.journal.append import COLUMNS, STAYS, iso
+from registrar.ledger.journal.append import STAYS, iso
+from registrar.ledger.journal.stored import restore, select_entries
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.incidents import IS_INCIDENT
 from registrar.ledger.tables import UtcDateTime, archived, archives, events, journal, rejections, tasks
@@ -114,10 +115,9 @@ def delete_rejections(connection: Connection, lines: Sequence[Line], _archive_se
 
 def journal_lines(connection: Connection, seqs: Sequence[int], *, lock: bool = False) -> dict[int, Line]:
     """Return journal entries by seq. lock: as above, though no entry ever changes."""
-    query = select(journal).where(journal.c.seq.in_(seqs)).order_by(journal.c.seq)
-    rows = connection.execute(query.with_for_update() if lock else query)
-    entries = (dict(zip(COLUMNS, row, strict=True)) for row in rows)
-    return {entry["seq"]: entry | {"at": iso(entry["at"])} for entry in entries}
+    query = select_entries().where(journal.c.seq.in_(seqs)).order_by(journal.c.seq)
+    entries = [restore(row) for row in connection.execute(query.with_for_update(of=journal) if lock else query)]
+    return {entry["seq"]: entry for entry in entries}
 
 
 def journal_seq(line: Line) -> int:

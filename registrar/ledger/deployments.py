@@ -1,6 +1,5 @@
 """Requested deployments. A promoted version is live once a deployment of it was confirmed."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from registrar.events.outcome import Cause
 from registrar.events.states import DeploymentState
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import EntryKind, append, written
+from registrar.ledger.row_ids import new_id
 from registrar.ledger.tables import deployments, holders
 
 IN_VAIN = (DeploymentState.FAILED, DeploymentState.TIMED_OUT)
@@ -53,7 +53,7 @@ class DeploymentRequested:
     environment: str | None
     due_at: datetime | None
     on_failure: str
-    id: str = field(default_factory=lambda: f"dep_{uuid.uuid4().hex}")
+    id: str = field(default_factory=lambda: new_id("dep"))
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         superseded = and_(_requested(self.model), deployments.c.target == self.target)

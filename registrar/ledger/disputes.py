@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from registrar.events.outcome import Cause
+from registrar.ledger.before_commit import flush
 from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import journal
 
@@ -38,6 +39,7 @@ class Disputed:
     moves: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
+        flush(connection)  # an entry of the same outcome
         before = dispute(connection, self.model)
         if before is None or (before.moves and not self.moves):
             append(connection, cause, EntryKind.DISPUTED, model=self.model, why=self.why, moves=self.moves)
@@ -51,6 +53,7 @@ class Settled:
     how: str
 
     def apply(self, connection: Connection, cause: Cause) -> None:
+        flush(connection)
         if dispute(connection, self.model):
             append(connection, cause, EntryKind.SETTLED, model=self.model, how=self.how)
 

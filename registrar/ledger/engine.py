@@ -1,5 +1,6 @@
 """Open the ledger: one engine per process, short transactions, writers that wait in turn and for a limited time."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registrar.errors import UserError
+from registrar.ledger import before_commit
 from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, Outages, reason
 
 __all__ = ["BUSY_SECONDS", "TRANSACTION_ERRORS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
@@ -52,7 +54,7 @@ class Ledger:
     def write(self) -> Iterator[Connection]:
         """Open a transaction, committed at the end of the block. Raises LedgerUnavailable."""
         with self._translate_errors():
-            with self._in_turn(), self.engine.begin() as connection:
+            with self._in_turn(), self.engine.begin() as connection, before_commit.collecting(connection):
                 yield connection
             self.outages.succeeded()
 
@@ -103,6 +105,11 @@ class Ledger:
         self.engine.dispose()
 
 
+def compact_json(value: object) -> str:
+    """Return JSON without blanks, as the ledger stores it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 def now() -> datetime:
     """Return the present time, aware and in UTC."""
     return datetime.now(UTC)
@@ -131,7 +138,8 @@ def _engine(url: str) -> Engine:
 
 def _server(url: str) -> Engine:
     waits = {"connect_args": {**_TIMEOUTS, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
+    kept = {"hide_parameters": True, "json_serializer": compact_json}
+    engine = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, **kept, **waits)
     event.listen(engine, "connect", _postgresql_connected)
     return engine
 
@@ -141,6 +149,7 @@ def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,  # no error shows the data of an event
+        json_serializer=compact_json,
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         pool_size=5,
         max_overflow=20,

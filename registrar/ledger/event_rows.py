@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 from registrar.events.event import Event
 from registrar.events.states import TaskState
+from registrar.ledger import row_ids
 from registrar.ledger.bulk_insert import Insert
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER
-from registrar.ledger.tasks import new_id as new_task_id
 
 DeliveryKey: TypeAlias = tuple[str, str]  # source and delivery id
 # Skips events of a delivery that is in the ledger or in an archive file. ON CONFLICT alone won't do: on PostgreSQL, a
@@ -74,7 +74,7 @@ def event_row(delivery: Delivery, event: Event, *, id: str, position: int, at: d
 
 def first_task_row(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
     return {
-        "id": new_task_id(),
+        "id": row_ids.new_id("tsk"),
         "event_id": event_id,
         "name": event.data.task,
         "lane": event.data.lane(event_id),

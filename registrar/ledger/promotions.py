@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from registrar.events.outcome import Cause
 from registrar.events.states import PromotionState
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import EntryKind, append, written
+from registrar.ledger.row_ids import new_id
 from registrar.ledger.tables import promotions
 
 OPEN = (PromotionState.WAITING, PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
@@ -80,7 +80,7 @@ class PromotionRequested:
     requested_by: str | None = None
     reason: str | None = None
     due_at: datetime | None = None
-    id: str = field(default_factory=lambda: f"prm_{uuid.uuid4().hex}")
+    id: str = field(default_factory=lambda: new_id("prm"))
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         row = {

@@ -66,7 +66,8 @@ def next_message(connection: Connection, names: Collection[str], *, at: datetime
 
 
 def _mark_dispatched(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[TaskMessage]:
-    if rows:
-        rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=REDELIVER_AFTER)}
-        connection.execute(postpone_statement(), rung)
+    """Postpone the next dispatch of tasks; a task that was queued in this transaction has the right time already."""
+    again = at + timedelta(seconds=REDELIVER_AFTER)
+    if ids := [row.id for row in rows if row.dispatch_at != again]:
+        connection.execute(postpone_statement(), {"ids": ids, "again": again})
     return [TaskMessage(row.id, row.name, row.lane, row.event_id) for row in rows]

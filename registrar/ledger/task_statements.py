@@ -48,6 +48,11 @@ def select_with_event() -> Select[Any]:
 
 
 @cache
+def select_own_lease() -> Select[Any]:
+    return select(tasks.c.rank, tasks.c.lease_until).where(predicates.is_held())
+
+
+@cache
 def update_statement(columns: tuple[str, ...]) -> Update:
     return update(tasks).where(predicates.is_held()).values({name: bindparam(f"new_{name}") for name in columns})
 

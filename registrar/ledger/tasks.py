@@ -1,7 +1,5 @@
 """The life of a task: queued, running under a lease, then succeeded, refused, failed or dead; in its lane's order."""
 
-import os
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,18 +21,22 @@ from registrar.ledger import act_subjects
 from registrar.ledger.journal.changes_by_hand import record_changes_by_hand
 from registrar.ledger.lane_priority import MOVES, Rank
 from registrar.ledger.predicates import as_of, is_open
+from registrar.ledger.row_ids import new_id
 from registrar.ledger.tables import tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER, next_messages
 from registrar.ledger.task_statements import (
     INSERT_TASK,
     NO_LEASE,
     claim_statement,
+    select_own_lease,
     select_with_event,
     update_statement,
 )
 
 # Longer than any single call to MLflow (10 s); renewed right before each write.
 LEASE_SECONDS = 15
+# A lease of which so much is left is checked and not written again: it still outlives any single call to MLflow.
+RENEW_BELOW = 12
 # Present task names, by those before schema 0016, which archive files and journal entries still have.
 FORMER_NAMES = {
     "worker.put_back": "worker.revert_drift",
@@ -112,9 +114,24 @@ def get(connection: Connection, task_id: str) -> Task:
 
 
 def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = False) -> None:
-    """Extend the lease. writes: a write to the registry follows, which may leave a move half done. Raises LeaseLost."""
-    begun = {"rank": Rank.HALF_DONE} if writes and task.name in MOVES else {}
-    if not _update_own(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
+    """Extend the lease unless it is fresh. writes: a write to the registry follows, which may leave a move half done.
+
+    Raises LeaseLost.
+    """
+    rank = Rank.HALF_DONE if writes and task.name in MOVES else None
+    held = {"task_id": task.id, "held_by": task.lease}
+    own = connection.execute(select_own_lease(), held).one_or_none()
+    if own is None:
+        raise LeaseLost(task.id)
+    fresh = at + timedelta(seconds=RENEW_BELOW) < own.lease_until <= at + timedelta(seconds=LEASE_SECONDS)
+    if fresh and rank in (None, own.rank):
+        return
+    _extend(connection, task, at, **({} if rank is None else {"rank": rank}))
+
+
+def _extend(connection: Connection, task: Task, at: datetime, **columns: Any) -> None:
+    """Write the lease's new end, and keep the row locked until the commit. Raises LeaseLost."""
+    if not _update_own(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **columns):
         raise LeaseLost(task.id)
 
 
@@ -145,7 +162,7 @@ def record_discovery(connection: Connection, task: Task, outcome: Outcome, *, at
     """Apply an outcome before the task goes on. Its summary and facts are not stored: notify by follow-ups in lanes of
     their own. Raises LeaseLost. Returns the messages to publish after the commit.
     """
-    renew(connection, task, at=at)
+    _extend(connection, task, at)
     return next_messages(connection, _apply_outcome(connection, task, outcome, at) - {task.lane}, at=at)
 
 
@@ -198,7 +215,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     """Insert a follow-up, in the lane before the tasks of any event accepted later. Returns the lane."""
     lane = follow_up.lane or task.lane
     row = {
-        "id": new_id(),
+        "id": new_id("tsk"),
         "event_id": task.event_id,
         "event_seq": task.event_seq,
         "name": follow_up.name,
@@ -212,11 +229,6 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     }
     connection.execute(INSERT_TASK, row)
     return lane
-
-
-def new_id() -> str:
-    """Return a new task id: milliseconds, then 80 random bits. The time keeps new ids together in the index."""
-    return f"tsk_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def unfinished(connection: Connection) -> int:

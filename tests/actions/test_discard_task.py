@@ -147,11 +147,8 @@ def test_a_promotion_that_it_was_to_bring_on_has_failed_with_it(harness):
     harness.work()
     assert harness.promotions()[-1] == (1, "Production", "failed")
     assert harness.stages() == {1: "Staging"}
-    with harness.ledger.read() as connection:
-        edited = select(tasks.c.args).where(tasks.c.name == "worker.notify")
-        told = [row.args["fact"] for row in connection.execute(edited)]
-    [fact] = [fact for fact in told if fact["type"] == "task.dropped"]
-    assert fact["details"]["promotion"].startswith("prm_")
+    [fact] = [fact for fact in harness.told_facts() if fact.type == "task.dropped"]
+    assert fact.details["promotion"].startswith("prm_")
     assert traits("task.dropped").promotion == "ended"
 
 

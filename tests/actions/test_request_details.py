@@ -3,11 +3,8 @@
 import json
 from dataclasses import replace
 
-from sqlalchemy import select
-
 from registrar.events.outcome import Fact
 from registrar.ledger.promotions import latest
-from registrar.ledger.tables import tasks
 from tests.fakes import BORN
 from tests.worker.harness import ADA, POLICY, WorkerHarness
 
@@ -25,10 +22,7 @@ def office_with_a_champion(ledger, folder, policy: str = GATED) -> WorkerHarness
 
 def request_fact(harness: WorkerHarness) -> Fact:
     """The newest request's fact."""
-    with harness.ledger.read() as connection:
-        rows = connection.execute(select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq))
-        facts = [row.args["fact"] for row in rows]
-    return Fact(**[fact for fact in facts if fact["type"] == "promotion.awaiting_approval"][-1])
+    return [fact for fact in harness.told_facts() if fact.type == "promotion.awaiting_approval"][-1]
 
 
 def details_of(ledger, folder) -> Fact:

@@ -221,4 +221,4 @@ def test_a_notice_that_could_not_be_told_is_told_later(harness):
     harness.policy(POLICY)
     retry(harness, told.id)
     assert open_letters(harness) == []
-    assert harness.notices()[0] == ("succeeded", {"summary": f"log was told: {harness.facts()[0][1]}", "facts": []})
+    assert harness.notices()[0] == ("succeeded", {"summary": f"log was told of {harness.facts()[0][0]}", "facts": []})

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
-
-from sqlalchemy import select
 
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, LedgerChange
@@ -16,7 +15,7 @@ from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import accept
 from registrar.ledger.event_rows import Delivery
-from registrar.ledger.tables import journal
+from registrar.ledger.journal.stream import entries
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIDENCE = {"gates": [{"gate": "rmse < 7", "passed": True, "reason": "rmse 6.2 is < 7", "value": 6.2}]}
@@ -48,8 +47,11 @@ class Scene:
         return cause.event_id
 
     def entries(self) -> list[Any]:
+        """Whole entries, with their columns as attributes."""
         with self.ledger.read() as connection:
-            return list(connection.execute(select(journal).order_by(journal.c.seq)).all())
+            return [
+                SimpleNamespace(**entry | {"at": datetime.fromisoformat(entry["at"])}) for entry in entries(connection)
+            ]
 
     def said(self) -> list[tuple[str, dict[str, Any]]]:
         return [(row.kind, json.loads(row.body)["said"]) for row in self.entries()]

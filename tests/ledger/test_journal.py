@@ -195,7 +195,8 @@ def test_writers_at_the_same_time_leave_one_chain(taxi):
         "INSERT INTO journal SELECT 9, at, kind, model, version, event_id, event_type, source, actor, actor_name,"
         " body_sha256, body, hash, hash FROM journal WHERE seq = 2",
         "INSERT INTO journal SELECT 3, at, kind, model, version, event_id, event_type, source, actor, actor_name,"
-        " body_sha256, body, previous, hash FROM journal WHERE seq = 2",
+        " body_sha256, body, repeat_of, hash FROM journal, (SELECT hash AS repeat_of FROM journal WHERE seq = 1) AS one"
+        " WHERE seq = 2",
     ],
 )
 def test_the_database_itself_refuses_all_but_the_next_entry(taxi, change):

@@ -1,16 +1,18 @@
 """The life of a task, on a real database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from sqlalchemy.event import listen, remove
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor, Event
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause, Fact, FollowUp, Outcome
 from registrar.events.types import parse
-from registrar.ledger import Ledger, task_dispatch, tasks
+from registrar.ledger import Ledger, row_ids, task_dispatch, tasks
 from registrar.ledger.deliveries import DeliveryConflict, accept
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.lane_priority import Rank
@@ -164,6 +166,52 @@ def test_a_renewed_lease_holds(ledger):
         tasks.renew(connection, task, at=seconds(10))
     assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 9)) == []
     assert row(ledger, task.id).rank == Rank.ORDINARY, "no write was announced"
+
+
+def test_a_fresh_lease_is_checked_and_not_written_again(ledger):
+    [task_message] = post(ledger, moved()).task_messages
+    task = claim(ledger, task_message)
+    with ledger.write() as connection:
+        tasks.renew(connection, task, at=seconds(1))
+        assert _writes(connection, lambda: tasks.renew(connection, task, at=seconds(2))) == 0
+        tasks.renew(connection, task, at=seconds(2), writes=True)
+        assert _writes(connection, lambda: tasks.renew(connection, task, at=seconds(4), writes=True)) == 0
+    held = row(ledger, task.id)
+    assert (held.rank, held.lease_until) == (Rank.HALF_DONE, seconds(2 + tasks.LEASE_SECONDS))
+
+
+def test_a_lease_that_ends_after_any_new_one_would_is_written_again(ledger):
+    """The worker's clock was put back."""
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message, at=seconds(60))
+    with ledger.write() as connection:
+        tasks.renew(connection, task, at=seconds(1))
+    assert row(ledger, task.id).lease_until == seconds(1 + tasks.LEASE_SECONDS)
+
+
+def test_a_task_that_is_queued_and_published_in_one_commit_is_written_once(ledger):
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
+    outcome = Outcome("", follow_ups=(FollowUp("worker.request"),))
+    with ledger.write() as connection:
+        published: list[TaskMessage] = []
+        writes = _writes(
+            connection, lambda: published.extend(tasks.finish(connection, task, "succeeded", outcome, at=NOON))
+        )
+    assert (writes, [each.name for each in published]) == (2, ["worker.request"])
+
+
+def _writes(connection: Connection, act: Callable[[], object]) -> int:
+    """Return how many statements that `act` ran were no SELECT."""
+    statements: list[str] = []
+
+    def note(conn, cursor, statement, *rest):
+        statements.append(statement)
+
+    listen(connection, "before_cursor_execute", note)
+    act()
+    remove(connection, "before_cursor_execute", note)
+    return sum(not statement.lstrip().startswith("SELECT") for statement in statements)
 
 
 def test_how_often_a_task_took_its_worker_down_is_counted(ledger):
@@ -358,8 +406,8 @@ def test_a_task_that_is_put_back_at_once_is_due_at_once(ledger):
 def test_ids_sort_by_the_time_they_were_made_at(monkeypatch):
     made = []
     for milliseconds in (1, 1_700_000_000_000, 1_700_000_000_001):
-        monkeypatch.setattr(tasks.time, "time_ns", lambda now=milliseconds: now * 1_000_000 + 999_999)
-        made.append(tasks.new_id())
+        monkeypatch.setattr(row_ids.time, "time_ns", lambda now=milliseconds: now * 1_000_000 + 999_999)
+        made.append(row_ids.new_id("tsk"))
     assert made == sorted(made)
     assert all(len(id) == len("tsk_") + 12 + 20 for id in made)
     assert [int(id[4:16], 16) for id in made] == [1, 1_700_000_000_000, 1_700_000_000_001]

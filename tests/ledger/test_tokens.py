@@ -58,9 +58,9 @@ def test_the_journal_says_who_made_it_and_who_revoked_it_once_and_never_the_secr
             tokens.revoke(connection, "ci", BOB, at=NOON + timedelta(hours=hours))
         with pytest.raises(NameTaken):
             tokens.create(connection, CI, BOB)
-        written = list(entries(connection))
     with kept.read() as connection:
         assert verify(connection).walk.count == 2
+        written = list(entries(connection))
     said = [(entry["kind"], entry["actor"], entry["at"][11:16], json.loads(entry["body"])["said"]) for entry in written]
     made = {"name": "ci", "role": "viewer", "person": None, "expires_at": "2027-02-20T12:00:00.000000+00:00"}
     made["fingerprint"] = tokens.fingerprint(CI.sha256)

@@ -159,7 +159,11 @@ def outcome(harness: WorkerHarness) -> object:
     query = select(tasks.c.args, tasks.c.state).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
     with harness.ledger.read() as connection:
         rows = connection.execute(query).all()
-    said = [(args["channel"], args["fact"]["type"], _TIMES.sub("then", args["fact"]["text"]), s) for args, s in rows]
+    told = harness.told_facts()
+    said = [
+        (row.args["channel"], fact.type, _TIMES.sub("then", fact.text), row.state)
+        for row, fact in zip(rows, told, strict=True)
+    ]
     aliases = harness.registry.model("taxi").aliases if harness.stages() else {}
     return said, harness.stages(), dict(aliases), harness.promotions(), harness.votes(), harness.holding()
 

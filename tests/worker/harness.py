@@ -11,12 +11,13 @@ from registrar.broker.celery_app import TaskMessage, celery_app
 from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import Cause, LedgerChange
+from registrar.events.outcome import Cause, Fact, LedgerChange
 from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
+from registrar.ledger.fact_references import load_fact
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.predicates import as_of, is_due
 from registrar.ledger.queries.holdings import history
@@ -159,18 +160,17 @@ class WorkerHarness:
 
     def facts(self) -> list[tuple[str, str]]:
         """What was told, in the order of its happening."""
+        return [(fact.type, fact.text) for fact in self.told_facts()]
+
+    def told_facts(self) -> list[Fact]:
+        """The facts of `facts`, whole."""
         query = select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
         with self.ledger.read() as connection:
-            facts = [row.args["fact"] for row in connection.execute(query)]
-        return [(fact["type"], fact["text"]) for fact in facts]
+            return [load_fact(connection, args) for args in connection.execute(query).scalars().all()]
 
     def details(self, type_: str) -> dict[str, Any]:
         """The details of the newest fact of a type, for programs."""
-        query = select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
-        with self.ledger.read() as connection:
-            facts = [row.args["fact"] for row in connection.execute(query)]
-        details: dict[str, Any] = [fact for fact in facts if fact["type"] == type_][-1]["details"]
-        return details
+        return dict([fact for fact in self.told_facts() if fact.type == type_][-1].details)
 
     def notices(self) -> list[tuple[str, dict[str, Any]]]:
         """What came of each message: (the task's state, its outcome)."""

@@ -16,7 +16,7 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     channel, promotion = channels.bind(context, str(context.param("channel"))), str(context.param("promotion"))
-    end = fact_card.closing_line(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
+    end = fact_card.closing_line(context.told_fact(), datetime.fromisoformat(context.param("at")))
     with context.ledger.read() as connection:
         cards = posted(connection, promotion, channel.name)
     errors = [error for card in cards if (error := _edit(context, channel, card, end))]

@@ -1,6 +1,6 @@
 """worker.notify, for each fact and channel that a route names: post the fact to the channel."""
 
-from registrar.events.outcome import Fact, Outcome
+from registrar.events.outcome import Outcome
 from registrar.ledger.notification_cards import Posted, posted
 from worker.notifications import channels, fact_card
 from worker.notifications.notifiers import NotApplicable
@@ -8,7 +8,7 @@ from worker.task_context import TaskContext
 
 
 def act(context: TaskContext) -> Outcome:
-    channel, fact = channels.bind(context, str(context.param("channel"))), Fact(**context.task.args["fact"])
+    channel, fact = channels.bind(context, str(context.param("channel"))), context.told_fact()
     promotion = fact.details.get("promotion")
     notification = channel.notification(context, fact, thread=_thread(context, promotion, channel.name))
     try:
@@ -16,7 +16,7 @@ def act(context: TaskContext) -> Outcome:
     except NotApplicable as reason:
         return Outcome(f"{channel.name} was not told of {fact.type}: {reason}")
     cards = (Posted(str(promotion), channel.name, ref, fact.to_json()),) if ref and fact_card.is_card(fact) else ()
-    return Outcome(f"{channel.name} was told: {fact.text}", records=cards)
+    return Outcome(f"{channel.name} was told of {fact.type}", records=cards)
 
 
 def _thread(context: TaskContext, promotion: object, channel: str) -> str | None:

@@ -1,11 +1,15 @@
 """Route an outcome to channels, to the cards of a promotion that it decides, and to the person who asked."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from registrar.config.encryption import Encryptor
 from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.states import TaskState
 from registrar.events.types import VOCABULARY
+from registrar.ledger.fact_references import reference
 from registrar.ledger.tasks import Task
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
@@ -14,28 +18,36 @@ from worker.notifications import fact_card
 from worker.promotions import deployment_gate_response
 
 
-def notification_tasks(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
-    """Return a task per fact and channel, in a lane of channel and model: in order, and blocking nothing else."""
+def notification_tasks(
+    policy: Policy, outcome: Outcome, *, task: Task, state: TaskState | None, at: datetime
+) -> list[FollowUp]:
+    """Return a task per fact and channel, in a lane of channel and model: in order, and blocking nothing else.
+
+    task: whose outcome it is. state: how it ends; None: it goes on, and its facts are not stored with it.
+    """
     return [
-        step for fact in outcome.facts for step in (*_notify_tasks(policy, fact), *_edit_card_tasks(policy, fact, at))
+        step
+        for nth, fact in enumerate(outcome.facts)
+        for told in [reference(fact, task_id=task.id, nth=nth, state=state)]
+        for step in (*_notify_tasks(policy, fact, told), *_edit_card_tasks(policy, fact, told, at))
     ]
 
 
-def _notify_tasks(policy: Policy, fact: Fact) -> list[FollowUp]:
+def _notify_tasks(policy: Policy, fact: Fact, told: Mapping[str, Any]) -> list[FollowUp]:
     return [
-        FollowUp("worker.notify", {"channel": to, "fact": fact.to_json()}, lane=_lane(to, fact))
+        FollowUp("worker.notify", {"channel": to, **told}, lane=_lane(to, fact))
         for to in dict.fromkeys([*policy.channels_for(fact.type, fact.model), *fact.to])
     ]
 
 
-def _edit_card_tasks(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
+def _edit_card_tasks(policy: Policy, fact: Fact, told: Mapping[str, Any], at: datetime) -> list[FollowUp]:
     """Return the tasks that edit the promotion's cards, for every channel that got the question; in the lane, each runs
     after the task that posts the card.
     """
     promotion = fact.details.get("promotion")
     if traits(fact.type).promotion is None or not promotion:
         return []
-    args = {"promotion": promotion, "fact": fact.to_json(), "at": at.isoformat()}
+    args = {"promotion": promotion, **told, "at": at.isoformat()}
     return [
         FollowUp("worker.edit_card", {**args, "channel": to}, lane=_lane(to, fact))
         for to in _approval_channels(policy, fact.model or "")

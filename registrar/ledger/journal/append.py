@@ -1,21 +1,22 @@
 """Append to the journal: one entry per change of the record, chained to the entry before by its hash.
 
-An entry's body is canonical JSON text of the whole entry, its number included; its hash is the SHA-256 of the previous
-entry's hash and that text. The other columns repeat parts of the body, for queries. docs/how-to/audit.md is for
-auditors.
+An entry's text is canonical JSON of the whole entry, its number included; its hash is the SHA-256 of the previous
+entry's hash and that text. Stored is less (stored.py). docs/how-to/audit.md is for auditors.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, select, text, true
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Table, and_, bindparam, func, insert, select, text
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
+from registrar.ledger.before_commit import defer
 from registrar.ledger.tables import events, journal
 
 # The `previous` of the first entry.
@@ -23,6 +24,8 @@ GENESIS = "0" * 64
 # Columns of an exported entry; all but the last three are also in the body, beside the entry's fields (`said`).
 COLUMNS = tuple(column.name for column in journal.columns)
 BODY_COLUMNS = COLUMNS[: COLUMNS.index("body")]
+# Stored in place of a value that another entry has.
+SAME = ""
 _LOCK = 0x4A6F_7572  # any constant: the key of PostgreSQL's advisory lock while appending
 
 
@@ -55,18 +58,36 @@ class EntryKind(StrEnum):
 
 # Kinds that are looked up however old they are: their entries stay when others go into archive files (migration 0018).
 STAYS = (EntryKind.DISPUTED, EntryKind.SETTLED, EntryKind.POLICY_USED)
-_LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
+_LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
 # Fields of an event that are in no column of an entry; its body has their SHA-256.
 _DIGESTED = ("delivery_id", "position", "model", "occurred_at", "accepted_at", "data")
-_EVENT = select(
+_FIRST = journal.alias("first_entry")
+
+
+def first_of_event(column: str, event_id: ColumnElement[str]) -> ScalarSelect[Any]:
+    """Return a subquery: a column of the first entry of an event that says what the event's delivery was."""
+    about = select(_FIRST.c[column]).where(_FIRST.c.event_id == event_id, _FIRST.c.body_sha256 != SAME)
+    # + 0: without statistics, PostgreSQL would look for the first one by reading the journal in its order.
+    return about.order_by(_FIRST.c.seq + 0).limit(1).scalar_subquery()
+
+
+_EVENTS = select(
+    events.c.id,
     events.c.type,
     events.c.source,
     events.c.body_sha256,
     *(events.c[name] for name in _DIGESTED),
-    _LAST.c.seq,
-    _LAST.c.hash,
-)
-_EVENT_AND_LAST = _EVENT.select_from(events.outerjoin(_LAST, true()))
+    *(first_of_event(name, events.c.id).label(f"first_{name}") for name in ("body_sha256", "body")),
+).where(events.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry before it is chained. columns: without those about the event. model None: the event's."""
+
+    columns: Mapping[str, Any]
+    event_id: str
+    fields: Mapping[str, Any]
 
 
 def append(
@@ -79,46 +100,21 @@ def append(
     version: int | None = None,
     **fields: Any,
 ) -> None:
-    """Write an entry in the transaction of the change that it records, after a statement that changed a row.
+    """Write an entry in the transaction of the change that it records, at its end (before_commit.py).
 
     model: None takes the event's. fields: JSON-able, or times. An entry about a promotion has `promotion_id`, and the
     changed columns under their names: `audit verify` compares those of rebuild.DECIDED.
     """
-    _lock(connection)
-    event = connection.execute(_EVENT_AND_LAST.where(events.c.id == cause.event_id)).one()
-    entry = {
-        "at": cause.at,
-        "kind": kind.value,
-        "model": event.model if model is None else model,
-        "version": version,
-        "event_id": cause.event_id,
-        "event_type": event.type,
-        "source": event.source,
-        "actor": cause.actor,
-        "actor_name": cause.actor_name,
-        "body_sha256": event.body_sha256,
-    }
-    more = {"said": fields, "event_sha256": event_digest(dict(event._mapping))}
-    _chain(connection, entry, more, event.seq, event.hash)
+    author = {"actor": cause.actor, "actor_name": cause.actor_name}
+    columns = {"at": cause.at, "kind": kind.value, "model": model, "version": version, **author}
+    defer(connection, _append_all, _Entry(columns, cause.event_id, fields))
 
 
 def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryKind, /, **fields: Any) -> None:
     """Append an entry about a command on the ledger's machine, which has no event."""
-    _lock(connection)
-    last = connection.execute(select(_LAST)).one_or_none()
-    entry = {
-        "at": at,
-        "kind": kind.value,
-        "model": None,
-        "version": None,
-        "event_id": "",
-        "event_type": "",
-        "source": "",
-        "actor": actor.id,
-        "actor_name": actor.name,
-        "body_sha256": "",
-    }
-    _chain(connection, entry, {"said": fields}, *(last or (0, None)))
+    columns = {"at": at, "kind": kind.value, "model": None, "version": None}
+    columns |= {"actor": actor.id, "actor_name": actor.name}
+    defer(connection, _append_all, _Entry(columns, "", fields))
 
 
 def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
@@ -133,25 +129,46 @@ def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
     return func.coalesce(select(func.max(journal.c.seq)).where(about_row).correlate(table).scalar_subquery(), 0)
 
 
-def _lock(connection: Connection) -> None:
+def _append_all(connection: Connection, entries: Sequence[_Entry]) -> None:
+    """Chain entries to the newest one, in their order. The lock is held from here to the commit."""
+    ids = sorted({entry.event_id for entry in entries} - {""})
+    by_id = {row.id: row for row in connection.execute(_EVENTS, {"ids": ids})} if ids else {}
+    said = {id_: (row.first_body_sha256, event_sha256(row.first_body)) for id_, row in by_id.items() if row.first_body}
     if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    last, previous = connection.execute(_LAST).one_or_none() or (0, GENESIS)
+    rows = []
+    for seq, entry in enumerate(entries, start=last + 1):
+        about_event, digest = _about_event(by_id[entry.event_id] if entry.event_id else None)
+        columns = {"seq": seq, **about_event, **entry.columns, "event_id": entry.event_id}
+        columns["model"] = about_event["model"] if columns["model"] is None else columns["model"]
+        fields = {"said": entry.fields, **digest}
+        previous = link(previous, canonical({**columns, **fields}))
+        digests = (columns["body_sha256"], digest.get("event_sha256"))
+        if said.get(entry.event_id) == digests:  # the event's first entry has them
+            columns, fields = {**columns, "body_sha256": SAME}, {"said": entry.fields}
+        said.setdefault(entry.event_id, digests)
+        rows.append({**columns, "body": canonical(fields), "previous": SAME, "hash": previous})
+    connection.execute(insert(journal), rows)
 
 
-def _chain(
-    connection: Connection, entry: dict[str, Any], more: dict[str, Any], last: int | None, hash_: str | None
-) -> None:
-    """Insert an entry. more: fields of its body alone. last, hash_: the seq and hash of the entry before, if any."""
-    entry, previous = {"seq": (last or 0) + 1, **entry}, hash_ or GENESIS
-    body = canonical({**entry, **more})
-    connection.execute(
-        insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})
-    )
+def _about_event(event: Row[Any] | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return an entry's columns about its event, and what of it is in its text alone."""
+    if event is None:
+        return {"model": None, "event_type": "", "source": "", "body_sha256": ""}, {}
+    columns = {"model": event.model, "event_type": event.type, "source": event.source}
+    return columns | {"body_sha256": event.body_sha256}, {"event_sha256": event_digest(dict(event._mapping))}
 
 
 def event_digest(event: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the fields of an event that are in no column of an entry. event: a row."""
     return hashlib.sha256(canonical({name: event[name] for name in _DIGESTED}).encode()).hexdigest()
+
+
+def event_sha256(body: str | None) -> str | None:
+    """Return the event_digest that an entry's body says. Old entries have none."""
+    fields: Mapping[str, Any] = json.loads(body or "{}")
+    return fields.get("event_sha256")
 
 
 def canonical(value: object) -> str:

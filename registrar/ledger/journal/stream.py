@@ -1,4 +1,4 @@
-"""Read the journal: entries as they are stored, and entries from a number on with the times of their events."""
+"""Read the journal: whole entries, and entries from a number on with the times of their events."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, literal_column, select
 
 from registrar.events.types import TrainingRunFinished
-from registrar.ledger.journal.append import COLUMNS, iso
+from registrar.ledger.journal.stored import restore, select_entries
 from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, journal, tasks
 
@@ -75,11 +75,10 @@ def entries(
     after: int = 0,
     limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield entries as stored, `at` as text, oldest first: in [since, until), their seq above `after`. Unverified."""
+    """Yield whole entries, `at` as text, oldest first: in [since, until), their seq above `after`. Unverified."""
     within = TimeBisect(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
-    query = select(journal).where(*within).order_by(journal.c.seq).limit(limit)
+    query = select_entries().where(*within).order_by(journal.c.seq).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
     for row in connection.execute(query.execution_options(yield_per=1000)):
-        entry = dict(zip(COLUMNS, row, strict=True))
-        yield entry | {"at": iso(entry["at"])}
+        yield restore(row)

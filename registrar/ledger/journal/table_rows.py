@@ -1,6 +1,5 @@
 """Rows of the tables that the journal proves, to be compared with the rows rebuilt from it."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, Table, select, tuple_
 
 from registrar.ledger import tables
 from registrar.ledger.journal import entry_context
-from registrar.ledger.journal.append import EntryKind, event_digest
+from registrar.ledger.journal.append import EntryKind, event_digest, event_sha256
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.rebuild import COLUMNS, KEYS, Row
 from registrar.ledger.tokens import fingerprint
@@ -57,17 +56,14 @@ def _events(connection: Connection, entries: Iterator[Mapping[str, Any]]) -> Ite
                 yield Row("events", _compared("events", row) | carried)
             elif (left := archived.get(entry["event_id"])) is not None:
                 columns = {"event_type": left["type"], "source": left["source"], "body_sha256": left["body_sha256"]}
-                yield Row("events", {"id": entry["event_id"], **author, **columns, "sha256": _digest(entry["body"])})
+                yield Row(
+                    "events", {"id": entry["event_id"], **author, **columns, "sha256": event_sha256(entry["body"])}
+                )
 
 
 def _by_id(connection: Connection, table: Table, key: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     query = select(table).where(table.c[key].in_(list(ids)))
     return {row[key]: dict(row) for row in connection.execute(query).mappings()}
-
-
-def _digest(body: str) -> str | None:
-    digest: str | None = json.loads(body).get("event_sha256")
-    return digest
 
 
 class Completed:

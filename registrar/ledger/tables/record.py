@@ -63,9 +63,10 @@ promotions = Table(
         unique=True,
         where="state IN ('waiting', 'awaiting_approval', 'approved')",
     ),
-    Index("ix_promotions_about", "model", "created_at", "id"),
-    Index("ix_promotions_newest", "created_at", "id"),
-    Index("ix_promotions_state", "state", "created_at", "id"),
+    # Lists are ordered by id within a time: both databases sort so few by themselves.
+    Index("ix_promotions_about", "model", "created_at"),
+    Index("ix_promotions_newest", "created_at"),
+    Index("ix_promotions_state", "state", "created_at"),
     Index("ix_promotions_event", "event_id"),
 )
 
@@ -202,9 +203,9 @@ journal = Table(
     Column("source", String(64), nullable=False),
     Column("actor", String(320), nullable=False),
     Column("actor_name", String(320), nullable=False),
-    Column("body_sha256", String(64), nullable=False),  # of the event's delivery
-    Column("body", Text, nullable=False),  # canonical JSON of all of the above, and what is `said`
-    Column("previous", String(64), nullable=False),  # the hash of the entry before
+    Column("body_sha256", String(64), nullable=False),  # of the event's delivery; "": as in the event's first entry
+    Column("body", Text, nullable=False),  # canonical JSON of what is `said`; before schema 0019, of the above too
+    Column("previous", String(64), nullable=False),  # "": the hash of the entry before
     Column("hash", String(64), nullable=False),
     Index("ix_journal_model", "model", "seq"),
     Index("ix_journal_event", "event_id"),
