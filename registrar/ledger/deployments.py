@@ -97,6 +97,10 @@ class DeploymentEnded:
         _end(connection, open_, self.state, cause)
 
 
+def _written(connection: Connection) -> ColumnElement[int]:
+    return written(connection, deployments, EntryKind.DEPLOYMENT_REQUESTED)
+
+
 def under_way(connection: Connection, *, model: str | None = None) -> list[Deployment]:
     """Return the open deployments of a model, or of all models, oldest first."""
     query = select(deployments).where(_requested(model)).order_by(deployments.c.requested_at)
@@ -106,7 +110,7 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
     """Return the failed and timed out deployments of a version, newest first; none of an earlier incarnation of it."""
     of_version = and_(deployments.c.model == model, deployments.c.version == version)
-    query = select(deployments).where(of_version).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc())
+    query = select(deployments).where(of_version).order_by(_written(connection).desc())
     newest_first = [Deployment(**row._mapping) for row in connection.execute(query)]
     return [
         deployment
@@ -135,7 +139,10 @@ def last(
 ) -> Deployment | None:
     """Return the deployment of a version to a target that was written last. of: as in promotions.latest."""
     matching = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
-    newest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc(), deployments.c.requested_at.desc())
+    newest = (
+        _written(connection).desc(),
+        deployments.c.requested_at.desc(),
+    )
     which = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(deployments).where(matching).order_by(*newest)):
         deployment = Deployment(**row._mapping)
@@ -169,7 +176,7 @@ def of_holders(connection: Connection) -> list[HolderDeployment]:
         deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, same_incarnation
     )
     query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same_version))
-    query = query.where(holders.c.until.is_(None)).order_by(written(deployments, EntryKind.DEPLOYMENT_REQUESTED))
+    query = query.where(holders.c.until.is_(None)).order_by(_written(connection))
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
 
