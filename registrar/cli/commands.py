@@ -120,7 +120,7 @@ SECTIONS = {
         ),
         "compact": LazyCommand(
             "registrar.cli.compact:compact",
-            "Move old events, with their finished tasks, and old refusals into compressed files.",
+            "Move old events, finished tasks, journal entries and refusals into compressed files.",
             former="archive",
         ),
         "completion": LazyCommand(

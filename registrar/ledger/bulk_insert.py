@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from registrar.ledger.engine import compact_json
+
 # Rows in one statement: SQLite takes 32,766 values, and sqlite3 caches 128 statements.
 MOST = 64
 Row: TypeAlias = Mapping[str, Any]
@@ -49,7 +51,7 @@ class Insert:
         self._tail = (where, ending)
         self._sqlite = cache(self._values)
         self._postgresql = self._recordset()
-        own = sqlite.dialect()
+        own = sqlite.dialect(json_serializer=compact_json)
         self._writers = [(column.name, column.type.dialect_impl(own).bind_processor(own)) for column in self._columns]
 
     def ready(self, rows: Sequence[Row], dialect: str) -> Ready:

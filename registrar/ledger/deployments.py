@@ -97,6 +97,10 @@ class DeploymentEnded:
         _end(connection, open_, self.state, cause)
 
 
+def _written(connection: Connection) -> ColumnElement[int]:
+    return written(connection, deployments, EntryKind.DEPLOYMENT_REQUESTED)
+
+
 def under_way(connection: Connection, *, model: str | None = None) -> list[Deployment]:
     """Return the open deployments of a model, or of all models, oldest first."""
     query = select(deployments).where(_requested(model)).order_by(deployments.c.requested_at)
@@ -106,7 +110,7 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
     """Return the failed and timed out deployments of a version, newest first; none of an earlier incarnation of it."""
     of_version = and_(deployments.c.model == model, deployments.c.version == version)
-    newest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc(), deployments.c.requested_at.desc())
+    newest = (_written(connection).desc(), deployments.c.requested_at.desc())
     query = select(deployments).where(of_version).order_by(*newest)
     newest_first = [Deployment(**row._mapping) for row in connection.execute(query)]
     return [
@@ -136,7 +140,10 @@ def last(
 ) -> Deployment | None:
     """Return the deployment of a version to a target that was written last. of: as in promotions.latest."""
     matching = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
-    newest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED).desc(), deployments.c.requested_at.desc())
+    newest = (
+        _written(connection).desc(),
+        deployments.c.requested_at.desc(),
+    )
     which = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(deployments).where(matching).order_by(*newest)):
         deployment = Deployment(**row._mapping)
@@ -170,8 +177,7 @@ def of_holders(connection: Connection) -> list[HolderDeployment]:
         deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, same_incarnation
     )
     query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same_version))
-    oldest = (written(deployments, EntryKind.DEPLOYMENT_REQUESTED), deployments.c.requested_at)
-    query = query.where(holders.c.until.is_(None)).order_by(*oldest)
+    query = query.where(holders.c.until.is_(None)).order_by(_written(connection), deployments.c.requested_at)
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
 

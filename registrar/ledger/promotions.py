@@ -169,7 +169,7 @@ def latest(
     None: about any version that had the number.
     """
     matching = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
-    newest = (written(promotions, EntryKind.PROMOTION_OPENED).desc(), promotions.c.created_at.desc())
+    newest = (written(connection, promotions, EntryKind.PROMOTION_OPENED).desc(), promotions.c.created_at.desc())
     incarnations_ = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(promotions).where(matching).order_by(*newest)):
         promotion = Promotion(**row._mapping)

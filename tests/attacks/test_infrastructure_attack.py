@@ -65,9 +65,10 @@ def test_the_database_s_password_can_not_change_the_journal_unseen_by_a_head_tha
     with tampering(harness.ledger) as connection:
         for entry in written:
             body = entry["body"].replace('"Ada"', '"Eve"')
-            anew = {"body": body, "previous": previous, "hash": link(previous, body), "seq": entry["seq"]}
+            anew = {**entry, "body": body, "previous": previous, "hash": link(previous, body)}
             previous = anew["hash"]
-            change = "UPDATE journal SET body = :body, previous = :previous, hash = :hash WHERE seq = :seq"
+            change = "UPDATE journal SET body = :body, body_sha256 = :body_sha256, previous = :previous, hash = :hash"
+            change += " WHERE seq = :seq"
             connection.execute(text(change), anew)
         for table in ("journal", "holders", "events"):
             connection.execute(text(f"UPDATE {table} SET actor_name = 'Eve' WHERE actor_name = 'Ada'"))  # noqa: S608 (names of ours)

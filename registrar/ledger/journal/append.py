@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Table, and_
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.before_commit import defer
+from registrar.ledger.before_commit import defer, flush
 from registrar.ledger.tables import events, journal
 
 # The `previous` of the first entry.
@@ -117,12 +117,13 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryK
     defer(connection, _append_all, _Entry(columns, "", fields))
 
 
-def written(table: Table, kind: EntryKind) -> ColumnElement[int]:
+def written(connection: Connection, table: Table, kind: EntryKind) -> ColumnElement[int]:
     """Return the seq of the entry of a kind about a row, or 0 for rows older than the journal that the ledger has.
 
     To sort rows by, in the order of writing, whatever the workers' clocks said; those with 0 by their times. table:
     has the columns id and event_id.
     """
+    flush(connection)  # of rows that this transaction wrote, too
     about_row = and_(
         journal.c.event_id == table.c.event_id, journal.c.kind == kind, journal.c.body.contains(table.c.id)
     )
