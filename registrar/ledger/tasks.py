@@ -236,24 +236,11 @@ def unfinished(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(tasks).where(is_open())).scalar_one()
 
 
+_OF_TASK = ("id", "name", "lane", "args", "attempts", "crashes", "doubts", "started_at", "lease")
+_OF_EVENT = ("data", "actor", "actor_name", "source", "accepted_at", "reply_to")
+
+
 def _task(row: Row[Any]) -> Task:
-    return Task(
-        id=row.tasks_id,
-        name=row.tasks_name,
-        lane=row.tasks_lane,
-        args=row.tasks_args,
-        attempts=row.tasks_attempts,
-        crashes=row.tasks_crashes,
-        doubts=row.tasks_doubts,
-        started_at=row.tasks_started_at,
-        lease=row.tasks_lease,
-        event_id=row.events_id,
-        event_seq=row.events_seq,
-        event_type=row.events_type,
-        data=row.events_data,
-        actor=row.events_actor,
-        actor_name=row.events_actor_name,
-        source=row.events_source,
-        accepted_at=row.events_accepted_at,
-        reply_to=row.events_reply_to,
-    )
+    own = {name: row._mapping[f"tasks_{name}"] for name in _OF_TASK}
+    event = {name: row._mapping[f"events_{name}"] for name in _OF_EVENT}
+    return Task(**own, **event, event_id=row.events_id, event_seq=row.events_seq, event_type=row.events_type)

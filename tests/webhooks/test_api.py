@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from registrar.compaction.places import place
 from registrar.compaction.run import archive
 from registrar.events.outcome import Cause, Outcome
 from registrar.ledger import tasks
@@ -39,8 +40,8 @@ def test_a_delivery_that_was_archived_is_known_and_its_status_url_says_so(receiv
         task = tasks.claim(connection, waiting.id, at=now())
         assert task
         tasks.finish(connection, task, "succeeded", Outcome("done"), at=now())
-    folder = Path(str(receiver.ledger.engine.url.database)).parent / "archive"
-    assert len(list(archive(receiver.ledger, cutoff=now() + timedelta(days=1), folder=folder))) == 1
+    files = place(str(Path(str(receiver.ledger.engine.url.database)).parent / "archive"))
+    assert len(list(archive(receiver.ledger, cutoff=now() + timedelta(days=1), where=files))) == 1
     again = receiver.send(finished(), id="msg_old")
     assert (again.status_code, again.json["events"]) == (200, sent)
     answer = receiver.client.get(sent[0]["status_url"])
