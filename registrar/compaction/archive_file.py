@@ -135,11 +135,12 @@ def digest(file: ArchiveFile) -> str:
 
 
 def checked(location: ArchiveLocation, *, folder: str | None = None) -> ArchiveFile:
-    """Return a file that is as it was written. folder: where it is now; None: where it was written.
+    """Return a file that is as it was written. folder: where it may be now; else it is where it was written.
 
     Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable.
     """
-    file = ArchiveFile(place(folder or location.folder), location.name)
+    moved = folder is not None and (now := place(folder)).exists(location.name)
+    file = ArchiveFile(now if moved else place(location.folder), location.name)
     if digest(file) != location.sha256:
         raise ArchiveDamaged(f"{file} is not as it was written: its SHA-256 is not {location.sha256}")
     return file

@@ -9,9 +9,11 @@ from typing import Any
 from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, checked, read
 from registrar.compaction.places import PlaceUnavailable
 from registrar.ledger import Connection
+from registrar.ledger.journal.append import STAYS
 from registrar.ledger.journal.chain import Head
+from registrar.ledger.journal.stored import is_same
 from registrar.ledger.journal.stream import entries
-from registrar.ledger.queries.archived_journal import all_files, checkpoint, entries_in_both, journal_files
+from registrar.ledger.queries.archived_journal import all_files, checkpoint, journal_files, rows_in_both
 from registrar.ledger.queries.find import ArchiveLocation
 
 
@@ -21,13 +23,15 @@ def whole_journal(connection: Connection, *, folder: str | None = None) -> Itera
     folder: where the files are now; None: where they were written. Raises ArchiveMissing, PlaceUnavailable;
     ArchiveDamaged where a file, or an entry that the ledger still has, is not as it was.
     """
-    both = entries_in_both(connection)
-    also = next(both, None)
+    both = rows_in_both(connection)
+    row = next(both, None)
     for entry in file_entries(journal_files(connection), folder=folder):
-        if also is not None and also.seq == entry["seq"]:
-            if also.hash != entry["hash"]:
-                raise ArchiveDamaged(f"entry {also.seq} is not the same in the ledger and in the archive file")
-            also = next(both, None)
+        if row is not None and row["seq"] == entry["seq"]:
+            if not is_same(row, entry):
+                raise ArchiveDamaged(f"entry {row['seq']} is not the same in the ledger and in the archive file")
+            row = next(both, None)
+        elif entry["kind"] in STAYS:
+            raise ArchiveDamaged(f"entry {entry['seq']} is in an archive file, and missing in the ledger")
         yield entry
     yield from entries(connection, after=checkpoint(connection).seq)
 

@@ -30,8 +30,8 @@ class Place(Protocol):
         """Raises FileNotFoundError, PlaceUnavailable."""
 
     def exists(self, name: str) -> bool: ...
-    def discard(self, name: str) -> None:
-        """Remove what a broken-off run spooled and published under a name."""
+    def discard(self, name: str, *, published: bool) -> None:
+        """Remove what a broken-off run spooled under a name, and what it published."""
 
 
 def place(address: str) -> Place:
@@ -59,9 +59,10 @@ class _Folder:
     def exists(self, name: str) -> bool:
         return (self._path / name).exists()
 
-    def discard(self, name: str) -> None:
+    def discard(self, name: str, *, published: bool) -> None:
         self._part(name).unlink(missing_ok=True)
-        (self._path / name).unlink(missing_ok=True)
+        if published:
+            (self._path / name).unlink(missing_ok=True)
 
     def _part(self, name: str) -> Path:
         return self._path / f"{name}.part"
@@ -102,9 +103,9 @@ class _ObjectStore:
             self._files.invalidate_cache()
             return bool(self._files.exists(self._key(name)))
 
-    def discard(self, name: str) -> None:
+    def discard(self, name: str, *, published: bool) -> None:
         with _problems(self.address):
-            if self.exists(name):
+            if published and self.exists(name):
                 self._files.rm_file(self._key(name))
 
     def _key(self, name: str) -> Any:

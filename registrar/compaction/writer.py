@@ -127,8 +127,12 @@ def resume(ledger: Ledger) -> Iterator[Written]:
 
 
 def _forget(ledger: Ledger, archive: UnfinishedArchive, where: Place) -> None:
-    """Drop an archive whose file was never finished; its rows are all in the ledger, and are chosen again."""
-    where.discard(archive.name)
+    """Drop an archive whose file was never finished; its rows are all in the ledger, and are chosen again.
+
+    Where this ledger does not know the file's digest, it may be a copy, and the file that of the ledger it was copied
+    from: a file with its name stays.
+    """
+    where.discard(archive.name, published=archive.sha256 is not None)
     with ledger.write() as connection:
         archives.forget_archive(connection, archive.seq)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, Table, delete, exists, insert, not_, select, update
 
-from registrar.ledger.journal.append import STAYS, iso
+from registrar.ledger.journal.append import STAYS, iso, lock_chain
 from registrar.ledger.journal.stored import restore, select_entries
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.incidents import IS_INCIDENT
@@ -139,6 +139,7 @@ def delete_entries(connection: Connection, lines: Sequence[Line], archive_seq: i
     Incidents are among these, as the history of a model lists them; and entries of events that have younger ones beyond
     the file, as these are read together.
     """
+    lock_chain(connection)  # an entry that is appended meanwhile may leave to an older one what both say
     until = select(archives.c.until_seq).where(archives.c.seq == archive_seq).scalar_subquery()
     younger = journal.alias("younger")
     has_younger = exists().where(

@@ -32,6 +32,7 @@ from registrar.ledger.migrate import migrate
 from tests.bench.main_job_past import fill
 from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target
+from tests.ledger.counted import count_journal
 from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres
 
@@ -73,6 +74,7 @@ class Year:
 
     def compact(self, days: int) -> Figures:
         cutoff = now() - timedelta(days=days)
+        count_journal(self.ledger)  # as a receiver has
         begun = time.monotonic()
         with _accepting(self.ledger) as waits:
             for _ in run.archive(self.ledger, cutoff=cutoff, where=place(str(self.folder))):

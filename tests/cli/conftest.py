@@ -19,6 +19,7 @@ from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.migrate import migrate
 from registrar.local.data_folder import Folder, ensure_config
 from registrar.local.installation import Installation
+from tests.ledger.counted import count_journal
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVENING = NOON.replace(hour=18)
@@ -73,4 +74,5 @@ def approve(record: Ledger, version: int, at: datetime, *, who: str = "Ada", mod
             HoldingStarted(model, "alias", "champion", version, True),
         )
         tasks.finish(connection, task, "succeeded", Outcome(f"version {version} is in Production", records=held), at=at)
+    count_journal(record)
     return receipt.events[0][0]

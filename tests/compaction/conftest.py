@@ -19,6 +19,7 @@ from registrar.ledger import Ledger, rejections, tasks
 from registrar.ledger.deliveries import Receipt, accept
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries import event_status
+from tests.ledger.counted import count_journal
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CUTOFF = NOW - timedelta(days=90)
@@ -61,6 +62,7 @@ class Past:
             task = tasks.claim(connection, task_id, at=at)
             assert task
             task_messages = tasks.finish(connection, task, state, outcome, error=None, at=at)
+        count_journal(self.ledger)
         return next(
             (task_message.task_id for task_message in task_messages if task_message.name == "worker.notify"), ""
         )
@@ -71,6 +73,7 @@ class Past:
             rejections.record(connection, source="ci", status=401, code="bad", detail="no", size=12, at=at)
 
     def archive(self, **options: Any) -> list[Written]:
+        count_journal(self.ledger)
         return list(archive(self.ledger, cutoff=CUTOFF, where=place(str(self.folder)), **options))
 
     def again(self, delivery: Delivery) -> Receipt:

@@ -12,6 +12,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.queries import archivable_tasks
 from tests.dashboard.conftest import House
+from tests.ledger.counted import count_journal
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def archived(house: House, tmp_path: Path, monkeypatch) -> str:
         )
         for version in (1, 2)
     ]
+    count_journal(house.ledger)
     later = now() + timedelta(days=1)
     assert list(archive(house.ledger, cutoff=later, where=place(str(tmp_path / "archive"))))
     return moved[0]

@@ -113,7 +113,7 @@ def test_the_road_to_staging(starter, calls):
     harness.post("training_run.finished", model=model, run_id=run_id)
     assert harness.holding(model)["Staging"] == [3]
     register = ["GET runs/get", "GET logged-models/", SEARCH, SEARCH, MAKE]
-    to_staging = [*READ_FILES[1:], *MOVE, DESCRIBE, SEARCH]
+    to_staging = [*READ_FILES[1:], VERSION, *MOVE, DESCRIBE, SEARCH]
     ask_for_production = ["GET registered-models/alias", "GET runs/get"]
     assert calls == [*register, *to_staging, *REPLACED, *ask_for_production]
 
@@ -124,7 +124,7 @@ def test_an_approval_for_production_that_replaces_a_version(starter, calls):
     harness.post("promotion.approve", by=ADA, model=model, version=2)
     assert harness.holding(model)["Production"] == [2]
     vote = [VERSION, "GET runs/get", *READ_FILES]
-    assert calls == [*vote, *MOVE, "DELETE registered-models/alias", DESCRIBE, SEARCH, *REPLACED]
+    assert calls == [*vote, VERSION, *MOVE, "DELETE registered-models/alias", DESCRIBE, SEARCH, *REPLACED]
 
 
 def test_a_version_that_its_gate_holds_back(starter, calls):

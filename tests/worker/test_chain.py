@@ -1,17 +1,23 @@
 """One worker does what follows of an event in its lane without a message; all else is published."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from registrar.broker.celery_app import TaskMessage, celery_app
 from tests.broker import Broker
-from tests.worker.harness import ADA, WorkerHarness
+from tests.worker.harness import ADA, POLICY, WorkerHarness
 from worker import celery_tasks
 from worker.celery_tasks import run_chain, run_task
+from worker.context import WorkerContext
+from worker.registry.entities import ModelSource
 from worker.registry.protocol import RetryableError
+from worker.registry.recent_reads import RecentReads
 from worker.shutdown import Shutdown
 from worker.task_events import task_events
 
@@ -107,3 +113,51 @@ def test_each_task_is_seen_in_celerys_events(harness, broker: Broker):
 def test_without_the_broker_a_task_is_done_unseen(harness):
     with task_events(celery_app("redis://127.0.0.1:9/0", timeout=0.2, patient=False), TaskMessage("tsk_1", "worker.x")):
         pass
+
+
+AUTOMATIC = POLICY.replace("approval: {rules: [{group: leads}]}", "approval: automatic")
+ALIASES = AUTOMATIC.replace("  taxi:\n", "  taxi:\n    mode: aliases\n")
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, nth: int, act: Callable[[], object]) -> None:
+    """Do this right before the nth task of that name begins."""
+    seen: list[str] = []
+
+    def run(context: WorkerContext, task_message: TaskMessage, reads: RecentReads | None = None) -> TaskMessage | None:
+        seen.append(task_message.name)
+        if task_message.name == name and seen.count(name) == nth:
+            act()
+        return run_task(context, task_message, reads)
+
+    monkeypatch.setattr(celery_tasks, "run_task", run)
+
+
+def test_what_a_person_wrote_between_two_tasks_stays(harness, monkeypatch):
+    harness.policy(ALIASES)
+    by_hand = partial(harness.registry.set_description, "taxi", 1, "not in Berlin")
+    meanwhile(monkeypatch, "worker.transition", 1, by_hand)
+    run_chain(harness.context, first(harness))
+    assert harness.registry.version("taxi", 1).description.startswith("not in Berlin\nversion 1 was transitioned")
+
+
+def test_another_version_of_that_number_is_not_described(harness, monkeypatch):
+    harness.policy(ALIASES)
+
+    def made_anew() -> None:
+        harness.registry.delete_model("taxi")
+        harness.registry.born += timedelta(seconds=5)
+        harness.registry.ensure_model("taxi")
+        source = ModelSource("x")
+        harness.registry.create_version("taxi", source, run_id="r2", description="Bob's own", tags={})
+
+    meanwhile(monkeypatch, "worker.transition", 1, made_anew)
+    run_chain(harness.context, first(harness))
+    assert harness.registry.version("taxi", 1).description == "Bob's own"
+
+
+def test_a_stage_that_a_person_set_between_two_tasks_counts(harness, monkeypatch):
+    harness.policy(AUTOMATIC)
+    meanwhile(monkeypatch, "worker.transition", 2, lambda: harness.registry.set_stage("taxi", 1, "Archived"))
+    run_chain(harness.context, first(harness))
+    assert harness.stages() == {1: "Archived"}
+    assert "it is in Archived" in harness.fact("promotion.void")

@@ -71,12 +71,12 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
         promotion = get(connection, promotion_id)
     if promotion is None or promotion.state != PromotionState.APPROVED:
         return Outcome(f"promotion {promotion_id} is no longer approved; nothing was moved")
-    evaluating = context.with_recent_reads()
-    target, version = target_of(context, promotion.target), _read_version(evaluating, promotion.target)
+    # Read anew, so that what a person did to it since is seen.
+    target, version = target_of(context, promotion.target), _read_version(context, promotion.target)
     is_there = current_stage(context.policy.model(context.model), version) == target.stage
     # A move that an earlier attempt began is completed; a version that was moved there by hand is evaluated.
     if context.task.attempts == 1 or not is_there:
-        evidence = gather(evaluating, version, target)
+        evidence = gather(context.with_recent_reads(), version, target)
         if what := evidence.changed_since(promotion.evidence):
             void = request_again(promotion, changed_reason(promotion, what))
             return replace(void, records=(*void.records, *_half_done(context, version, target)))

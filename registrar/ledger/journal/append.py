@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Table, and_
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger.before_commit import defer, flush
-from registrar.ledger.tables import events, journal
+from registrar.ledger.tables import archives, events, journal
 
 # The `previous` of the first entry.
 GENESIS = "0" * 64
@@ -124,19 +124,28 @@ def written(connection: Connection, table: Table, kind: EntryKind) -> ColumnElem
     has the columns id and event_id.
     """
     flush(connection)  # of rows that this transaction wrote, too
+    archived = select(func.coalesce(func.max(archives.c.until_seq), 0)).scalar_subquery()
     about_row = and_(
-        journal.c.event_id == table.c.event_id, journal.c.kind == kind, journal.c.body.contains(table.c.id)
+        journal.c.event_id == table.c.event_id,
+        journal.c.kind == kind,
+        journal.c.body.contains(table.c.id),
+        journal.c.seq > archived,  # of those before it some stay, and others are gone
     )
     return func.coalesce(select(func.max(journal.c.seq)).where(about_row).correlate(table).scalar_subquery(), 0)
 
 
+def lock_chain(connection: Connection) -> None:
+    """Lock the journal until the commit: nobody appends, and no entry leaves for an archive file."""
+    if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
 def _append_all(connection: Connection, entries: Sequence[_Entry]) -> None:
     """Chain entries to the newest one, in their order. The lock is held from here to the commit."""
+    lock_chain(connection)
     ids = sorted({entry.event_id for entry in entries} - {""})
     by_id = {row.id: row for row in connection.execute(_EVENTS, {"ids": ids})} if ids else {}
     said = {id_: (row.first_body_sha256, event_sha256(row.first_body)) for id_, row in by_id.items() if row.first_body}
-    if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last, previous = connection.execute(_LAST).one_or_none() or (0, GENESIS)
     rows = []
     for seq, entry in enumerate(entries, start=last + 1):

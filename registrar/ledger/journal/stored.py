@@ -10,9 +10,10 @@ The hash covers the whole text (append.py), so that it also proves each part tha
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, null, select
+from sqlalchemy import Row, RowMapping, Select, and_, case, func, null, select
 
 from registrar.ledger.journal.append import (
     BODY_COLUMNS,
@@ -42,6 +43,22 @@ def select_entries() -> Select[Any]:
         for name in ("body_sha256", "body")
     ]
     return select(journal, previous.label("hash_before"), *first)
+
+
+def is_same(row: RowMapping, entry: Mapping[str, Any]) -> bool:
+    """Return whether a stored row says what a whole entry says. What it leaves to other rows may be gone from here."""
+    try:
+        stored, fields = json.loads(row["body"]), json.loads(entry["body"])
+    except ValueError:
+        return False
+    if not isinstance(stored, dict) or "seq" not in stored:  # not the whole text
+        fields = {name: value for name, value in fields.items() if name not in BODY_COLUMNS}
+        if row["body_sha256"] == SAME:
+            fields.pop("event_sha256", None)
+    may_lack = {"body_sha256": SAME, "previous": ""}
+    columns = [name for name in COLUMNS if name != "body" and row[name] != may_lack.get(name, object())]
+    own = {**row, "at": iso(row["at"])}
+    return bool(stored == fields) and all(own[name] == entry[name] for name in columns)
 
 
 def restore(row: Row[Any]) -> dict[str, Any]:

@@ -16,11 +16,11 @@ _AT_ONCE = 2_000
 def scan_journal(connection: Connection, after: int, cutoff: datetime) -> Scan:
     """Scan in order; ends at the first entry that is too young, and before the newest, which the next one continues.
 
-    It also ends where the metrics have counted to, if they ever counted.
+    It also ends where the metrics have counted to, as what is gone could not be counted any more.
     """
     begin = max(after, checkpoint(connection).seq)
     newest = connection.execute(select(func.max(journal.c.seq))).scalar() or 0
-    counted = metrics_checkpoint.current(connection).seq or newest
+    counted = metrics_checkpoint.current(connection).seq
     within = (journal.c.seq > begin, journal.c.seq < newest, journal.c.seq <= counted)
     query = select(journal.c.seq, journal.c.at).where(*within)
     rows = connection.execute(query.order_by(journal.c.seq).limit(_AT_ONCE)).all()

@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from registrar.events.states import DeploymentState, TaskState
+from registrar.ledger import metrics_checkpoint
 from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.holders import ARCHIVED
 from registrar.ledger.interventions import RESENT
 from registrar.ledger.promotions import is_open
 from registrar.ledger.queries.archivable import HISTORY, Candidate, Scan, look
-from registrar.ledger.tables import deployments, events, holders, promotions, tasks
+from registrar.ledger.tables import deployments, events, holders, journal, promotions, tasks
 
 # Newest events of a model and type whose tasks stay. From them the tags that Registrar gave (own_tags.py reads the
 # newest 200 tasks) and what is known of versions (versions.py: the newest 50 events of a type) are read.
@@ -28,6 +29,7 @@ _STAY = frozenset({"worker.adopt", *ABOUT})
 # Reasons why the tasks of an old event stay, for people.
 CURRENT = "an open promotion, a deployment under way or a present holder rests on it"
 RECENT = f"one of the newest {NEWEST} of its type about its model, from which tags and versions are known"
+UNCOUNTED = "the metrics have not counted yet what it did; they do while a receiver runs"
 READ = "its tasks were refused or dropped, or are read for rollbacks and replays"
 
 
@@ -45,10 +47,13 @@ def _reasons_to_stay(connection: Connection, pinned: Sequence[Row[Any]]) -> Iter
     """Yield (event id, reason) of events whose tasks stay."""
     ids = [row.id for row in pinned]
     current, read = _current(connection, ids), _read(connection, ids)
+    uncounted = _uncounted(connection, ids)
     open_since, newest = _open_since(connection), _newest(connection, {(row.model, row.type) for row in pinned})
     for row in pinned:
         if row.id in current or row.seq >= open_since.get(row.model, row.seq + 1):
             yield row.id, CURRENT
+        elif row.id in uncounted:
+            yield row.id, UNCOUNTED
         elif row.id in read or row.delivery_id.startswith(RESENT):
             yield row.id, READ
         elif row.seq >= newest[row.model, row.type]:
@@ -65,6 +70,12 @@ def _current(connection: Connection, ids: Sequence[str]) -> set[str]:
     under_way = deployments.c.state == DeploymentState.REQUESTED
     deploying = select(deployments.c.event_id).where(deployments.c.event_id.in_(ids), under_way)
     return {*connection.execute(holding).scalars(), *connection.execute(deploying).scalars()}
+
+
+def _uncounted(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Return the events with entries that the metrics have not counted: they read the event's tasks for it."""
+    above = journal.c.seq > metrics_checkpoint.current(connection).seq
+    return {*connection.execute(select(journal.c.event_id).where(journal.c.event_id.in_(ids), above)).scalars()}
 
 
 def _read(connection: Connection, ids: Sequence[str]) -> set[str]:

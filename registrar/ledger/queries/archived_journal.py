@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from registrar.ledger.journal.chain import Head
 from registrar.ledger.queries.find import ArchiveLocation
@@ -26,11 +26,12 @@ def journal_files(connection: Connection) -> list[tuple[ArchiveLocation, Head]]:
     return [(ArchiveLocation(*row[:-2]), Head(*row[-2:])) for row in rows]
 
 
-def entries_in_both(connection: Connection) -> Iterator[Head]:
-    """Yield the entries that a file has and the ledger, too, in order: those that are looked up, or not yet deleted."""
-    query = select(journal.c.seq, journal.c.hash).where(journal.c.seq <= checkpoint(connection).seq)
-    for row in connection.execute(query.order_by(journal.c.seq).execution_options(yield_per=1000)):
-        yield Head(*row)
+def rows_in_both(connection: Connection) -> Iterator[RowMapping]:
+    """Yield the entries that a file has and the ledger, too, as the ledger stores them, in order: those that are looked
+    up, or not yet deleted.
+    """
+    query = select(journal).where(journal.c.seq <= checkpoint(connection).seq)
+    yield from connection.execute(query.order_by(journal.c.seq).execution_options(yield_per=1000)).mappings()
 
 
 def all_files(connection: Connection) -> list[ArchiveLocation]:

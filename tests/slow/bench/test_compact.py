@@ -25,6 +25,7 @@ def test_a_past_of_main_jobs_is_proven(ledger):
             .select_from(tables.holders)
             .where(tables.holders.c.key == "Staging", tables.holders.c.until.is_(None))
         ).scalar_one()
+    with ledger.read() as connection:
         verify(connection)
     assert count == {"events": 40, "tasks": 40 * template.tasks, "promotions": 40, "incarnations": 40}
     assert open_ == 4
