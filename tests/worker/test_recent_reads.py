@@ -172,6 +172,17 @@ def test_of_files_only_what_lacks_is_read(chain):
     assert chain.task.look_at_files(version, most=0) != names
 
 
+def test_files_that_were_reused_are_as_old_as_when_they_were_read(chain):
+    version = chain.registry.version("taxi", 1)
+    chain.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
+    seen = chain.task.look_at_files(version, most=0)
+    chain.registry.files["models/taxi/1"] = {"MLmodel": b"rewritten"}
+    chain.clock = MAX_AGE - 1
+    assert chain.next_task.look_at_files(version, most=0) == seen
+    chain.clock = MAX_AGE
+    assert chain.next_task.look_at_files(version, most=0) != seen
+
+
 def test_the_files_of_another_version_of_that_number_are_others(chain):
     old = chain.registry.version("taxi", 1)
     seen = chain.task.look_at_files(old, most=0)

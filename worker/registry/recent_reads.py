@@ -106,7 +106,10 @@ class _Recording:
 
     def look_at_files(self, version: Version, *, most: int, known: FilesSeen | None = None) -> FilesSeen:
         seen = self._inner.look_at_files(version, most=most, known=known)
-        self._reads.put(_files(version), seen)
+        if known is None or known.listing is None:
+            self._reads.put(_files(version), seen)
+        else:
+            self._reads.change(_files(version), lambda _: seen)  # as old as what was known
         return seen
 
     def create_version(self, model: str, source: ModelSource, **given: Any) -> Version:
