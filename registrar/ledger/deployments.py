@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, insert, literal_column, or_, select, update
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
@@ -103,8 +104,14 @@ def _written(connection: Connection) -> ColumnElement[int]:
 
 def under_way(connection: Connection, *, model: str | None = None) -> list[Deployment]:
     """Return the open deployments of a model, or of all models, oldest first."""
-    query = select(deployments).where(_requested(model)).order_by(deployments.c.requested_at)
-    return [Deployment(**row._mapping) for row in connection.execute(query)]
+    rows = connection.execute(_select_under_way(one=model is not None), {"of_model": model})
+    return [Deployment(**row._mapping) for row in rows]
+
+
+@cache
+def _select_under_way(*, one: bool) -> Select[Any]:
+    query = select(deployments).where(deployments.c.state == _REQUESTED).order_by(deployments.c.requested_at)
+    return query.where(deployments.c.model == bindparam("of_model")) if one else query
 
 
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:

@@ -8,9 +8,10 @@ journal alone, which nobody can edit.
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Select, bindparam, select, text
 
 from registrar.events.outcome import Cause
 from registrar.ledger.before_commit import flush
@@ -85,5 +86,12 @@ def disputes(connection: Connection) -> dict[str, Dispute]:
 
 
 def _load_last_entry(connection: Connection, model: str) -> Any:
-    query = select(journal.c.kind, journal.c.at, journal.c.body).where(_EITHER, journal.c.model == model)
-    return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).one_or_none()
+    return connection.execute(_select_last_entry(), {"of_model": model}).one_or_none()
+
+
+@cache
+def _select_last_entry() -> Select[Any]:
+    query = select(journal.c.kind, journal.c.at, journal.c.body).where(
+        _EITHER, journal.c.model == bindparam("of_model")
+    )
+    return query.order_by(journal.c.seq.desc()).limit(1)

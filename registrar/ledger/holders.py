@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
@@ -174,10 +175,8 @@ def ever_held(
 
 def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
     """Return since when this incarnation of a version holds a stage or an alias; None: it does not."""
-    matching = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
-    joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
-    query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(matching)
-    if (row := connection.execute(query).one_or_none()) is None:
+    which = {"of_model": of.model, "of_kind": kind, "of_key": key, "of_version": of.version}
+    if (row := connection.execute(_select_holding(), which).one_or_none()) is None:
         return None
     incarnations_ = known(connection, of.model, version=of.version)
     held = Recorded(of.version, row.since, incarnations_.get(row.incarnation), (row.evidence or {}).get("run_id"))
@@ -186,9 +185,25 @@ def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnatio
 
 def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
     """Return the version that holds a stage or an alias; of several, the latest."""
-    same_key = and_(_open(model, kind), holders.c.key == key)
-    query = select(holders.c.version).where(same_key).order_by(holders.c.seq.desc())
-    return connection.execute(query.limit(1)).scalar_one_or_none()
+    which = {"of_model": model, "of_kind": kind, "of_key": key}
+    return connection.execute(_select_holder(), which).scalar_one_or_none()
+
+
+@cache
+def _select_holding() -> Select[Any]:
+    joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    columns = (holders.c.since, holders.c.incarnation, promotions.c.evidence)
+    return select(*columns).select_from(joined).where(_held(), holders.c.version == bindparam("of_version"))
+
+
+@cache
+def _select_holder() -> Select[Any]:
+    return select(holders.c.version).where(_held()).order_by(holders.c.seq.desc()).limit(1)
+
+
+def _held() -> ColumnElement[bool]:
+    place = and_(holders.c.kind == bindparam("of_kind"), holders.c.key == bindparam("of_key"))
+    return and_(holders.c.model == bindparam("of_model"), place, holders.c.until.is_(None))
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ version, and if the runs agree where both are known.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
@@ -64,11 +65,8 @@ def record_incarnation(connection: Connection, cause: Cause, model: str, version
     seen = cause.seen.get((model, version))
     if seen is None:
         return None
-    matching = and_(
-        incarnations.c.created_at == seen.created_at, incarnations.c.run_id.is_not_distinct_from(seen.run_id)
-    )
-    query = select(incarnations.c.seq).where(incarnations.c.model == model, incarnations.c.version == version, matching)
-    if (number := connection.execute(query).scalar()) is not None:
+    which = {"of_model": model, "of_version": version, "made_at": seen.created_at, "of_run": seen.run_id}
+    if (number := connection.execute(_select_same(), which).scalar()) is not None:
         return int(number)
     row = {name: getattr(seen, name) for name in NAMES} | {"event_id": cause.event_id, "at": cause.at}
     number = connection.execute(insert(incarnations).values(row).returning(incarnations.c.seq)).scalar_one()
@@ -90,10 +88,26 @@ class Noted:
 
 def known(connection: Connection, model: str, *, version: int | None = None) -> Mapping[int, Incarnation]:
     """Return the incarnations of a model's versions, or of one version number, by their seq."""
-    query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.model == model).order_by(incarnations.c.seq)
-    if version is not None:
-        query = query.where(incarnations.c.version == version)
-    return {number: Incarnation(*row) for number, *row in connection.execute(query)}
+    which = {"of_model": model, "of_version": version}
+    rows = connection.execute(_select_known(one=version is not None), which)
+    return {number: Incarnation(*row) for number, *row in rows}
+
+
+@cache
+def _select_known(*, one: bool) -> Select[Any]:
+    query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.model == bindparam("of_model"))
+    if one:
+        query = query.where(incarnations.c.version == bindparam("of_version"))
+    return query.order_by(incarnations.c.seq)
+
+
+@cache
+def _select_same() -> Select[Any]:
+    about = (incarnations.c.model == bindparam("of_model"), incarnations.c.version == bindparam("of_version"))
+    made = incarnations.c.created_at == bindparam("made_at")
+    return select(incarnations.c.seq).where(
+        *about, made, incarnations.c.run_id.is_not_distinct_from(bindparam("of_run"))
+    )
 
 
 def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, datetime]:

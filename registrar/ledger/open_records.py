@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, or_, select, true
+from sqlalchemy import Connection, Select, bindparam, or_, select
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import LedgerChange
@@ -75,21 +77,15 @@ def open_records(connection: Connection, model: str, *, about: Collection[int] |
 
 
 def _noted(connection: Connection, numbers: Iterable[int | None]) -> dict[int, Incarnation]:
-    query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.seq.in_({each for each in numbers if each}))
-    return {number: Incarnation(*row) for number, *row in connection.execute(query)}
+    if not (noted := sorted({each for each in numbers if each})):
+        return {}
+    return {number: Incarnation(*row) for number, *row in connection.execute(_select_noted(), {"noted": noted})}
 
 
 def _holdings(connection: Connection, model: str, about: Collection[int] | None) -> Iterator[Open]:
-    included = true() if about is None else or_(holders.c.key != ARCHIVED, holders.c.version.in_(about))
-    joined = holders.outerjoin(promotion_rows, holders.c.promotion_id == promotion_rows.c.id)
-    joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
-    columns = (holders.c.version, holders.c.since, holders.c.kind, holders.c.key, promotion_rows.c.evidence)
-    query = (
-        select(*columns, holders.c.incarnation, *COLUMNS).select_from(joined).where(holders.c.model == model, included)
-    )
-    for version, since, kind, key, evidence, number, *noted in connection.execute(
-        query.where(holders.c.until.is_(None)).order_by(holders.c.seq)
-    ):
+    which = {"of_model": model, **({} if about is None else {"about": sorted(about)})}
+    rows = connection.execute(_select_holdings(all_archived=about is None), which)
+    for version, since, kind, key, evidence, number, *noted in rows:
         incarnation = Incarnation(*noted) if number else None
         holding = Recorded(version, since, incarnation, (evidence or {}).get("run_id"))
         yield _open(holding, key if kind == "stage" else f"@{key}", kind, key)
@@ -99,3 +95,20 @@ def _open(recorded: Recorded, what: str, kind: str, key: str, target: str = "") 
     return Open(
         recorded.version, recorded.since, recorded.noted, recorded.run_id, what=what, kind=kind, key=key, target=target
     )
+
+
+@cache
+def _select_noted() -> Select[Any]:
+    return select(incarnations.c.seq, *COLUMNS).where(incarnations.c.seq.in_(bindparam("noted", expanding=True)))
+
+
+@cache
+def _select_holdings(*, all_archived: bool) -> Select[Any]:
+    joined = holders.outerjoin(promotion_rows, holders.c.promotion_id == promotion_rows.c.id)
+    joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
+    columns = (holders.c.version, holders.c.since, holders.c.kind, holders.c.key, promotion_rows.c.evidence)
+    held = (holders.c.model == bindparam("of_model"), holders.c.until.is_(None))
+    query = select(*columns, holders.c.incarnation, *COLUMNS).select_from(joined).where(*held).order_by(holders.c.seq)
+    if all_archived:
+        return query
+    return query.where(or_(holders.c.key != ARCHIVED, holders.c.version.in_(bindparam("about", expanding=True))))

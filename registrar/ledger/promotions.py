@@ -5,15 +5,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, insert, literal_column, select, update
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import PromotionState
+from registrar.ledger.before_commit import flush
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
-from registrar.ledger.journal.append import EntryKind, append, written
+from registrar.ledger.journal.append import EntryKind, append, entry_seq
 from registrar.ledger.row_ids import new_id
 from registrar.ledger.tables import promotions
 
@@ -156,7 +158,7 @@ class PromotionStateChanged:
 
 
 def get(connection: Connection, promotion_id: str) -> Promotion | None:
-    row = connection.execute(select(promotions).where(promotions.c.id == promotion_id)).one_or_none()
+    row = connection.execute(_select_one(), {"of_id": promotion_id}).one_or_none()
     return Promotion(**row._mapping) if row else None
 
 
@@ -168,10 +170,10 @@ def latest(
     Ordered by the journal, as workers' clocks may differ. of: only requests about this incarnation of the version;
     None: about any version that had the number.
     """
-    matching = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
-    newest = (written(connection, promotions, EntryKind.PROMOTION_OPENED).desc(), promotions.c.created_at.desc())
+    flush(connection)  # of requests that this transaction wrote, too
     incarnations_ = known(connection, model, version=version) if of else {}
-    for row in connection.execute(select(promotions).where(matching).order_by(*newest)):
+    which = {"of_model": model, "of_version": version, "to": target}
+    for row in connection.execute(_select_newest_first(), which):
         promotion = Promotion(**row._mapping)
         if of is None or recorded(promotion, incarnations_).is_of(of):
             return promotion
@@ -186,19 +188,14 @@ def recorded(promotion: Promotion, which: Mapping[int, Incarnation]) -> Recorded
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:
     """Return the open promotions of a model, or of all models, oldest first."""
-    query = select(promotions).where(is_open()).order_by(promotions.c.created_at)
-    if model is not None:
-        query = query.where(promotions.c.model == model)
-    return [Promotion(**row._mapping) for row in connection.execute(query)]
+    rows = connection.execute(_select_open(one=model is not None), {"of_model": model})
+    return [Promotion(**row._mapping) for row in rows]
 
 
 def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
     """Return the times of promotions of a model to a target, newest first."""
-    promoted = and_(
-        promotions.c.model == model, promotions.c.target == target, promotions.c.state == PromotionState.PROMOTED
-    )
-    query = select(promotions.c.decided_at).where(promoted).order_by(promotions.c.decided_at.desc()).limit(most)
-    return [at for at in connection.execute(query).scalars() if at]
+    which = {"of_model": model, "to": target, "most": most}
+    return [at for at in connection.execute(_select_promoted_at(), which).scalars() if at]
 
 
 def journal_promotion(connection: Connection, cause: Cause, kind: EntryKind, promotion_id: str, *columns: str) -> None:
@@ -222,3 +219,29 @@ def is_open() -> Any:
 
 def _still_open(promotion_id: str) -> Any:
     return and_(promotions.c.id == promotion_id, is_open())
+
+
+@cache
+def _select_one() -> Select[Any]:
+    return select(promotions).where(promotions.c.id == bindparam("of_id"))
+
+
+@cache
+def _select_newest_first() -> Select[Any]:
+    of_version = (promotions.c.model == bindparam("of_model"), promotions.c.version == bindparam("of_version"))
+    newest = (entry_seq(promotions, EntryKind.PROMOTION_OPENED).desc(), promotions.c.created_at.desc())
+    return select(promotions).where(*of_version, promotions.c.target == bindparam("to")).order_by(*newest)
+
+
+@cache
+def _select_open(*, one: bool) -> Select[Any]:
+    query = select(promotions).where(is_open()).order_by(promotions.c.created_at)
+    return query.where(promotions.c.model == bindparam("of_model")) if one else query
+
+
+@cache
+def _select_promoted_at() -> Select[Any]:
+    promoted = promotions.c.state == PromotionState.PROMOTED
+    to = (promotions.c.model == bindparam("of_model"), promotions.c.target == bindparam("to"))
+    newest = promotions.c.decided_at.desc()
+    return select(promotions.c.decided_at).where(promoted, *to).order_by(newest).limit(bindparam("most"))

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, Select, and_, bindparam, insert, select
 
 from registrar.events.outcome import Cause
 from registrar.ledger import act_subjects
@@ -128,12 +130,16 @@ def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:
     """Return the states of a model, oldest first. version: only of this number, in any incarnation."""
+    which = {"of_model": model, "of_version": version}
+    return [State(**row._mapping) for row in connection.execute(_select_states(one=version is not None), which)]
+
+
+@cache
+def _select_states(*, one: bool) -> Select[Any]:
     joined = version_states.join(events, events.c.id == version_states.c.event_id)
     query = select(*(version_states.c[name] for name in _STATE), events.c.source).select_from(joined)
-    query = query.where(version_states.c.model == model).order_by(version_states.c.seq)
-    if version is not None:
-        query = query.where(version_states.c.version == version)
-    return [State(**row._mapping) for row in connection.execute(query)]
+    query = query.where(version_states.c.model == bindparam("of_model")).order_by(version_states.c.seq)
+    return query.where(version_states.c.version == bindparam("of_version")) if one else query
 
 
 def recorded_creation(connection: Connection, model: str, version: int) -> datetime | None:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, Select, bindparam, insert, select
 
 from registrar.events.outcome import Cause
 from registrar.ledger.journal.append import EntryKind, append
@@ -39,6 +41,11 @@ class VoteCast:
 
 def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
     """Return (actor, time) of the counted approvals, one per person, oldest first."""
-    counted = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
-    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counted).order_by(votes.c.seq)).all()
+    rows = connection.execute(_select_approvals(), {"of_promotion": promotion_id}).all()
     return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
+
+
+@cache
+def _select_approvals() -> Select[Any]:
+    counted = (votes.c.promotion_id == bindparam("of_promotion"), votes.c.counted, votes.c.verdict == "approve")
+    return select(votes.c.actor, votes.c.at).where(*counted).order_by(votes.c.seq)

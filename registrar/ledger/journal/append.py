@@ -118,12 +118,17 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: EntryK
 
 
 def written(connection: Connection, table: Table, kind: EntryKind) -> ColumnElement[int]:
+    """Return entry_seq for a query of this transaction, with the entries of the rows that it wrote."""
+    flush(connection)
+    return entry_seq(table, kind)
+
+
+def entry_seq(table: Table, kind: EntryKind) -> ColumnElement[int]:
     """Return the seq of the entry of a kind about a row, or 0 for rows older than the journal that the ledger has.
 
     To sort rows by, in the order of writing, whatever the workers' clocks said; those with 0 by their times. table:
-    has the columns id and event_id.
+    has the columns id and event_id. Flush the connection before the query.
     """
-    flush(connection)  # of rows that this transaction wrote, too
     archived = select(func.coalesce(func.max(archives.c.until_seq), 0)).scalar_subquery()
     about_row = and_(
         journal.c.event_id == table.c.event_id,
