@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import cast
+
+from sqlalchemy import Connection
 
 from registrar.broker.celery_app import TaskMessage, publish
 from registrar.events.facts import FactType
@@ -19,6 +21,7 @@ from registrar.plugins import load
 from worker import observability, retry, version_binding
 from worker.actions import Action
 from worker.context import WorkerContext
+from worker.downloads import LONG
 from worker.lease import Lease
 from worker.notifications import routing
 from worker.promotions import deployment_gate_response
@@ -41,8 +44,16 @@ _FAILURES = {
 }
 
 
-def run(worker_context: WorkerContext, verb: str, task: Task, reads: RecentReads | None = None) -> list[TaskMessage]:
-    """Run the action of a claimed task and record what came of it. Returns messages to publish. Raises LeaseLost.
+@dataclass(frozen=True)
+class Ended:
+    """What follows of an attempt. task_messages: to publish. following: the next task, claimed by this worker."""
+
+    task_messages: list[TaskMessage]
+    following: Task | None = None
+
+
+def run(worker_context: WorkerContext, verb: str, task: Task, reads: RecentReads | None = None) -> Ended:
+    """Run the action of a claimed task and record what came of it. Raises LeaseLost.
 
     reads: what the event's tasks before this one have read or written here. An attempt after a failed one reads anew.
     """
@@ -58,7 +69,7 @@ def run(worker_context: WorkerContext, verb: str, task: Task, reads: RecentReads
                     task, partial(_run_action, worker_context, verb, task, lease, reads)
                 )
             state = TaskState.REFUSED if outcome.refused else TaskState.SUCCEEDED
-            task_messages = _finish(worker_context, task, state, outcome)
+            ended = _finish(worker_context, task, state, outcome)
         except LeaseLost:
             raise
         except LedgerUnavailable as error:  # not the task's fault, so it is never given up for this
@@ -71,7 +82,7 @@ def run(worker_context: WorkerContext, verb: str, task: Task, reads: RecentReads
             log.exception("%s %s: unexpected error", verb, task.id)
             return _handle_unexpected(worker_context, task, error)
         log.info("%s %s: %s", verb, task.id, outcome.summary)
-        return task_messages
+        return ended
 
 
 def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lease, reads: RecentReads) -> Outcome:
@@ -145,7 +156,7 @@ def _task_context(
     )
 
 
-def _handle_failure(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> list[TaskMessage]:
+def _handle_failure(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> Ended:
     if final := retry.final_state(context.task, error, at=context.now, answers=context.registry_answers):
         state, reason = final
         return _give_up(worker_context, context.task, state, worker_context.redact(reason))
@@ -155,26 +166,24 @@ def _handle_failure(worker_context: WorkerContext, context: TaskContext, error: 
     return _retry(worker_context, context.task, worker_context.redact(str(error)), delay, doubted=doubted)
 
 
-def _handle_unexpected(worker_context: WorkerContext, task: Task, error: Exception) -> list[TaskMessage]:
+def _handle_unexpected(worker_context: WorkerContext, task: Task, error: Exception) -> Ended:
     message = f"unexpected {type(error).__name__}; the worker's log has the details"
     if task.attempts >= UNEXPECTED_ATTEMPTS:
         return _give_up(worker_context, task, TaskState.DEAD, message)
     return _retry(worker_context, task, message, pause(task.attempts))
 
 
-def _retry(
-    worker_context: WorkerContext, task: Task, error: str, delay: float, *, doubted: bool = False
-) -> list[TaskMessage]:
+def _retry(worker_context: WorkerContext, task: Task, error: str, delay: float, *, doubted: bool = False) -> Ended:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
     def requeue() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
             return tasks.retry(connection, task, delay=delay, error=error, at=worker_context.now(), doubted=doubted)
 
-    return retry_while_unavailable(requeue)
+    return Ended(retry_while_unavailable(requeue))
 
 
-def _give_up(worker_context: WorkerContext, task: Task, state: TaskState, error: str) -> list[TaskMessage]:
+def _give_up(worker_context: WorkerContext, task: Task, state: TaskState, error: str) -> Ended:
     """Record a final error and notify; a promotion that was under way fails with it."""
     level = logging.INFO if state == TaskState.REFUSED else logging.ERROR
     log.log(level, "%s %s: %s: %s", task.name, task.id, state, error)
@@ -197,20 +206,33 @@ def _failure_outcome(task: Task, state: TaskState, error: str) -> Outcome:
 
 def _finish(
     worker_context: WorkerContext, task: Task, state: TaskState, outcome: Outcome, *, error: str | None = None
-) -> list[TaskMessage]:
+) -> Ended:
     at: datetime = worker_context.now()
     notifications = (
         *routing.notification_tasks(worker_context.policy, outcome, task=task, state=state, at=at),
         *routing.reply_tasks(worker_context.encryptor, task, outcome.summary),
     )
 
-    def end() -> list[TaskMessage]:
+    def end() -> Ended:
         responses = deployment_gate_response.responses(
             worker_context.ledger, worker_context.encryptor, task, state, outcome
         )
         steps = (version_binding.bind_follow_up(step, task, outcome.seen) for step in outcome.follow_ups)
         complete = replace(outcome, follow_ups=(*steps, *notifications, *responses))
         with worker_context.ledger.write() as connection:
-            return tasks.finish(connection, task, state, complete, error=error, at=at)
+            task_messages = tasks.finish(connection, task, state, complete, error=error, at=at)
+            return _claim_following(worker_context, connection, task, task_messages)
 
     return retry_while_unavailable(end)
+
+
+def _claim_following(
+    worker_context: WorkerContext, connection: Connection, task: Task, task_messages: list[TaskMessage]
+) -> Ended:
+    """Claim the next task of the same event and lane for this worker, unless it stops; it needs no message then."""
+    own = (one for one in task_messages if (one.event_id, one.lane) == (task.event_id, task.lane))
+    following = next((one for one in own if one.name not in LONG), None)
+    if following is None or worker_context.shutdown.begun:
+        return Ended(task_messages)
+    claimed = tasks.claim(connection, following.task_id, at=worker_context.now())
+    return Ended([one for one in task_messages if claimed is None or one is not following], claimed)

@@ -1,8 +1,7 @@
 """The Celery tasks: one per action, named worker.<file name>, each claims its task and runs an attempt at it.
 
-A worker that ends a task runs the next one of the same event and lane itself, without a message: that saves most of the
-time between them, and what was read from MLflow moments ago need not be read again. Where the worker dies in between,
-the sweep publishes the next one.
+A worker that ends a task claims the next one of the same event and lane in the same commit, and runs it without a
+message: that saves most of the time between them, and what was read from MLflow moments ago need not be read again.
 """
 
 import logging
@@ -77,16 +76,17 @@ def run_chain(worker_context: WorkerContext, task_message: TaskMessage) -> None:
     while following:
         events = task_events(worker_context.app, following) if worker_context.settings.watching.task_events else None
         with events or nullcontext():
-            following = run_task(worker_context, following, reads)
+            following = run_claimed(worker_context, following, reads)
 
 
-def run_task(
-    worker_context: WorkerContext, task_message: TaskMessage, reads: RecentReads | None = None
-) -> TaskMessage | None:
-    """Claim a task, run it, and publish what is due then, but for what this worker is to run next: return that.
+def run_task(worker_context: WorkerContext, task_message: TaskMessage, reads: RecentReads | None = None) -> Task | None:
+    """Claim a task and run it. Returns the next one, which this worker has claimed. reads: as in run_claimed."""
+    task = _claim(worker_context, task_message)
+    return run_claimed(worker_context, task, reads) if task else None
 
-    A task that can't be claimed is done, or another worker has it. reads: those of the event's tasks before it.
-    """
+
+def _claim(worker_context: WorkerContext, task_message: TaskMessage) -> Task | None:
+    """Claim a task. Returns None where it is done, another worker has it, or the ledger is not available."""
     verb, task_id = task_message.name.removeprefix("worker."), task_message.task_id
     try:
         with worker_context.ledger.write() as connection:
@@ -98,25 +98,26 @@ def run_task(
         return None
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
-        return None
+    return task
+
+
+def run_claimed(worker_context: WorkerContext, task: Task, reads: RecentReads | None = None) -> Task | None:
+    """Run a claimed task, and publish what is due then. Returns the next one, which this worker has claimed.
+
+    reads: those of the event's tasks before it.
+    """
+    verb = task.name.removeprefix("worker.")
     with observability.log_context(task):
         try:
-            task_messages = attempt.run(worker_context, verb, task, reads)
+            ended = attempt.run(worker_context, verb, task, reads)
         except TaskReleased:
             release_task(worker_context, task)
             return None
         except LeaseLost:
             log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
             return None
-        following = None if worker_context.shutdown.begun else _following(task, task_messages)
-        publish(worker_context.app, [one for one in task_messages if one is not following])
-        return following
-
-
-def _following(task: Task, task_messages: list[TaskMessage]) -> TaskMessage | None:
-    """Return the message of the next task of the same event and lane, which this worker runs itself."""
-    own = (one for one in task_messages if (one.event_id, one.lane) == (task.event_id, task.lane))
-    return next((one for one in own if one.name not in LONG), None)
+        publish(worker_context.app, ended.task_messages)
+        return ended.following
 
 
 def release_task(worker_context: WorkerContext, task: Task) -> None:

@@ -9,30 +9,30 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.ledger.tasks import Task
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def task_events(app: Celery, task_message: TaskMessage) -> Iterator[None]:
+def task_events(app: Celery, task: Task) -> Iterator[None]:
     """Send the events that Celery sends of a task of its own. Without the broker, none.
 
     https://docs.celeryq.dev/en/stable/userguide/monitoring.html#task-events
     """
     began = time.perf_counter()
-    about = {"name": task_message.name, "args": f"('{task_message.task_id}',)", "kwargs": "{}", "retries": 0}
-    _send(app, task_message, "task-received", about)
-    _send(app, task_message, "task-started", {})
+    about = {"name": task.name, "args": f"('{task.id}',)", "kwargs": "{}", "retries": 0}
+    _send(app, task, "task-received", about)
+    _send(app, task, "task-started", {})
     yield
-    _send(app, task_message, "task-succeeded", {"result": "None", "runtime": time.perf_counter() - began})
+    _send(app, task, "task-succeeded", {"result": "None", "runtime": time.perf_counter() - began})
 
 
-def _send(app: Celery, task_message: TaskMessage, type_: str, fields: dict[str, Any]) -> None:
+def _send(app: Celery, task: Task, type_: str, fields: dict[str, Any]) -> None:
     current = app.current_task
     host = current.request.hostname if current else None
     try:
         with app.events.default_dispatcher(hostname=host) as events:
-            events.send(type_, uuid=task_message.task_id, **fields)
+            events.send(type_, uuid=task.id, **fields)
     except (KombuError, OSError) as error:
-        log.debug("%s of %s was not sent: %s", type_, task_message.task_id, error)
+        log.debug("%s of %s was not sent: %s", type_, task.id, error)

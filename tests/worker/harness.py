@@ -1,6 +1,7 @@
 """The worker without Celery around it: a real ledger, a registry, and every task run in the ledger's own order."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.fakes import FakeRegistry
 from worker import scheduler
 from worker.celery_tasks import run_chain, run_task
 from worker.context import WorkerContext
+from worker.shutdown import Shutdown
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 POLICY = """
@@ -51,6 +53,12 @@ notify:
 """
 CI = Actor("source:ci", "ci")
 ADA, BOB, EVE = Actor("ada", "Ada"), Actor("bob", "Bob"), Actor("eve", "Eve")
+
+
+class Stopping(Shutdown):
+    """Of a worker that finishes what it has begun."""
+
+    begun = True
 
 
 class WorkerHarness:
@@ -142,8 +150,9 @@ class WorkerHarness:
             before = task_messages
 
     def run(self, task_message: TaskMessage) -> None:
-        """That task alone: its worker dies before it takes the next one."""
-        run_task(self.context, task_message)
+        """That task alone: its worker stops then, and takes no other one."""
+        stopping = self.context.shutdown if self.context.shutdown.begun else Stopping()
+        run_task(replace(self.context, shutdown=stopping), task_message)
 
     def due(self) -> list[TaskMessage]:
         waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", is_due(tasks.c.not_before))

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from registrar.broker.celery_app import TaskMessage, celery_app
+from registrar.ledger.task_dispatch import sweep
+from registrar.ledger.tasks import LEASE_SECONDS, Task
 from tests.broker import Broker
 from tests.worker.harness import ADA, POLICY, WorkerHarness
-from worker import celery_tasks
-from worker.celery_tasks import run_chain, run_task
+from worker import attempt, celery_tasks
+from worker.celery_tasks import run_chain, run_claimed, run_task
 from worker.context import WorkerContext
 from worker.registry.entities import ModelSource
 from worker.registry.protocol import RetryableError
@@ -61,9 +63,13 @@ def test_a_worker_that_stops_begins_nothing_more(harness, published):
 
 
 def test_where_a_worker_dies_between_two_tasks_another_finishes(harness):
-    assert run_task(harness.context, first(harness)) is not None
-    assert harness.promotions() == []
-    harness.work()  # as the sweep finds them
+    claimed = run_task(harness.context, first(harness))
+    harness.work()
+    assert (claimed.name, harness.promotions()) == ("worker.request", [])  # it is not begun before its lease is over
+    harness.jump(timedelta(seconds=LEASE_SECONDS + 1))
+    with harness.ledger.write() as connection:
+        sweep(connection, at=harness.now())
+    harness.work()
     assert harness.promotions() == [(1, "Staging", "promoted"), (1, "Production", "awaiting_approval")]
 
 
@@ -85,13 +91,13 @@ def test_what_was_approved_is_read_anew_for_the_vote(harness):
 
 
 def test_a_download_waits_for_its_slot(harness, published, monkeypatch):
-    monkeypatch.setattr(celery_tasks, "LONG", frozenset({"worker.request"}))
+    monkeypatch.setattr(attempt, "LONG", frozenset({"worker.request"}))
     run_chain(harness.context, first(harness))
     assert "worker.request" in published
 
 
 def test_each_task_is_seen_in_celerys_events(harness, broker: Broker):
-    app = celery_app(broker.url)
+    app, claimed = celery_app(broker.url), run_task(harness.context, first(harness))
     told: list[dict[str, Any]] = []
     over = threading.Event()
     with app.connection_for_read() as connection:
@@ -99,7 +105,7 @@ def test_each_task_is_seen_in_celerys_events(harness, broker: Broker):
         listener = threading.Thread(target=lambda: receiver.capture(limit=None, timeout=None, wakeup=False))
         listener.start()
         for number in range(30):  # what is sent before it listens, it never hears of
-            with task_events(app, TaskMessage(f"tsk_{number}", "worker.request")):
+            with task_events(app, replace(claimed, id=f"tsk_{number}")):
                 over.wait(1)
             if len(told) >= 3 and told[-1]["type"] == "task-succeeded":
                 break
@@ -111,7 +117,8 @@ def test_each_task_is_seen_in_celerys_events(harness, broker: Broker):
 
 
 def test_without_the_broker_a_task_is_done_unseen(harness):
-    with task_events(celery_app("redis://127.0.0.1:9/0", timeout=0.2, patient=False), TaskMessage("tsk_1", "worker.x")):
+    app = celery_app("redis://127.0.0.1:9/0", timeout=0.2, patient=False)
+    with task_events(app, run_task(harness.context, first(harness))):
         pass
 
 
@@ -123,13 +130,13 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, nth: int, act: Callabl
     """Do this right before the nth task of that name begins."""
     seen: list[str] = []
 
-    def run(context: WorkerContext, task_message: TaskMessage, reads: RecentReads | None = None) -> TaskMessage | None:
-        seen.append(task_message.name)
-        if task_message.name == name and seen.count(name) == nth:
+    def run(context: WorkerContext, task: Task, reads: RecentReads | None = None) -> Task | None:
+        seen.append(task.name)
+        if task.name == name and seen.count(name) == nth:
             act()
-        return run_task(context, task_message, reads)
+        return run_claimed(context, task, reads)
 
-    monkeypatch.setattr(celery_tasks, "run_task", run)
+    monkeypatch.setattr(celery_tasks, "run_claimed", run)
 
 
 def test_what_a_person_wrote_between_two_tasks_stays(harness, monkeypatch):

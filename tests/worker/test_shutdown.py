@@ -7,7 +7,7 @@ from sqlalchemy import select
 from registrar.ledger.tables import tasks
 from tests.worker.harness import WorkerHarness
 from worker import shutdown
-from worker.celery_tasks import release_task
+from worker.celery_tasks import release_task, run_task
 
 
 def begin(harness: WorkerHarness) -> threading.Event:
@@ -53,7 +53,7 @@ def test_what_hangs_is_handed_back_and_the_process_ends(harness: WorkerHarness, 
         return source_of(run, path)
 
     harness.registry.source_of = hanging
-    thread = threading.Thread(target=harness.run, args=(harness.due()[0],))
+    thread = threading.Thread(target=run_task, args=(harness.context, harness.due()[0]))
     thread.start()
     assert hangs.wait(30)
     left = begin(harness)

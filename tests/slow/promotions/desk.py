@@ -22,6 +22,7 @@ from registrar.ledger.predicates import place
 from registrar.ledger.promotions import PromotionStateChanged, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
+from registrar.ledger.tasks import Task
 from tests.slow.promotions.mlflow_in_process import RegistryInProcess
 from tests.slow.promotions.model import Runs
 from tests.slow.promotions.rules import POLICIES
@@ -29,7 +30,7 @@ from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, T
 from tests.slow.promotions.witness import Witness
 from tests.worker.harness import WorkerHarness
 from worker import scheduler
-from worker.celery_tasks import run_task
+from worker.celery_tasks import run_claimed, run_task
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.recent_reads import RecentReads
 
@@ -171,19 +172,20 @@ class Desk:
     def at_rest(self) -> bool:
         return self._first() is None
 
-    def hear(self, task: Row[Any], reads: RecentReads | None = None) -> None:
-        """One bell, whoever rang it and however often, and what the same worker does after it."""
+    def hear(self, task: Row[Any], reads: RecentReads | None = None, claimed: Task | None = None) -> None:
+        """One bell, whoever rang it and however often, and what the same worker does after it, which it has claimed."""
         outer, self.witness.task, self.stirred = self.witness.task, task, True
         if outer is None:
             self.world.came = set()
             self.witness.disturbed = self.witness.disturbed and reads is not None
         reads, following = reads or RecentReads(), None
         with suppress(Died, LedgerUnavailable):
-            following = run_task(self.harness.context, TaskMessage(task.id, task.name), reads)
+            context, message = self.harness.context, TaskMessage(task.id, task.name)
+            following = run_claimed(context, claimed, reads) if claimed else run_task(context, message, reads)
         self.witness.task = outer
         self.witness.look(self._as_it_is(task.id))
         if following:
-            self.hear(self._as_it_is(following.task_id), reads)
+            self.hear(self._as_it_is(following.id), reads, following)
 
     def _as_it_is(self, task_id: str) -> Row[Any]:
         return next(task for task in self.all_tasks() if task.id == task_id)

@@ -47,7 +47,7 @@ class Clock:
         for verb in kinds("worker.actions"):
             load("worker.actions", verb)
         real = engine.now
-        changed = [module for module in list(sys.modules.values()) if vars(module).get("now") is real]
+        changed = [module for module in list(sys.modules.values()) if module and vars(module).get("now") is real]
         for module in changed:
             module.now = self  # type: ignore[attr-defined]
         try:
