@@ -47,10 +47,9 @@ def find_requester(context: TaskContext, version: Version, target: Target) -> st
     stage = current_stage(context.policy.model(version.model), version)
     with context.ledger.read() as connection:
         of = version.incarnation(context.registry.address)
-        last = latest(connection, version.model, version.version, target.stage, of=of)
+        if last := latest(connection, version.model, version.version, target.stage, of=of):
+            return last.requested_by
         previous_step = latest(connection, version.model, version.version, stage, of=of)
-    if last:
-        return last.requested_by
     if previous_step and previous_step.state == PromotionState.PROMOTED:
         return previous_step.requested_by
     return context.task.actor

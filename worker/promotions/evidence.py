@@ -128,7 +128,7 @@ def gather(context: EvaluationContext, version: Version, target: Target) -> Evid
         version,
         target,
         evaluate(target.gates, inputs),
-        closed_time_gates(target.gates, _load_times(context, version, target)),
+        closed_time_gates(target.gates, _load_times(context, version, target)) if _has_time_gates(target) else [],
         context.policy.digest(version.model),
         partial(files_now, context, version, target),
         metrics,
@@ -157,7 +157,7 @@ def _compared_bytes(policy: Policy, version: Version, target: Target) -> int:
     """Return how many bytes of files are compared by content. 0 without approvals and time gates: then the move follows
     at once, and names, sizes and MLmodel are enough.
     """
-    at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
+    at_once = not isinstance(target.approval, Approval) and not _has_time_gates(target)
     return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
@@ -170,6 +170,10 @@ def expired_since(context: TaskContext, promotion: Promotion) -> str | None:
     if limit is None or promotion.state != PromotionState.AWAITING_APPROVAL or since <= length(limit):
         return None
     return f"{since.total_seconds() / 3600:.3g} h"
+
+
+def _has_time_gates(target: Target) -> bool:
+    return any(isinstance(gate, Timing) for gate in target.gates)
 
 
 def _load_times(context: EvaluationContext, version: Version, target: Target) -> Times:
