@@ -15,6 +15,7 @@ from registrar.ledger.journal.stored import is_same
 from registrar.ledger.journal.stream import entries
 from registrar.ledger.queries.archived_journal import all_files, checkpoint, journal_files, rows_in_both
 from registrar.ledger.queries.find import ArchiveLocation
+from registrar.ledger.queries.incidents import is_incident
 
 
 def whole_journal(connection: Connection, *, folder: str | None = None) -> Iterator[dict[str, Any]]:
@@ -30,7 +31,7 @@ def whole_journal(connection: Connection, *, folder: str | None = None) -> Itera
             if not is_same(row, entry):
                 raise ArchiveDamaged(f"entry {row['seq']} is not the same in the ledger and in the archive file")
             row = next(both, None)
-        elif entry["kind"] in STAYS:
+        elif entry["kind"] in STAYS or is_incident(entry["kind"], entry["body"]):
             raise ArchiveDamaged(f"entry {entry['seq']} is in an archive file, and missing in the ledger")
         yield entry
     yield from entries(connection, after=checkpoint(connection).seq)

@@ -70,6 +70,28 @@ def test_what_stays_though_a_file_has_it_is_proven_by_the_file(disputed, stateme
         proven(disputed)
 
 
+@pytest.fixture
+def rejected(past: Past) -> Past:
+    """A rejection is in a file, and stays in the ledger for the history."""
+    asked = PromotionRequested("taxi", 7, "Production", {})
+    past.event(150, records=(asked,))
+    past.event(149, records=(PromotionStateChanged(asked.id, PromotionState.REJECTED, "wrong fares"),))
+    moves(past, 140, 130)
+    proven(past)
+    past.archive()
+    proven(past)
+    return past
+
+
+@pytest.mark.both_ledgers
+def test_an_incident_that_was_deleted_beside_its_file_is_missed(rejected):
+    statement = "DELETE FROM journal WHERE kind = 'promotion.decided' AND body LIKE '%wrong fares%'"
+    with tampering(rejected.ledger) as connection:
+        assert connection.execute(text(statement)).rowcount == 1
+    with pytest.raises(ArchiveDamaged, match="is in an archive file, and missing in the ledger"):
+        proven(rejected)
+
+
 @pytest.mark.both_ledgers
 def test_an_entry_written_while_its_events_first_one_leaves_is_whole(past, ledger_url):
     """On PostgreSQL the compaction waits for the writer, and then lets the first entry stay."""
