@@ -12,6 +12,8 @@ from registrar.text.wording import cut
 class Version:
     """A model version. version: counts from 1. aliases: filled only where a single version was read.
 
+    user: who registered it, as the registry says; "" where it does not: MLflow's own never does.
+
     changed: when the registry created it or last changed its stage or description, in ms by the registry's own clock:
     compare it only with others of its kind. 0: unknown.
     """
@@ -26,6 +28,7 @@ class Version:
     created_at: datetime
     aliases: tuple[str, ...] = ()
     changed: int = 0
+    user: str = ""
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version}"
