@@ -350,6 +350,32 @@ def test_a_version_whose_event_failed_for_good_is_taken_in_and_a_retry_adds_noth
     assert registered(harness) == [1, 2], harness.tasks_of(event)
 
 
+def test_what_an_attempt_of_ours_left_behind_is_not_taken_in(harness):
+    """A worker that stood still past its lease made a second version, and has not taken it back yet."""
+    first_look(harness)
+    ours = harness.registry.version("taxi", 1)
+    source = harness.registry.sources["r0", "model"]
+    harness.registry.create_version("taxi", source, run_id="r0", description="", tags=ours.tags)
+    webhook(harness, 2)
+    harness.post("registry.reconcile", by=ADA, model="taxi")
+    assert (registered(harness), harness.stages()) == ([1], {1: "Staging", 2: "None"})
+
+
+def test_a_renamed_models_versions_are_not_new_under_a_name_that_was_followed_before(harness):
+    first_look(harness)
+    harness.post("registry.changed", by=MLFLOW, model="taxi", change="model_version.created", version=1)
+    harness.registry.ensure_model("bus")
+    harness.post("registry.changed", by=MLFLOW, model="bus", change="registered_model.created")
+    harness.registry.delete_model("bus")
+    harness.registry._models["bus"] = {
+        number: replace(version, model="bus") for number, version in harness.registry._models.pop("taxi").items()
+    }
+    harness.registry._aliases["bus"] = harness.registry._aliases.pop("taxi")
+    harness.policy(POLICY.replace("  taxi:", "  bus:"))
+    harness.post("registry.reconcile", by=ADA, model="bus")
+    assert registered(harness) == [1]
+
+
 def test_a_person_may_register_what_was_rejected_and_it_is_asked_anew_with_all_gates(harness):
     first_look(harness)
     harness.post("promotion.reject", by=ADA, model="taxi", version=1, reason="wrong fares")

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.states import TaskState
 from registrar.ledger.holders import held_now
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.promotions import still_open
+from registrar.ledger.queries.find import task_state
 from registrar.ledger.version_state import Key, TagGiven, registered
 from registrar.ledger.watermarks import Watermark, watermark
 from registrar.policy.approvals import Approval
@@ -24,20 +26,27 @@ from worker.promotions.evidence import EvaluationContext
 from worker.promotions.registration import commit_of, registered_outcome
 from worker.promotions.version_state import holding_key
 from worker.registry import entities
-from worker.registry.entities import Run, Version
+from worker.registry.entities import Run, Version, is_copy
 from worker.registry.protocol import find_run
 from worker.task_context import TaskContext
 
 COMMIT = "registrar.commit"  # the tag that says what a version was trained from
 _MAX_NAMED = 10
+_TAKES_CARE = (TaskState.QUEUED, TaskState.RUNNING, TaskState.SUCCEEDED)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_registered(context: EvaluationContext, version: Version) -> bool:
-    """Return whether the record has this very version as registered, here or by an adoption."""
+    """Return whether the record has this very version as registered, here or by an adoption, or will have it.
+
+    A version of a task that was done is its own, under the name of a renamed model too, or what an attempt of it left
+    and takes back; one of a task that is not done yet is dealt with by that one.
+    """
+    task = None if is_copy(version) else version.tags.get("registrar.task")
     with context.ledger.read() as connection:
         ours = own_tags(connection, version.model, version.version, version.created_at)
-    return Key.REGISTRANT in ours or Key.EVENT in ours
+        state = task_state(connection, task) if task else None
+    return Key.REGISTRANT in ours or Key.EVENT in ours or state in _TAKES_CARE
 
 
 def take_in(context: TaskContext, version: Version) -> Outcome:

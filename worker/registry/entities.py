@@ -1,5 +1,6 @@
 """The entities of a model registry: models, versions, runs and experiments; and how long its texts may be."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,14 @@ class Version:
     def incarnation(self, registry: str) -> Incarnation:
         """Return the version's identity. registry: the address of the registry that showed it."""
         return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
+
+
+_COPY = re.compile(r"models:/.+/\d+")  # source of a copy that MLflow made, tags included
+
+
+def is_copy(version: Version) -> bool:
+    """Return whether MLflow copied a version from another: its tags are the other's."""
+    return _COPY.fullmatch(version.source) is not None
 
 
 @dataclass(frozen=True)

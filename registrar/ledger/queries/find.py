@@ -38,6 +38,11 @@ def newest_holdings(connection: Connection, model: str, *, limit: int) -> list[H
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
 
 
+def task_state(connection: Connection, task_id: str) -> str | None:
+    """Return the state of a task; None: the ledger has no such task, or not any more."""
+    return connection.execute(select(tasks.c.state).where(tasks.c.id == task_id)).scalar_one_or_none()
+
+
 @dataclass(frozen=True)
 class ArchiveLocation:
     """An archive file. folder: where it was written. sha256: of the file, hexadecimal."""
