@@ -132,7 +132,7 @@ def test_the_road_to_staging_of_a_version_that_was_registered_in_mlflow(starter,
     assert harness.holding(model)["Staging"] == [3]
     take_in = [VERSION, "GET runs/get", "POST model-versions/set-tag", "POST model-versions/set-tag", DESCRIBE]
     to_staging = [*READ_FILES, VERSION, *MOVE, DESCRIBE, SEARCH]
-    ask_for_production = ["GET registered-models/alias"]
+    ask_for_production = ["GET registered-models/alias", "GET runs/get"]
     assert calls == [*take_in, *to_staging, *REPLACED, *ask_for_production]
 
 

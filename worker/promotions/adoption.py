@@ -7,24 +7,22 @@ says which versions were there before Registrar looked (registrar/ledger/waterma
 Who registered it, and so counts as the requester, is MLflow's word (attribution.py).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
-from registrar.events.states import TaskState
 from registrar.ledger.holders import held_now
-from registrar.ledger.own_tags import own_tags
 from registrar.ledger.promotions import still_open
-from registrar.ledger.queries.find import task_state
+from registrar.ledger.queries.find import registers
 from registrar.ledger.version_state import Key, TagGiven, registered
 from registrar.ledger.watermarks import Watermark, watermark
 from registrar.policy.approvals import Approval
 from worker.promotions import attribution
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.registration import commit_of, registered_outcome
-from worker.promotions.version_state import holding_key
+from worker.promotions.version_state import holding_key, recorded
 from worker.registry import entities
 from worker.registry.entities import Run, Version, is_copy
 from worker.registry.protocol import find_run
@@ -32,21 +30,21 @@ from worker.task_context import TaskContext
 
 COMMIT = "registrar.commit"  # the tag that says what a version was trained from
 _MAX_NAMED = 10
-_TAKES_CARE = (TaskState.QUEUED, TaskState.RUNNING, TaskState.SUCCEEDED)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_registered(context: EvaluationContext, version: Version) -> bool:
     """Return whether the record has this very version as registered, here or by an adoption, or will have it.
 
-    A version of a task that was done is its own, under the name of a renamed model too, or what an attempt of it left
-    and takes back; one of a task that is not done yet is dealt with by that one.
+    A version with the tag of a task that registered its run is that task's, under the name of a renamed model too, or
+    what an attempt of it left and takes back; a task that is not done yet deals with its version itself.
     """
-    task = None if is_copy(version) else version.tags.get("registrar.task")
+    if Key.REGISTRANT in recorded(context.ledger, version):
+        return True
+    if is_copy(version) or (task := version.tags.get("registrar.task")) is None:
+        return False
     with context.ledger.read() as connection:
-        ours = own_tags(connection, version.model, version.version, version.created_at)
-        state = task_state(connection, task) if task else None
-    return Key.REGISTRANT in ours or Key.EVENT in ours or state in _TAKES_CARE
+        return registers(connection, task, run_id=version.run_id)
 
 
 def take_in(context: TaskContext, version: Version) -> Outcome:
@@ -59,15 +57,15 @@ def take_in(context: TaskContext, version: Version) -> Outcome:
     commit = version.tags.get(COMMIT) or commit_of(run)
     by = f" by {registrant}, as its {'version' if version.user else 'run'} says" if registrant else ""
     version = _mark(context, version, _description_line(run, commit, by), commit)
-    overtaken = dict(_overtaken(context, version))
-    skipped = "".join(f"; {stage} is not asked for: version {newer} came first" for stage, newer in overtaken.items())
+    newer = _overtaken_by(context, version)
+    alone = f"; nothing is asked for, as version {newer} came first" if newer else ""
     outcome = registered_outcome(
         context,
         run,
         version,
-        f"{version} was registered in MLflow{by}, and taken in{skipped}",
+        f"{version} was registered in MLflow{by}, and taken in{alone}",
         reason=f"it was registered in MLflow{by}",
-        leaving_out=overtaken,
+        asks=newer is None,
         registered_by=f"{registrant or 'somebody'} in MLflow",
     )
     tags = [commit_record(version, commit)] if commit else []
@@ -98,19 +96,19 @@ def _description_line(run: Run | None, commit: str | None, by: str) -> str:
     return f"registered in MLflow{source}{built}{by}; taken in by Registrar"
 
 
-def _overtaken(context: TaskContext, version: Version) -> Iterator[tuple[str, int]]:
-    """Yield the stages of targets that a newer version holds, or is asked for: webhooks come in any order."""
+def _overtaken_by(context: TaskContext, version: Version) -> int | None:
+    """Return a newer version that holds a target, or is asked for one: webhooks come in any order."""
     policy = context.policy.model(version.model)
     with context.ledger.read() as connection:
         open_ = [(one.target, one.version) for one in still_open(connection, model=version.model)]
         held = {kind: held_now(connection, version.model, kind) for kind in ("stage", "alias")}
+    there = []
     for target in policy.targets:
         keeps = isinstance(target.approval, Approval) and target.approval.on_newer_candidate == "keep"
         kind, key = holding_key(policy, target)
-        there = [holding.version for holding in held[kind] if holding.key == key]
+        there += [holding.version for holding in held[kind] if holding.key == key]
         there += [] if keeps else [number for stage, number in open_ if stage == target.stage]
-        if (newest := max(there, default=0)) > version.version:
-            yield target.stage, newest
+    return max((number for number in there if number > version.version), default=None)
 
 
 # The model's watermark.

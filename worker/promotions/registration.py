@@ -6,7 +6,7 @@ asked for. Only once: the tag registrar.event says that an event registered the 
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
@@ -80,12 +80,12 @@ def registered_outcome(
     text: str,
     *,
     reason: str | None = None,
-    leaving_out: Collection[str] = (),
+    asks: bool = True,
     **details: str,
 ) -> Outcome:
     """Return the outcome of a registration: it is told, and the first targets are asked for.
 
-    reason: of those requests, for people. leaving_out: stages that are not asked for. details: more of the fact.
+    reason: of those requests, for people. asks: whether there are any. details: more of the fact.
     """
     metrics = run.metrics if run else {}
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}  # JSON knows no NaN
@@ -93,14 +93,13 @@ def registered_outcome(
     shown |= {"created_at": version.created_at.isoformat()} | details
     because = {"reason": reason} if reason else {}
     policy = context.policy.model(version.model)
-    targets = policy.next_targets("None") if current_stage(policy, version) == "None" else []
+    targets = policy.next_targets("None") if asks and current_stage(policy, version) == "None" else []
     return Outcome(
         summary=text,
         facts=(Fact(FactType.MODEL_VERSION_REGISTERED, text, version.model, version.version, shown),),
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage, **because})
             for target in targets
-            if target.stage not in leaving_out
         ),
         records=refresh_periodically(context, version),
     )

@@ -109,6 +109,7 @@ def test_a_training_event_between_the_two_webhooks_adds_no_request(
 ASKED = HOOKED.replace("approval: automatic", "approval: {rules: [{group: leads}]}")
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("way", ["webhooks in any order, each twice", "a comparison alone"])
 def test_hundreds_of_versions_registered_at_once_are_all_taken_in(
     mlflow_address: str, ledger, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
