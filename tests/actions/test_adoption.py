@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from registrar.events.event import Actor
+from registrar.ledger.queries import event_status
 from registrar.ledger.queries.versions import known_versions
 from registrar.ledger.version_state import Key, current, states
 from tests.fakes import BORN
@@ -317,6 +318,20 @@ def test_a_training_event_that_comes_second_adds_what_it_knows_and_no_request(ha
     with harness.ledger.read() as connection:
         [known] = known_versions(connection, "taxi")
     assert (known.commit, known.registered_by) == ("c0ffee", "ada in MLflow")
+
+
+def test_what_a_replay_of_the_training_event_would_add_is_said_before(harness):
+    event = harness.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
+    register(harness)
+    webhook(harness, 1)
+    for said in (
+        "taxi version 1 of run r1, taken in from MLflow, would get what the event says",
+        "is taxi version 1 already",
+    ):
+        plan = harness.post("event.replay", by=ADA, via="web", event_id=event, model="taxi", plan=True)
+        with harness.ledger.read() as connection:
+            assert said in event_status.event(connection, plan)["tasks"][0]["outcome"]["summary"]
+        harness.post("event.replay", by=ADA, via="web", event_id=event, model="taxi")
 
 
 def test_a_gate_that_waits_for_the_events_tag_opens_with_it(harness):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from registrar.events.outcome import LedgerChange, Outcome
 from registrar.events.types import Registration
-from registrar.ledger.version_state import Key
 from worker.promotions import adoption, announcement, attribution, registration
 from worker.promotions.registration import choose_run, commit_of, find_registered, registered_outcome
 from worker.promotions.version_state import given_tag_records, recorded
@@ -81,14 +80,14 @@ def _existing_outcome(context: TaskContext, data: Registration, run: Run, versio
     """Return the outcome for a version of this run, which this task, its training, or an earlier event registered."""
     run_name = run.name or run.id
     state = recorded(context.ledger, version)
-    if attribution.was_taken_in(state):
-        if Key.ANNOUNCED not in state:
-            return announcement.announce(context, data, run, version, _commit(data, run))
-    elif version.tags.get("registrar.task") == context.task.id:
+    if announcement.is_due(state):
+        return announcement.announce(context, data, run, version, _commit(data, run))
+    taken_in = attribution.was_taken_in(state)
+    if not taken_in and version.tags.get("registrar.task") == context.task.id:
         text = f"{version} was registered from run {run_name}, by {context.actor_name}"
         outcome = registered_outcome(context, run, version, text)
         return _with(context, outcome, version, attribution.registration_records(context, version, run.user))
-    elif registration.is_foreign(version, context.task.event_id):
+    if not taken_in and registration.is_foreign(version, context.task.event_id):
         version = registration.take_up(context, data, run, version, _commit(data, run))
         text = f"{version} of run {run_name}, which was in MLflow already, was taken up by {context.actor_name}"
         outcome = registered_outcome(context, run, version, text)

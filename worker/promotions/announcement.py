@@ -4,17 +4,23 @@ MLflow's webhook is mostly faster than the last step of a CI job. So the event a
 commit, its description. Targets that the version was held back from are tried again, as a gate may ask for such a tag.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
 from registrar.ledger.version_state import Key, StateSet
 from worker.promotions.adoption import COMMIT, commit_record
+from worker.promotions.attribution import was_taken_in
 from worker.promotions.version_state import current_stage, given_tag_records, held_back_key, recorded
 from worker.registry import entities
 from worker.registry.entities import Run, Version
 from worker.task_context import TaskContext
+
+
+def is_due(state: Mapping[str, str]) -> bool:
+    """Return whether a version was taken in, and no event has announced its run. state: by the record."""
+    return was_taken_in(state) and Key.ANNOUNCED not in state
 
 
 def announce(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Outcome:
