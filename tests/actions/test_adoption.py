@@ -18,6 +18,7 @@ from worker.registry.protocol import RetryableError
 pytestmark = pytest.mark.both_ledgers
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
 PEOPLE = POLICY.replace("{name: Ada}", "{name: Ada, accounts: {mlflow: ada}}")
+TURNED = r"\u202e" * 41 + r"\u2…"  # 250 characters of a text that would change the direction of writing
 REGISTERED, BY_HAND = "model_version.registered", "registry.changed_by_hand"
 
 
@@ -100,7 +101,11 @@ def test_who_registered_it_is_the_requester_and_may_not_approve_it(harness):
     assert harness.stages() == {1: "Production"}
 
 
-@pytest.mark.parametrize(("user", "asked"), [("", "mlflow:unknown"), ("mallory", "mlflow:mallory")])
+@pytest.mark.parametrize(
+    ("user", "asked"),
+    [("", "mlflow:unknown"), ("mallory", "mlflow:mallory"), ("\u202e" * 300, "mlflow:" + TURNED)],
+    ids=["nobody", "mallory", "somebody who would turn the text"],
+)
 def test_somebody_whom_nobody_knows_excludes_nobody(harness, user, asked):
     harness.policy(approval("{rules: [{group: leads}], exclude: [requester]}", PEOPLE))
     harness.registry.trained("r1", rmse=5.0)

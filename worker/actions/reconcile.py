@@ -11,6 +11,7 @@ from dataclasses import replace
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryReconcile
 from registrar.ledger.holders import held_now
+from registrar.ledger.version_state import Key
 from registrar.text.wording import plural
 from worker.promotions import adoption, disputes, drift, stage_occupancy
 from worker.registry.entities import Version
@@ -41,8 +42,10 @@ def _with_new_versions(context: TaskContext, outcome: Outcome, versions: Sequenc
     new = adoption.find_new(context, context.model, versions)
     outcome = replace(outcome, records=(*outcome.records, adoption.watermark_of(context, context.model, versions)))
     if new is None:
-        there = f"{plural(len(versions), 'version was', 'versions were')} there before this first look"
-        return replace(outcome, summary=f"{outcome.summary}; {there}: `registrar adopt {context.model}` takes it in")
+        others = sum(Key.EVENT not in version.tags for version in versions)
+        there = f"{plural(others, 'version was', 'versions were')} there before this first look"
+        told = f"; {there}: `registrar adopt {context.model} --plan`" if others else ""
+        return replace(outcome, summary=outcome.summary + told)
     match context.policy.from_mlflow(context.model) if new else "ignore":
         case "adopt":
             named = adoption.numbered([version.version for version in new])

@@ -70,7 +70,7 @@ def registrant_in_mlflow(policy: Policy, version: Version, run: Run | None) -> s
 
 def _mlflow_user(version: Version, run: Run | None) -> str:
     """Return MLflow's name of who registered a version: the version's user, else its run's, whoever wrote that."""
-    return shown(cut(version.user or (run.user if run else ""), _LONGEST_USER))
+    return cut(shown(version.user or (run.user if run else "")), _LONGEST_USER)
 
 
 def _set_once(version: Version, key: Key, value: str) -> StateSet:
