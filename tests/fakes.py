@@ -136,7 +136,7 @@ class FakeRegistry:
         except KeyError:
             raise NotFound(f"run {run.id} logged no model named {artifact_path!r}") from None
 
-    def models(self, *, max_results: int = 100) -> list[Model]:
+    def models(self, *, max_results: int | None = 100) -> list[Model]:
         return [self.model(name) for name in sorted(self._models)][:max_results]
 
     def model(self, name: str) -> Model:

@@ -14,10 +14,11 @@ from registrar.events.types import (
 )
 from registrar.ledger import dead_letters
 from registrar.ledger.dead_letters import DeadLetter
-from worker.promotions import registration
+from worker.promotions import announcement, registration
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.plan import Plan, plan
 from worker.promotions.registration import choose_run, find_registered
+from worker.promotions.version_state import recorded
 from worker.registry.protocol import PermanentError, Refused
 from worker.task_context import TaskContext
 
@@ -73,6 +74,10 @@ def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
     path = evaluation.policy.model(data.model).artifact_path
     run, source = choose_run(evaluation.registry, data, path)
     if earlier := find_registered(evaluation.registry, data, run, source, path):
+        if announcement.is_due(recorded(evaluation.ledger, earlier)):
+            return Plan(
+                "ready", [f"{earlier} of run {run.id}, taken in from MLflow, would get what the event says of it"]
+            )
         if registration.is_foreign(earlier):
             return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])

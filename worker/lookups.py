@@ -9,6 +9,7 @@ from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries.holdings import Holding, count_holdings
 from registrar.ledger.queries.holdings import history as ledger_history
 from registrar.ledger.version_state import HELD_BACK
+from registrar.text.sanitize import shown
 from registrar.text.wording import cut
 from worker.registry.protocol import Registry, find_run
 
@@ -80,8 +81,10 @@ def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20)
     rows = []
     for version in registry.versions(model, newest=newest):
         held = " ".join(f"@{alias}" for alias, number in sorted(aliases.items()) if number == version.version)
-        metrics = _metrics(run.metrics if (run := find_run(registry, version.run_id)) else {})
-        registered_by = version.tags.get("registrar.by", "by hand")
+        run = find_run(registry, version.run_id)
+        metrics = _metrics(run.metrics if run else {})
+        user = version.user or (run.user if run else "") or "somebody"
+        registered_by = version.tags.get("registrar.by") or f"{shown(user)} in MLflow"
         cells = (str(version.version), version.stage, held, metrics, age(version.created_at, now), registered_by)
         rows.append((*cells, _held_back(version.tags)))
     columns = ("version", "stage", "alias", "metrics", "age", "registered by", "held back")

@@ -18,6 +18,7 @@ from registrar.ledger.holders import models_held
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
 from registrar.ledger.queries.reviews import reviews
+from registrar.ledger.watermarks import models_watched
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES
@@ -36,7 +37,8 @@ def tick(ledger: Ledger, inbox: Inbox, policy: Policy, now: datetime) -> None:
     """Submit what is due, and return once it is durable. Raises LedgerUnavailable."""
     with ledger.read() as connection:
         models = models_held(connection)
-    due = chain(_reviews(ledger, policy, now), _reconciles(models, policy, now), _prunes(models, policy, now))
+        known = sorted({*models, *models_watched(connection)})
+    due = chain(_reviews(ledger, policy, now), _reconciles(known, policy, now), _prunes(models, policy, now))
     receipts = [
         inbox.submit(Submission(Delivery(OURSELVES, id_, _NO_BODY), [event], now, entrance="scheduler"))
         for id_, event in dict(due).items()
@@ -75,7 +77,7 @@ def _pause(times: int) -> timedelta:
 
 
 def _reconciles(models: Iterable[str], policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
-    """Yield the present period's reconcile of each model. models: those that the record knows holders of."""
+    """Yield the present period's reconcile of each model. models: those that were looked at, or have holders."""
     for model in models:
         if every := policy.model(model).reconcile_every:
             period = now - (now - _EPOCH) % length(every)

@@ -14,7 +14,8 @@ from worker.context import WorkerContext
 from worker.promotions.version_identity import VersionIdentityCheck
 
 _SETTLING = frozenset({"worker.settle"})  # decides itself whether MLflow or the record counts
-_ABOUT_NOW = frozenset({"worker.observe"})  # about the version that has the number now, whichever that is
+# About the version that has the number now, whichever that is.
+_ABOUT_NOW = frozenset({"worker.observe", "worker.adopt_version"})
 
 
 def identity_check(worker_context: WorkerContext, task: Task) -> VersionIdentityCheck | None:

@@ -43,6 +43,10 @@ SECTIONS = {
             "registrar.cli.registry:prune",
             "Mark the versions of MODEL that `retention` in registrar.yml lets go, and delete those marked long ago.",
         ),
+        "adopt": LazyCommand(
+            "registrar.cli.registry:adopt",
+            "Take in MODEL, whose versions MLflow had before Registrar: who holds what, and the newest version.",
+        ),
         "reconcile": LazyCommand(
             "registrar.cli.registry:reconcile",
             "Compare MLflow with the record, of MODEL or of every model that the record knows a holder of.",

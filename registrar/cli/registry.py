@@ -1,11 +1,11 @@
-"""`registrar rollback`, `prune`, `reconcile`: commands about a whole registered model."""
+"""`registrar rollback`, `prune`, `adopt`, `reconcile`: commands about a whole registered model."""
 
 import click
 
 from registrar.cli import command
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.events.types import ModelPrune, ModelRollback
+from registrar.events.types import ModelAdopt, ModelPrune, ModelRollback
 from registrar.queries.query_service import pages
 
 
@@ -56,6 +56,35 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.Ho
     anything to do; 1: it could not be done, or may not; 3: nobody answers.
     """
     command.submit_and_exit(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every model of MLflow that registrar.yml names.")
+@click.option("--plan", is_flag=True, help="Say what would come of it; nothing is written.")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
+@command.options(wait=True)
+@click.pass_context
+def adopt(
+    ctx: click.Context, *, model: str | None, everything: bool, plan: bool, reason: str | None, how: command.How
+) -> None:
+    """Take in MODEL, whose versions MLflow had before Registrar: who holds what, and the newest version.
+
+    \b
+    registrar adopt churn --plan     # what each version would become, and who holds what
+    registrar adopt churn
+    registrar adopt --all --plan
+
+    Nothing is moved. What holds a stage or an alias in MLflow holds it in the record from then on. The newest version,
+    if it holds nothing, is tagged and asked for the first target, as if it had been registered now; older ones are
+    known, and nothing is asked for. Versions that are registered in MLflow later need no command: they are taken in.
+    Asks for a model.adopt, as the token's bearer or this machine's local operator. Exit code 0: done, if there was
+    anything to do; 1: it could not be done, or may not; 3: nobody answers.
+    """
+    if (model is None) != everything:
+        raise click.UsageError("name a model, or say --all")
+    data = {"model": model, "plan": plan, "reason": reason}
+    command.submit_and_exit(ctx, how, ModelAdopt.type, {name: value for name, value in data.items() if value})
 
 
 class NothingHeld(UserError):

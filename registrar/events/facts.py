@@ -40,6 +40,7 @@ class FactType(StrEnum):
     PROMOTION_FAILED = "promotion.failed"
     TRAINING_RUN_FAILED = "training_run.failed"
     MODEL_ROLLED_BACK = "model.rolled_back"
+    MODEL_ADOPTED = "model.adopted"
     QUARANTINE_LIFTED = "quarantine.lifted"
     DEPLOYMENT_REQUESTED = "deployment.requested"
     DEPLOYMENT_SUCCEEDED = "deployment.succeeded"
@@ -111,6 +112,7 @@ TRAITS: Mapping[FactType, FactTraits] = {
     FactType.PROMOTION_FAILED: FactTraits("failure", "\N{WARNING SIGN}", promotion="ended", commit="failure"),
     FactType.TRAINING_RUN_FAILED: FactTraits("failure", "\N{WARNING SIGN}", commit="failure"),
     FactType.MODEL_ROLLED_BACK: FactTraits("warning", "\N{BLACK LEFT-POINTING DOUBLE TRIANGLE}"),
+    FactType.MODEL_ADOPTED: FactTraits(),
     FactType.QUARANTINE_LIFTED: FactTraits(),
     FactType.DEPLOYMENT_REQUESTED: FactTraits("info", "\N{SATELLITE ANTENNA}"),
     FactType.DEPLOYMENT_SUCCEEDED: FactTraits("success", "\N{LARGE GREEN CIRCLE}", commit="success"),

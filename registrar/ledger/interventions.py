@@ -94,6 +94,25 @@ def _journal_intervention(
 
 
 @dataclass(frozen=True)
+class EventCaused:
+    """Record: an event about many models caused one about one of them, by the same actor.
+
+    nth: counts these from 0. source: that of the first event.
+    """
+
+    event: Event
+    source: str
+    nth: int
+    id: str = field(default_factory=new_id)
+
+    def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
+        asked = connection.execute(select(events.c.body_sha256).where(events.c.id == cause.event_id)).scalar_one()
+        delivery = Delivery(self.source, f"{cause.event_id}/{self.nth}", asked)
+        add(connection, delivery, self.event, id=self.id, pins={}, at=cause.at)
+        return (self.event.data.lane(self.id),)
+
+
+@dataclass(frozen=True)
 class EventResent:
     """Record: an event was sent again. of: the id of the original. event: the new one, with its own actor.
 

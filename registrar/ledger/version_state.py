@@ -11,13 +11,14 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, select
+from sqlalchemy import Connection, Select, and_, bindparam, insert, or_, select
 
 from registrar.events.outcome import Cause
 from registrar.ledger import act_subjects
 from registrar.ledger.incarnations import is_about
 from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.tables import events, version_states
+from registrar.ledger.watermarks import Watermark
 
 HELD_BACK = "registrar.held_back."  # begins the keys of what holds a version back; the target's stage follows
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
@@ -32,7 +33,9 @@ class Key(StrEnum):
     PRUNE_AFTER = "registrar.prune_after"  # ISO 8601: from then on it may be deleted
     AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run has none
     AUTHOR_SEEN = "registrar.author_seen"  # the run's user when it was first seen; of versions without AUTHOR
-    REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it
+    REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it; mlflow:USER: in MLflow
+    EVENT = "registrar.event"  # by which it was taken in or taken up, where it was registered in MLflow itself
+    ANNOUNCED = "registrar.announced"  # the event that announced the run of a version that was taken in
     HELD_BACK_STAGING = f"{HELD_BACK}Staging"  # why its gates hold it back, until it passes
     HELD_BACK_PRODUCTION = f"{HELD_BACK}Production"
 
@@ -140,6 +143,17 @@ def _select_states(*, one: bool) -> Select[Any]:
     query = select(*(version_states.c[name] for name in _STATE), events.c.source).select_from(joined)
     query = query.where(version_states.c.model == bindparam("of_model")).order_by(version_states.c.seq)
     return query.where(version_states.c.version == bindparam("of_version")) if one else query
+
+
+def registered(connection: Connection, model: str, *, beyond: Watermark) -> set[tuple[int, datetime]]:
+    """Return the versions beyond a watermark that the record has as registered or taken in: number, and when the
+    registry made it.
+    """
+    known = version_states.c.key == Key.REGISTRANT.value
+    later = or_(version_states.c.version > beyond.version, version_states.c.version_created_at > beyond.made_at)
+    query = select(version_states.c.version, version_states.c.version_created_at)
+    rows = connection.execute(query.where(version_states.c.model == model, known, later))
+    return {(row.version, row.version_created_at) for row in rows}
 
 
 def recorded_creation(connection: Connection, model: str, version: int) -> datetime | None:

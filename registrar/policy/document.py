@@ -14,7 +14,7 @@ from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Membe
 from registrar.policy.approvals import Approval
 from registrar.policy.base_model import Glob, Strict, most_specific
 from registrar.policy.errors import Place
-from registrar.policy.models import ModelPolicy
+from registrar.policy.models import FromMlflow, ModelPolicy
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
 
@@ -82,6 +82,11 @@ class Policy(Strict):
         """The policy in effect for a model; one without targets where no entry matches."""
         pattern = most_specific(list(self.models), name)
         return self.models[pattern] if pattern else ModelPolicy()
+
+    def from_mlflow(self, model: str) -> FromMlflow:
+        """What becomes of versions registered in MLflow. Of a model that no entry names, people are only told."""
+        pattern = most_specific(list(self.models), model)
+        return self.models[pattern].register_.from_mlflow if pattern else "tell"
 
     def actor(self, source_kind: str, account: str, name: str) -> Actor:
         """The person behind an account of a chat system, or an actor in no group."""

@@ -119,6 +119,9 @@ def _registry(model: ModelPolicy) -> Iterator[str]:
     """Describe how stages and aliases in MLflow are used and checked."""
     if model.mode != "stages+aliases":
         yield f"    only {model.mode} say where a version is"
+    if model.register_.from_mlflow != "adopt":
+        done = {"tell": "told, and not taken in", "ignore": "ignored"}
+        yield f"    a version that is registered in MLflow itself is {done[model.register_.from_mlflow]}"
     if model.drift != "alert":
         done = {
             "revert": "reverted, where the target has gates or approvals",

@@ -13,6 +13,8 @@ from registrar.policy.duration import Duration
 from registrar.policy.gates import Gate
 from registrar.policy.time_gates import Cron
 
+FromMlflow = Literal["adopt", "tell", "ignore"]
+
 
 class Retention(Strict):
     """Old versions are marked, and deleted some time later.
@@ -39,6 +41,18 @@ def _not_reserved(alias: str) -> str:
     if _RESERVED.fullmatch(alias):
         raise ValueError(f"{alias} is reserved by MLflow, in any case; choose another alias")
     return alias
+
+
+class Register(Strict):
+    """How a model's versions come into the record."""
+
+    from_mlflow: Annotated[
+        FromMlflow,
+        Field(
+            description="what becomes of a version that was registered in MLflow itself: taken in as one that an event "
+            "registered, told, or ignored"
+        ),
+    ] = "adopt"
 
 
 Alias = Annotated[
@@ -120,6 +134,9 @@ class ModelPolicy(Strict):
     mode: Annotated[
         Literal["stages+aliases", "stages", "aliases"], Field(description="what says in MLflow where a version is")
     ] = "stages+aliases"
+    register_: Annotated[Register, Field(alias="register", description="how versions come into the record")] = (
+        Register()
+    )
     targets: Annotated[list[Target], Field(max_length=5)] = []
     compare_content_mb: Annotated[
         int,

@@ -4,11 +4,13 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.ledger.queries.holdings import history
+from tests.policies import model
 from tests.worker.harness import ADA, POLICY
 from worker.registry.entities import ModelSource
 
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
 CHANGED = "registry.changed_by_hand"
+TELL = model("register: {from_mlflow: tell}")
 
 
 def observe(harness, change: str, **data) -> str:
@@ -93,7 +95,8 @@ def test_an_alias_that_no_policy_names_is_in_the_history_too(harness):
     assert by_hand(harness) == ["@shadow of taxi was moved by hand in MLflow, from nothing to version 1"]
 
 
-def test_a_version_and_a_model_made_by_hand_are_told_and_not_promoted(harness):
+def test_a_version_and_a_model_made_by_hand_are_told_and_not_promoted_where_the_policy_says_so(harness):
+    harness.policy(TELL)
     harness.registry.ensure_model("taxi")
     observe(harness, "registered_model.created")
     harness.registry.trained("r9", rmse=1.0)
@@ -185,6 +188,7 @@ def test_a_quarantine_whose_tag_a_hand_takes_away_is_told_and_stays(harness):
 
 
 def test_a_copy_of_a_version_was_registered_by_hand_though_its_tags_say_otherwise(harness):
+    harness.policy(TELL)
     promoted(harness)
     first = harness.registry.version("taxi", 1)
     source = ModelSource("models:/taxi/1")

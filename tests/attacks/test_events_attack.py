@@ -244,6 +244,52 @@ def test_registry_changed_can_not_state_what_mlflow_does_not_show(harness):
     assert holdings(harness) == before
 
 
+def in_mlflow(harness, run: str) -> int:
+    """Register a run's model there, past Registrar."""
+    harness.registry.trained(run, rmse=5.0)
+    source = harness.registry.sources[run, "model"]
+    return harness.registry.create_version("taxi", source, run_id=run, description="", tags={}).version
+
+
+def test_registry_changed_can_not_have_taken_in_what_is_not_in_mlflow(harness):
+    live(harness, "r1")
+    for number in (2, 2**31 - 1):
+        harness.post("registry.changed", model="taxi", change="model_version.created", version=number)
+    assert [version for version, _, _ in harness.promotions()] == [1, 1]
+
+
+def test_registry_changed_can_not_have_one_version_taken_in_twice(harness):
+    live(harness, "r1")
+    number = in_mlflow(harness, "r2")
+    for _ in range(3):
+        harness.post("registry.changed", model="taxi", change="model_version.created", version=number)
+        harness.post("registry.reconcile", model="taxi")
+        harness.registry.drop_tag("taxi", number, "registrar.event")
+    assert [each for each in harness.promotions() if each[0] == number] == [
+        (number, "Staging", "promoted"),
+        (number, "Production", "awaiting_approval"),
+    ]
+
+
+def test_model_adopt_can_not_move_anything(harness):
+    live(harness, "r1")
+    in_mlflow(harness, "r2")
+    harness.registry.set_stage("taxi", 2, "Production")
+    before = harness.stages()
+    harness.post("model.adopt", model="taxi")
+    assert harness.stages() == before
+
+
+def test_model_adopt_can_not_take_a_holder_that_the_record_knows_for_another(harness):
+    live(harness, "r1")
+    in_mlflow(harness, "r2")
+    harness.registry.set_alias("taxi", "champion", 2)
+    harness.registry.set_stage("taxi", 1, "None")
+    harness.registry.set_stage("taxi", 2, "Production")
+    harness.post("model.adopt", model="taxi")
+    assert (harness.holding()["Production"], harness.holding()["@champion"]) == ([1], [1])
+
+
 def test_model_review_can_not_bring_anything_forward_before_its_time(harness):
     harness.policy(policies.gate_on_production("{soak: 24h}"))
     train(harness)

@@ -32,6 +32,7 @@ VALUES = {
 MORE = {
     "send": ("training_run.finished", "model=taxi", "run_id=0123abcd"),
     "dead retry": (VALUES["task_id"],),
+    "adopt": ("taxi",),
     "reconcile": ("taxi",),
     "compact": ("--older-than", "30d"),
 }

@@ -11,7 +11,7 @@ from registrar.cli import main
 from registrar.cli.commands import SECTIONS
 
 HEAD = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
-BOTH = ("overview", "send", "promotions", "rollback", "prune", "reconcile", "replay", "dead", "queue")
+BOTH = ("overview", "send", "promotions", "rollback", "prune", "adopt", "reconcile", "replay", "dead", "queue")
 BOTH += ("events", "models", "history", "rejections", "policy", "audit")
 _NEITHER = ("completion", "schema", "secret")  # ask nobody
 

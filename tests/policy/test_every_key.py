@@ -128,6 +128,15 @@ def reconciled(harness: WorkerHarness) -> None:
     harness.post("registry.reconcile", model="taxi")
 
 
+def registered_by_hand(harness: WorkerHarness) -> None:
+    """One version by an event, the next in MLflow itself."""
+    trained(harness)
+    harness.registry.trained("r2", rmse=5.0)
+    source = harness.registry.sources["r2", "model"]
+    harness.registry.create_version("taxi", source, run_id="r2", description="", tags={})
+    harness.post("registry.changed", model="taxi", change="model_version.created", version=2)
+
+
 def old(harness: WorkerHarness) -> None:
     """Two versions, and months without a prune that anybody asked for."""
     two(harness)
@@ -240,6 +249,10 @@ CHANGES = {
     "Delegate.until": old_and_new(voted, DELEGATE, "2999-01-01", "2020-01-01"),
     "ModelPolicy.artifact_path": Change(one, POLICY, model("artifact_path: regressor")),
     "ModelPolicy.mode": Change(two, POLICY, model("mode: aliases")),
+    "ModelPolicy.register_": Change(registered_by_hand, POLICY, model("register: {from_mlflow: tell}")),
+    "Register.from_mlflow": Change(
+        registered_by_hand, model("register: {from_mlflow: tell}"), model("register: {from_mlflow: ignore}")
+    ),
     "ModelPolicy.targets": Change(
         one, POLICY, POLICY.replace(f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n", "")
     ),

@@ -93,6 +93,9 @@ DESCRIBE = "PATCH model-versions/update"  # its answer shows that the version is
 REPLACED = [VERSION, *MOVE[:1], DESCRIBE]
 
 
+HELD_BACK = ["POST model-versions/set-tag"]
+
+
 @pytest.fixture
 def starter(harness, mlflow_address, calls) -> tuple[WorkerHarness, MlflowClient, str]:
     """The starter's policy, and a model whose version 1 is in Production and 2 awaits approval."""
@@ -118,6 +121,21 @@ def test_the_road_to_staging(starter, calls):
     assert calls == [*register, *to_staging, *REPLACED, *ask_for_production]
 
 
+def test_the_road_to_staging_of_a_version_that_was_registered_in_mlflow(starter, calls):
+    """As many calls as a version that an event registers, and one for the commit that its run names."""
+    harness, client, model = starter
+    run_id = train_logged_model(client)
+    logged = client.get_run(run_id).outputs.model_outputs[0].model_id
+    client.create_model_version(model, f"models:/{logged}", run_id=run_id, model_id=logged)
+    calls.clear()
+    harness.post("registry.changed", model=model, change="model_version.created", version=3)
+    assert harness.holding(model)["Staging"] == [3]
+    take_in = [VERSION, "GET runs/get", "POST model-versions/set-tag", "POST model-versions/set-tag", DESCRIBE]
+    to_staging = [*READ_FILES, VERSION, *MOVE, DESCRIBE, SEARCH]
+    ask_for_production = ["GET registered-models/alias", "GET runs/get"]
+    assert calls == [*take_in, *to_staging, *REPLACED, *ask_for_production]
+
+
 def test_an_approval_for_production_that_replaces_a_version(starter, calls):
     harness, _, model = starter
     calls.clear()
@@ -141,6 +159,15 @@ def test_a_look_at_what_was_changed_by_hand(starter, calls):
     calls.clear()
     harness.post("registry.reconcile", model=model)
     assert calls == [SEARCH, "GET registered-models/get"]
+
+
+def test_a_new_version_that_a_look_finds(starter, calls):
+    """Of each it takes no more than its webhook would."""
+    harness, client, model = starter
+    client.create_model_version(model, "s3://elsewhere/model")
+    calls.clear()
+    harness.post("registry.reconcile", model=model)
+    assert calls == [SEARCH, "GET registered-models/get", VERSION, "POST model-versions/set-tag", DESCRIBE, *HELD_BACK]
 
 
 def test_a_rollback(starter, calls):

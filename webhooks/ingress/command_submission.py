@@ -34,6 +34,7 @@ _OPERATORS = frozenset(
         "promotion.request",
         "model.rollback",
         "model.prune",
+        "model.adopt",
         "quarantine.lift",
         "model_version.register",
         "model_version.transition",

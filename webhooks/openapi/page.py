@@ -90,6 +90,7 @@ _EXAMPLES: dict[str, Any] = {
 _ONE_OF = {"training_run.finished": ("run_id",), "model_version.register": ("run_id",), "registry.changed": ("alias",)}
 _ONE_OF |= {"task.retry": ("model",), "task.drop": ("model",), "event.replay": ("model",)}
 _ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("description",), "registry.settle": ("trust",)}
+_ONE_OF |= {"model.adopt": ("model",)}
 
 
 def page(document: dict[str, Any]) -> str:

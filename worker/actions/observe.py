@@ -1,4 +1,4 @@
-"""worker.observe, on registry.changed: record and announce changes made by hand in MLflow.
+"""worker.observe, on registry.changed: record and announce changes made by hand in MLflow, take new versions in.
 
 MLflow's message does not name an author, and reports our own writes, too. So the registry's present state is compared
 with the record, and the message only says where. This runs in the model's lane, after any task of ours that wrote.
@@ -11,13 +11,11 @@ from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
-from worker.promotions import attribution, disputes, drift
+from worker.promotions import adoption, attribution, disputes, drift
 from worker.registry import entities
 from worker.registry.entities import Version
-from worker.registry.protocol import NotFound, find_run, find_version
+from worker.registry.protocol import find_run, find_version
 from worker.task_context import TaskContext
-
-_REGISTERED = "registrar.event"  # tag of every version that was registered here
 
 
 def act(context: TaskContext) -> Outcome:
@@ -42,17 +40,22 @@ def _alias(context: TaskContext, alias: str) -> Outcome:
 
 
 def _version(context: TaskContext, number: int) -> Outcome:
-    try:
-        version = context.registry.version(context.model, number)
-    except NotFound:
+    """Take a new version in, with those before it whose messages were lost; or only announce it."""
+    context = context.with_recent_reads()
+    if (version := find_version(context.registry, context.model, number)) is None:
         return _nothing(f"{context.model} version {number} is gone again")
-    if _registered_here(context, version):
-        return _nothing(f"{version} was registered here")
-    run = f" from run {version.run_id}" if version.run_id else ""
-    text = f"{version} was registered by hand in MLflow{run}"
-    return replace(
-        _by_hand(context, text, version=number, run_id=version.run_id), records=_author_record(context, version)
-    )
+    if adoption.is_registered(context, version):
+        return replace(_nothing(f"{version} is in the record already"), records=adoption.advance(context, version))
+    handled = adoption.advance(context, version, whole=True)
+    match context.policy.from_mlflow(context.model):
+        case "adopt":
+            steps = adoption.steps([*adoption.numbers_before(context, version), number])
+            return Outcome(f"{version} was registered in MLflow", follow_ups=steps, records=handled)
+        case "tell":
+            fact = adoption.by_hand_fact(version)
+            return Outcome(fact.text, (fact,), records=(*_author_record(context, version), *handled))
+        case _:
+            return Outcome(f"{version} was registered in MLflow; the policy ignores that", records=handled)
 
 
 def _author_record(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
@@ -62,13 +65,17 @@ def _author_record(context: TaskContext, version: Version) -> tuple[LedgerChange
 
 
 def _model(context: TaskContext) -> Outcome:
-    """Announce a model created by hand. A model that we created has its first version from us: in the lane, the task
-    that created it is done before this one.
+    """Announce a model created by hand, or look out for its versions. A model that we created has its first version
+    from us: in the lane, the task that created it is done before this one.
     """
     versions = context.registry.versions(context.model)
-    if versions and _registered_here(context, versions[-1]):
+    if versions and adoption.is_registered(context, versions[-1]):
         return _nothing(f"{context.model} was registered here")
-    return _by_hand(context, f"the model {context.model} was created by hand in MLflow")
+    first_look = adoption.load_watermark(context, context.model) is None
+    handled = (adoption.watermark_of(context, context.model, []),) if first_look and not versions else ()
+    if context.policy.from_mlflow(context.model) == "tell":
+        return replace(_by_hand(context, f"the model {context.model} was created by hand in MLflow"), records=handled)
+    return Outcome(f"the model {context.model} was created in MLflow", records=handled)
 
 
 def _tag(context: TaskContext, number: int, key: str) -> Outcome:
@@ -82,11 +89,6 @@ def _tag(context: TaskContext, number: int, key: str) -> Outcome:
     text = f"the tag {key} of {version} was {done} by hand in MLflow"
     held = "; it stays quarantined until quarantine.lift" if key == Key.QUARANTINED and ours else ""
     return _by_hand(context, text + held, version=number, tag=key, value=value, before=ours)
-
-
-def _registered_here(context: TaskContext, version: Version) -> bool:
-    event_id = _our_tags(context, version).get(_REGISTERED)
-    return event_id is not None and event_id == version.tags.get(_REGISTERED)
 
 
 def _our_tags(context: TaskContext, version: Version) -> dict[str, str]:

@@ -1,15 +1,13 @@
 """worker.register, on training_run.finished and model_version.register: register a run's model as a version."""
 
-import math
 import time
+from dataclasses import replace
 
-from registrar.events.facts import FactType
-from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
+from registrar.events.outcome import LedgerChange, Outcome
 from registrar.events.types import Registration
-from worker.promotions import attribution, registration
-from worker.promotions.registration import choose_run, find_registered
-from worker.promotions.stage_occupancy import refresh_periodically
-from worker.promotions.version_state import current_stage, given_tag_records
+from worker.promotions import adoption, announcement, attribution, registration
+from worker.promotions.registration import choose_run, commit_of, find_registered, registered_outcome
+from worker.promotions.version_state import given_tag_records, recorded
 from worker.registry import entities
 from worker.registry.entities import ModelSource, Run, Version
 from worker.registry.protocol import NotFound
@@ -61,7 +59,7 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
 
 
 def _commit(data: Registration, run: Run) -> str | None:
-    return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
+    return data.commit or commit_of(run)
 
 
 def _keep_older(context: TaskContext, run: Run, source: ModelSource, created: Version, *, seconds: float) -> Version:
@@ -81,40 +79,24 @@ def _keep_older(context: TaskContext, run: Run, source: ModelSource, created: Ve
 def _existing_outcome(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
     """Return the outcome for a version of this run, which this task, its training, or an earlier event registered."""
     run_name = run.name or run.id
-    if version.tags.get("registrar.task") == context.task.id:
-        return _registered_outcome(
-            context, run, version, f"{version} was registered from run {run_name}, by {context.actor_name}"
-        )
-    if registration.is_foreign(version, context.task.event_id):
+    state = recorded(context.ledger, version)
+    if announcement.is_due(state):
+        return announcement.announce(context, data, run, version, _commit(data, run))
+    taken_in = attribution.was_taken_in(state)
+    if not taken_in and version.tags.get("registrar.task") == context.task.id:
+        text = f"{version} was registered from run {run_name}, by {context.actor_name}"
+        outcome = registered_outcome(context, run, version, text)
+        return _with(context, outcome, version, attribution.registration_records(context, version, run.user))
+    if not taken_in and registration.is_foreign(version, context.task.event_id):
         version = registration.take_up(context, data, run, version, _commit(data, run))
         text = f"{version} of run {run_name}, which was in MLflow already, was taken up by {context.actor_name}"
-        return _registered_outcome(context, run, version, text)
+        outcome = registered_outcome(context, run, version, text)
+        return _with(context, outcome, version, attribution.take_up_records(context, version, run.user))
     first = attribution.first_author_record(context.ledger, version, run.user)
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
-def _registered_outcome(context: TaskContext, run: Run, version: Version, text: str) -> Outcome:
-    finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
-    details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
-    details |= {"created_at": version.created_at.isoformat()}
-    policy = context.policy.model(version.model)
-    targets = policy.next_targets("None") if current_stage(policy, version) == "None" else []
-    return Outcome(
-        summary=text,
-        facts=(Fact(FactType.MODEL_VERSION_REGISTERED, text, version.model, version.version, details),),
-        follow_ups=tuple(
-            FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in targets
-        ),
-        records=(*_records(context, run, version), *refresh_periodically(context, version)),
-    )
-
-
-def _records(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
-    """Return the records of author, registrant and tags."""
-    ours = version.tags.get("registrar.task") == context.task.id
-    people = (
-        attribution.registration_records(context, version, run.user)
-        if ours
-        else attribution.first_author_record(context.ledger, version, run.user)
-    )
-    return (*people, *given_tag_records(version, context.data_as(Registration).tags))
+def _with(context: TaskContext, outcome: Outcome, version: Version, people: tuple[LedgerChange, ...]) -> Outcome:
+    """Add the records of people, of tags, and that the version was dealt with."""
+    tags = given_tag_records(version, context.data_as(Registration).tags)
+    return replace(outcome, records=(*people, *tags, *outcome.records, *adoption.advance(context, version)))

@@ -62,7 +62,7 @@ def act(context: TaskContext) -> Outcome:
     _require_dispute(context)
     by_mlflow = data.trust == "mlflow"
     if by_mlflow:
-        _require_single_holders(context, states)
+        stage_occupancy.require_single_holders(context, context.model, states.shown)
     changes = _plan_by_mlflow(states) if by_mlflow else _plan_by_ledger(context, states)
     why = f"{context.actor_name} said that {'MLflow' if by_mlflow else 'the record'} counts"
     because = f": {data.reason}" if data.reason else ""
@@ -82,15 +82,6 @@ def _require_dispute(context: TaskContext) -> None:
         if dispute(connection, context.model) is None:
             how = f"registrar reconcile {context.model} does what the policy says of a difference (drift)"
             raise Refused(f"MLflow and the record of {context.model} are not in dispute: {how}")
-
-
-def _require_single_holders(context: TaskContext, states: TwoStates) -> None:
-    """Raise Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
-    for stage in stage_occupancy.exclusive_stages(context.policy.model(context.model)):
-        numbers = sorted(number for kind, key, number in states.shown if (kind, key) == ("stage", stage))
-        if len(numbers) > 1:
-            shown = f"MLflow shows versions {', '.join(map(str, numbers))} of {context.model} in {stage}"
-            raise Refused(f"{shown}, and one may hold it: move the others out of it in MLflow, and say so again")
 
 
 def _read_states(context: TaskContext) -> TwoStates:

@@ -16,13 +16,12 @@ from registrar.ledger.incarnations import known
 from registrar.ledger.queries.find import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import dispute_error
-from worker.registry.entities import Model, Version
+from worker.registry.entities import Model, Version, is_copy
 from worker.registry.protocol import find_model
 from worker.task_context import TaskContext
 
 EVENT = "registrar.event"  # tag of each version that Registrar registered
 _MINUTE = timedelta(minutes=1)
-_COPY = re.compile(r"models:/.+/\d+")  # source of a copy that MLflow made, tags included
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
 
@@ -73,7 +72,7 @@ def find_unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[t
 
 def _find_unknown_events(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Find versions registered by an event that the ledger lacks."""
-    tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
+    tagged = [one for one in versions if one.tags.get(EVENT) and not is_copy(one)]
     with context.ledger.read() as connection:
         accepted = ever_accepted(connection, sorted({one.tags[EVENT] for one in tagged}))
         noted = known(connection, context.model).values()

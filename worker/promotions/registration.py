@@ -5,9 +5,14 @@ if it were registered here: it gets the event's tags and commit and a line in it
 asked for. Only once: the tag registrar.event says that an event registered the version or took it up.
 """
 
+import math
 from collections.abc import Iterator
 
+from registrar.events.facts import FactType
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import Registration, RunSearch
+from worker.promotions.stage_occupancy import refresh_periodically
+from worker.promotions.version_state import current_stage
 from worker.registry import entities
 from worker.registry.entities import ModelSource, Run, Version
 from worker.registry.protocol import NotFound, Refused, Registry
@@ -61,6 +66,43 @@ def _best_run(registry: Registry, search: RunSearch, artifact_path: str) -> tupl
             continue
     none = "no run" if not runs else f"none of {len(runs)} run(s) ended well with a model named {artifact_path!r}"
     raise Refused(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
+
+
+def commit_of(run: Run | None) -> str | None:
+    """Return the commit that a run was trained from, as its tags say."""
+    return (run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None) if run else None
+
+
+def registered_outcome(
+    context: TaskContext,
+    run: Run | None,
+    version: Version,
+    text: str,
+    *,
+    reason: str | None = None,
+    asks: bool = True,
+    **details: str,
+) -> Outcome:
+    """Return the outcome of a registration: it is told, and the first targets are asked for.
+
+    reason: of those requests, for people. asks: whether there are any. details: more of the fact.
+    """
+    metrics = run.metrics if run else {}
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}  # JSON knows no NaN
+    shown = {"run_id": version.run_id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
+    shown |= {"created_at": version.created_at.isoformat()} | details
+    because = {"reason": reason} if reason else {}
+    policy = context.policy.model(version.model)
+    targets = policy.next_targets("None") if asks and current_stage(policy, version) == "None" else []
+    return Outcome(
+        summary=text,
+        facts=(Fact(FactType.MODEL_VERSION_REGISTERED, text, version.model, version.version, shown),),
+        follow_ups=tuple(
+            FollowUp("worker.request", {"version": version.version, "target": target.stage, **because})
+            for target in targets
+        ),
+        records=refresh_periodically(context, version),
+    )
 
 
 _EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tags; taken up: the first

@@ -18,7 +18,7 @@ from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_snapshot
 from registrar.policy import ModelPolicy
 from worker.promotions.evidence import EvaluationContext
 from worker.registry.entities import Version
-from worker.registry.protocol import find_version, with_known
+from worker.registry.protocol import Refused, find_version, with_known
 
 # Milliseconds by which a write's timestamp may be behind one that was seen before it: MLflow's servers have different
 # clocks, which may be set back, and a write commits some time after its timestamp is taken.
@@ -69,6 +69,19 @@ def snapshot_of(
 def exclusive_stages(policy: ModelPolicy) -> set[str]:
     """Return the stages that hold at most one version; none in the mode `aliases`."""
     return {target.stage for target in policy.targets if target.exclusive and policy.mode != "aliases"}
+
+
+def require_single_holders(context: EvaluationContext, model: str, places: Iterable[tuple[str, str, int]]) -> None:
+    """Raise Refused where MLflow shows several versions in an exclusive stage: the record would have two holders.
+
+    places: stage | alias, its name, a version.
+    """
+    places = list(places)
+    for stage in exclusive_stages(context.policy.model(model)):
+        numbers = sorted(number for kind, key, number in places if (kind, key) == ("stage", stage))
+        if len(numbers) > 1:
+            shown = f"MLflow shows versions {', '.join(map(str, numbers))} of {model} in {stage}"
+            raise Refused(f"{shown}, and one may hold it: move the others out of it in MLflow, and say so again")
 
 
 def refresh_periodically(context: EvaluationContext, version: Version) -> tuple[StageSnapshotTaken, ...]:

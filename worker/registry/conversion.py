@@ -27,6 +27,7 @@ def to_version(answer: Any) -> Version:
         created_at=datetime.fromtimestamp(answer.creation_timestamp / 1000, UTC),
         aliases=tuple(answer.aliases or ()),
         changed=int(answer.last_updated_timestamp or 0),
+        user=_named(answer.user_id),
     )
 
 
@@ -54,8 +55,12 @@ def _user(answer: Any) -> str:
 
     A run begun without a user ("unknown", by MLflow's clients) has only the tag.
     """
-    user_id = answer.info.user_id or ""
-    return user_id if user_id not in ("", "unknown") else str(answer.data.tags.get("mlflow.user", ""))
+    return _named(answer.info.user_id) or str(answer.data.tags.get("mlflow.user", ""))
+
+
+def _named(user: str | None) -> str:
+    """Return a user; "" for the one that MLflow's clients write where they know none."""
+    return user if user and user != "unknown" else ""
 
 
 def read_mlmodel(text: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The entities of a model registry: models, versions, runs and experiments; and how long its texts may be."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from registrar.text.wording import cut
 @dataclass(frozen=True)
 class Version:
     """A model version. version: counts from 1. aliases: filled only where a single version was read.
+
+    user: who registered it, as the registry says; "" where it does not: MLflow's own never does.
 
     changed: when the registry created it or last changed its stage or description, in ms by the registry's own clock:
     compare it only with others of its kind. 0: unknown.
@@ -26,6 +29,7 @@ class Version:
     created_at: datetime
     aliases: tuple[str, ...] = ()
     changed: int = 0
+    user: str = ""
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version}"
@@ -33,6 +37,14 @@ class Version:
     def incarnation(self, registry: str) -> Incarnation:
         """Return the version's identity. registry: the address of the registry that showed it."""
         return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
+
+
+_COPY = re.compile(r"models:/.+/\d+")  # source of a copy that MLflow made, tags included
+
+
+def is_copy(version: Version) -> bool:
+    """Return whether MLflow copied a version from another: its tags are the other's."""
+    return _COPY.fullmatch(version.source) is not None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
@@ -153,11 +154,12 @@ class MlflowRegistry(Files, Versions):
         *_, model_id, address = max(ready)
         return ModelSource(f"models:/{model_id}", model_id, address)
 
-    def models(self, *, max_results: int = 100) -> list[Model]:
+    def models(self, *, max_results: int | None = 100) -> list[Model]:
+        def page(token: str | None) -> Any:
+            return self._client.search_registered_models(max_results=max_results or _PAGE, page_token=token)
+
         with translate_errors("listing models"):
-            return [
-                conversion.to_model(answer) for answer in self._client.search_registered_models(max_results=max_results)
-            ]
+            return [conversion.to_model(answer) for answer in (page(None) if max_results else pages(page))]
 
     def model(self, name: str) -> Model:
         with translate_errors(f"reading model {name!r}"):

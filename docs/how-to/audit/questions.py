@@ -7,6 +7,7 @@ import sys
 HAND, BACK, SAID = "by hand in MLflow", "by a rollback of the policy, after a deployment", "by an operator's word"
 PAST = {"registry.changed": HAND, "registry.reconcile": HAND, "deployment.failed": BACK, "model.review": BACK}
 PAST |= {"model.rollback": "by a rollback", "model_version.transition": "by a command", "registry.settle": SAID}
+PAST |= {"model.adopt": SAID}
 model, day, target, noted = [*sys.argv[1:], *["Production", ""][len(sys.argv) - 3 :]]
 place = ("alias", target[1:]) if target.startswith("@") else ("stage", target)
 held, asked, votes, past, seq, heads = [], {}, [], {}, 0, ["0" * 64]

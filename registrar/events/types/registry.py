@@ -9,7 +9,7 @@ from registrar.events.types.terms import Data, ModelName, Name, Stage, Text, Ver
 
 
 class RegistryChanged(Data):
-    """MLflow reports a change in its registry, by hand or by Registrar. It is recorded; nothing is changed there."""
+    """MLflow reports a change in its registry, by hand or by Registrar. It is recorded; a new version is taken in."""
 
     type = "registry.changed"
     task = "worker.observe"
@@ -31,7 +31,7 @@ class RegistryChanged(Data):
 
 
 class RegistryReconcile(Data):
-    """Compare every stage and alias of a model with the record; changes by hand are reported or reverted."""
+    """Compare a model with the record: changes by hand are reported or reverted, new versions taken in."""
 
     type = "registry.reconcile"
     task = "worker.reconcile"
@@ -68,6 +68,20 @@ class ModelPrune(Data):
     task = "worker.prune"
 
     model: ModelName
+    reason: Text | None = None
+
+
+class ModelAdopt(Data):
+    """Take in a model that MLflow had before Registrar: its holders as they are, and its newest version as a candidate.
+
+    Without `model`: every model of MLflow that registrar.yml names. `plan`: only say what would come of it.
+    """
+
+    type = "model.adopt"
+    task = "worker.adopt_model"
+
+    model: ModelName | None = None
+    plan: bool = False
     reason: Text | None = None
 
 

@@ -128,6 +128,8 @@ def _state(about: str, fields: Mapping[str, Any]) -> str:
     if fields.get("key") == Key.QUARANTINED.value:
         lifted = f"{about} is quarantined no more{_reason(fields.get('why'))}"
         return f"{about} is quarantined: {value}" if value else lifted
+    if fields.get("key") == Key.EVENT.value:
+        return f"{about} was registered in MLflow, and taken in by {value}"
     return f"{about} has {fields.get('key')}{_reason(value)}" if value else f"{about} has {fields.get('key')} no more"
 
 

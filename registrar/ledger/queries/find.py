@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, exists, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.queries import models
 from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.tables import archived, archives, events, holders, promotions, tasks
@@ -36,6 +37,15 @@ def newest_holdings(connection: Connection, model: str, *, limit: int) -> list[H
     """Return the newest holdings of a model, oldest first."""
     newest = select(holders.c.seq).where(holders.c.model == model).order_by(holders.c.seq.desc()).limit(limit)
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def registers(connection: Connection, task_id: str, *, run_id: str | None) -> bool:
+    """Return whether a task registered a version of this run, or is not done yet and may."""
+    row = connection.execute(select(tasks.c.state, tasks.c.outcome).where(tasks.c.id == task_id)).one_or_none()
+    if row is None or row.state in (TaskState.QUEUED, TaskState.RUNNING):
+        return row is not None
+    facts = (row.outcome or {}).get("facts") or []
+    return run_id is not None and any((fact.get("details") or {}).get("run_id") == run_id for fact in facts)
 
 
 @dataclass(frozen=True)

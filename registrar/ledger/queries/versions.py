@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, and_, exists, or_, select, text
 
 from registrar.events.facts import FactType
 from registrar.events.types import EvaluationRunFinished, ModelVersionRegister, PromotionRequest, TrainingRunFinished
@@ -13,7 +13,7 @@ from registrar.ledger.tables import events, holders, promotions, tasks, version_
 
 MOST = 50  # events of a type
 _TYPES = (TrainingRunFinished.type, ModelVersionRegister.type, EvaluationRunFinished.type, PromotionRequest.type)
-_TASKS = (TrainingRunFinished.task, PromotionRequest.task)
+_TASKS = (TrainingRunFinished.task, PromotionRequest.task, "worker.adopt_version")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class KnownVersion:
 
 def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
     """Return versions, newest first, by the newest MOST events of each type that registers or evaluates versions."""
-    ids = [event_id for type_ in _TYPES for event_id in _newest(connection, model, type_)]
+    ids = {event_id for type_ in _TYPES for event_id in _newest(connection, model, type_)}
+    ids |= set(_newest_taken_in(connection, model))
     columns = (tasks.c.event_id, tasks.c.outcome, tasks.c.finished_at, events.c.actor_name)
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
@@ -71,6 +72,13 @@ def _newest(connection: Connection, model: str, type_: str) -> Sequence[str]:
     return connection.execute(matching.order_by(events.c.seq.desc()).limit(MOST)).scalars().all()
 
 
+def _newest_taken_in(connection: Connection, model: str) -> Sequence[str]:
+    """Return the events by which the newest MOST versions were taken in that had been registered in MLflow."""
+    taken_in = and_(version_states.c.model == model, text("key = 'registrar.event'"))  # as the index has it
+    query = select(version_states.c.event_id).where(taken_in).order_by(version_states.c.seq.desc())
+    return connection.execute(query.limit(MOST)).scalars().all()
+
+
 def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     for row in rows:
         for fact in (row.outcome or {}).get("facts") or []:
@@ -82,9 +90,12 @@ def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVers
     details = fact.get("details") or {}
     fields = dict(vars(earlier))
     if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
-        fields |= {"registered_at": row.finished_at, "registered_by": row.actor_name, "event_id": row.event_id}
+        fields |= {"registered_at": row.finished_at, "event_id": row.event_id}
+        fields["registered_by"] = details.get("registered_by") or row.actor_name
         fields |= {"run_id": details.get("run_id"), "commit": details.get("commit")}
         fields["metrics"] = details.get("metrics") or {}
+    elif fact["type"] == FactType.MODEL_VERSION_DESCRIBED:  # the run of a version that was taken in is announced
+        fields["commit"] = details.get("commit") or earlier.commit
     elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:
         held = HeldBack(details.get("target", ""), details.get("reasons") or [], row.finished_at, row.event_id)
         others = tuple(one for one in earlier.held_back if one.target != held.target)

@@ -14,6 +14,7 @@ from registrar.ledger.tables.record import (
     promotions,
     version_states,
     votes,
+    watermarks,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "tokens",
     "version_states",
     "votes",
+    "watermarks",
 ]

@@ -175,6 +175,8 @@ version_states = Table(
     Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
     Index("ix_version_states_version", "model", "version", "seq"),
     Index("ix_version_states_event", "event_id"),
+    # Versions that were registered in MLflow, the newest of them by their number.
+    partial_index("ix_version_states_taken_in", "model", "seq", where="key = 'registrar.event'"),
     sqlite_autoincrement=True,
 )
 
@@ -187,6 +189,17 @@ looks = Table(
     Column("at", BigInteger, nullable=False),  # the newest change that was seen: ms, by the registry's own clock
     Column("held", JSON, nullable=False),  # {stage: [[version, when it had changed], ...]}
     Column("registry", Text),  # its address; none: not noted
+)
+
+# Up to which version each model was dealt with: older than Registrar's first look, taken in, or told. A model without a
+# row was never looked at.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("model", String(250), primary_key=True),
+    Column("version", Integer, nullable=False),  # the highest number; 0: none
+    Column("made_at", UtcDateTime, nullable=False),  # the latest creation among them, by the registry's own clock
+    Column("registry", Text, nullable=False),  # its address
 )
 
 # Append-only, enforced by triggers (migration 0003). Self-contained: no foreign keys, fields of events are copied.

@@ -55,6 +55,7 @@ class Machine(RuleBasedStateMachine):
         try:
             if not desk.witness.wrong:
                 self.reconcile()
+                desk.all_are_registered()
                 self.all_is_explained()
                 self.at_rest_all_agree()
             self._tell()
@@ -94,6 +95,21 @@ class Machine(RuleBasedStateMachine):
             for asked in self.desk.chronicle.waiting():
                 self._all_approve(asked, PEOPLE)
             self.desk.work()
+
+    @precondition(lambda self: self.desk.world.stages and len(self.desk.world.runs) < VERSIONS)
+    @rule(rmse=rmses, heard=st.integers(0, 2), announced=st.sampled_from(["never", "before", "after"]), now=at_once)
+    def register_by_hand(self, rmse: float, heard: int, announced: str, now: bool) -> None:
+        """In MLflow itself. heard: how many webhooks come; none: the next comparison finds it."""
+        free = [run for run in self.desk.runs.ids if run not in self.desk.world.runs.values()]
+        self.desk.runs.measure(free[0], rmse)
+        number = self.desk.register(free[0])
+        if announced == "before":
+            self.post("training_run.finished", by="source:ci", now=now, run_id=free[0])
+        for _ in range(heard):
+            change = "model_version.created"
+            self.post("registry.changed", by="source:mlflow", now=now, change=change, version=number)
+        if announced == "after":
+            self.post("training_run.finished", by="source:ci", now=now, run_id=free[0])
 
     @precondition(lambda self: self.desk.world.stages)
     @rule(pick=picks, to=targets, by=people, now=at_once)

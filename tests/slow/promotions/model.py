@@ -59,6 +59,10 @@ class Runs:
         logged = self._client.get_logged_model(outputs[0].model_id)
         Path(logged.artifact_location.removeprefix("file://"), "MLmodel").write_text(f"flavors: {self.files[run]:07}\n")
 
+    def registrant(self, run: str) -> str:
+        """Who registered a version by hand, as MLflow has it."""
+        return self.author(run) or f"mlflow:{self.users[self.ids.index(run)]}"
+
     def author(self, run: str) -> str | None:
         return ACCOUNTS.get(self.users[self.ids.index(run)])
 
@@ -69,7 +73,7 @@ class World:
     the policy took any number. ever: by target, who has ever held it, or its alias. since: when a version came to where
     it is. touched: by somebody's hand, so that the record may not know since when. tagged: as quarantined, by hand.
     evaluated: the run that an accepted event named last, and which of the events posted that was. came: by hand, while
-    a task was being done.
+    a task was being done. made: when MLflow made what was taken in.
     """
 
     clock: Callable[[], datetime]
@@ -82,6 +86,7 @@ class World:
     came: set[int] = field(default_factory=set)
     since: dict[int, datetime] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
+    made: dict[int, str] = field(default_factory=dict)
     extra: dict[str, set[int]] = field(default_factory=lambda: {target: set() for target in ALIASES})
     ever: dict[str, set[int]] = field(default_factory=lambda: {target: set() for target in ALIASES})
 
@@ -110,6 +115,7 @@ class World:
         return self.quarantined | self.tagged
 
     def created(self, version: Version) -> None:
+        self.made.pop(version.version, None)
         self.stages[version.version] = version.stage
         self.runs[version.version] = version.run_id or ""
 
@@ -154,6 +160,6 @@ class World:
     def begun_anew(self) -> None:
         """The model was deleted, and all that it had: numbers begin at 1 again."""
         self.stages, self.aliases, self.runs, self.since, self.evaluated = {}, {}, {}, {}, {}
-        self.quarantined, self.tagged, self.touched = set(), set(), set()
+        self.quarantined, self.tagged, self.touched, self.made = set(), set(), set(), {}
         self.extra = {target: set() for target in ALIASES}
         self.ever = {target: set() for target in ALIASES}

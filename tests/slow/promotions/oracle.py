@@ -95,6 +95,7 @@ class Oracle:
     def __init__(self, world: World, runs: Runs, rules: Rules, champions: Callable[[], list[int]]) -> None:
         self.world, self.runs, self.rules, self.champions = world, runs, rules, champions
         self.asked: dict[str, Asked] = {}
+        self.registrants: dict[str, str] = {}  # of what was taken in, by when MLflow made it
 
     def now_shown(self, version: int, target: str) -> Shown:
         run = self.world.runs[version]
@@ -165,7 +166,8 @@ class Oracle:
             return by
         if last:
             return last.by
-        return brought.by if brought and brought.state == "promoted" else by
+        registrant = self.registrants.get(self.world.made.get(version, ""), by)
+        return brought.by if brought and brought.state == "promoted" else registrant
 
     def counts(self, word: Word, asked: Asked, at: datetime) -> bool:
         """Whether this vote should count, now."""

@@ -37,6 +37,7 @@ class Witness:
         self.by_hand = self.unseen = self.disturbed = False
         self.awaited: dict[str, bool] = {}
         self._judged: set[str] = set()
+        self.registered: Counter[tuple[int, str]] = Counter()  # by number, and when MLflow made it
         self.former: set[str] = set()
         self._of_former = 0
 
@@ -304,7 +305,9 @@ class Witness:
     def _fact(self, task: Row[Any], fact: dict[str, Any]) -> None:
         """A replay is about what there was when it was accepted; a rollback, about who held the target then."""
         details = fact["details"]
-        if fact["type"] == "event.replayed":
+        if fact["type"] == "model_version.registered":
+            self._registered(task, fact["version"], details["created_at"])
+        elif fact["type"] == "event.replayed":
             became = details["became"]
             self.held_by[became] = self.held_by.get(task.event_id, {})
             if task.event_id in self.seen_by:
@@ -313,6 +316,16 @@ class Witness:
             held, target = self.held_by.get(task.event_id, {}), details["target"]
             if details["from"] not in held.get(target, set()) | held.get(f"@{ALIASES[target]}", set()):
                 self.wrong.append(f"rolled back from version {details['from']}, of which nobody spoke: {fact}")
+
+    def _registered(self, task: Row[Any], number: int, made: str) -> None:
+        """By an event, or in MLflow and taken in: then in the name that MLflow gives."""
+        self.registered[number, made] += 1
+        if self.registered[number, made] > 1:
+            self.wrong.append(f"version {number} was registered twice, now by {task.name}")
+        if task.name == "worker.adopt_version":
+            self.seen["taken in"] += 1
+            self.chronicle.registrants[made] = self.chronicle.runs.registrant(self.world.runs[number])
+            self.world.made[number] = made
 
     def _asked_target(self, task: Row[Any]) -> str:
         return str(self.event(task.event_id)[2].get("target", "Production"))
