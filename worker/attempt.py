@@ -7,13 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from sqlalchemy import Connection
-
 from registrar.broker.celery_app import TaskMessage, publish
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.states import PromotionState, TaskState
-from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger import Connection, LedgerUnavailable, tasks
 from registrar.ledger.interventions import TaskAlreadyRunning
 from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.tasks import LeaseLost, Task
