@@ -174,6 +174,6 @@ def test_what_was_carried_over_answers_too(empty):  # noqa: F811
 def test_the_script_is_short_and_takes_nothing_of_ours():
     text = SCRIPT.read_text()
     imported = {name.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for name in node.names}
-    assert len(text.splitlines()) <= 66
+    assert len(text.splitlines()) <= 67
     assert imported <= sys.stdlib_module_names
     assert "from " not in [line[:5] for line in text.splitlines()]
