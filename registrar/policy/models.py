@@ -161,6 +161,10 @@ class ModelPolicy(Strict):
         """The target of that stage, or None where the stage is not governed."""
         return next((target for target in self.targets if target.stage == stage), None)
 
+    def holding_key(self, target: Target) -> tuple[str, str]:
+        """What a version holds in a target, as the record keeps holdings: ("stage", NAME) or ("alias", NAME)."""
+        return ("alias", target.alias or "") if self.mode == "aliases" else ("stage", target.stage)
+
     def sources_of(self, target: Target) -> list[str]:
         """The stages a version may come from to reach a target."""
         if target.from_ is not None:

@@ -17,10 +17,10 @@ from webhooks.dashboard import (
     promotions,
     search,
 )
-from webhooks.dashboard.context import DashboardContext, MlflowLinks
+from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.error_pages import Errors
 
-__all__ = ["DashboardContext", "Errors", "MlflowLinks", "blueprint"]
+__all__ = ["DashboardContext", "Errors", "blueprint"]
 
 
 def blueprint(context: DashboardContext) -> Blueprint:

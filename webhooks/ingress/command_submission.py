@@ -22,6 +22,7 @@ from webhooks.auth.identity import Principal
 from webhooks.ingress import validation
 from webhooks.ingress.endpoint import COMMIT_SECONDS
 from webhooks.ingress.errors import InvalidEvent, NotPermitted
+from webhooks.ingress.omitted import VersionFinder
 from webhooks.ingress.rate_limit import Limits
 
 # Commands per principal.
@@ -71,22 +72,23 @@ class CommandSubmission:
     inbox: Inbox
     rate: Limits
     public_url: str | None
+    versions: VersionFinder
 
     def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
         """Submit, and return after the commit. key: this principal's Idempotency-Key; None: each call is a new command.
 
-        Raises InvalidEvent, NotPermitted, TooMany, NoCapacity, DiskFull, DeliveryConflict, LedgerUnavailable,
-        TimeoutError.
+        A version that is left out is found in the record. Raises InvalidEvent, NotPermitted, TooMany, NoCapacity,
+        DiskFull, DeliveryConflict, LedgerUnavailable, TimeoutError.
         """
         if type in VOCABULARY and type not in COMMANDS:
             raise InvalidEvent(
                 f"{type} is no command, but a source's event; the commands are {', '.join(sorted(COMMANDS))}"
             )
-        content = validation.data(type, data)
+        content = validation.command(type, data)
         self._permit(principal, content)
         self.rate.count(PACE, "command", principal.actor.id)
-        event = Event(content, principal.actor, now())
         delivery = _delivery(principal, content, key)
+        event = self.versions.completed(delivery, Event(content, principal.actor, now()))
         submission = Submission(delivery, [event], event.occurred_at, entrance="command")
         return self._answer(self.inbox.submit(submission).result(COMMIT_SECONDS))
 
@@ -114,7 +116,10 @@ class CommandSubmission:
 
 
 def _delivery(principal: Principal, data: Data, key: str | None) -> Delivery:
-    """Return the delivery. Its id records how the principal was authenticated."""
+    """Return the delivery. Its id records how the principal was authenticated.
+
+    data: as it was sent. So a repetition that names no version is the same, whichever it would mean now.
+    """
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidEvent("Idempotency-Key must be 1 to 100 visible ASCII characters, such as a UUID")
     by = f"token:{principal.via}" if principal.by == "token" else principal.by

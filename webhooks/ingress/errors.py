@@ -158,6 +158,12 @@ class InvalidEvent(Rejected):
     status, code, title = 422, "invalid_event", "Not a valid event"
 
 
+class VersionUnclear(InvalidEvent):
+    """A command names no version, and the record does not say which is meant. The sentence lists those it may be."""
+
+    status, code, title = 422, "version_in_doubt", "It is not clear which version is meant"
+
+
 class UnusableReport(InvalidEvent):
     """An invalid event that a product composed. Its sender can't correct it; registrar.yml can."""
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from registrar.events.types import VOCABULARY, Data, UnknownType, parse
 from registrar.events.types.errors import wording
+from registrar.queries.omitted_version import LEFT_OUT, omits_version
 from webhooks.ci.payload import Ignored
 from webhooks.ingress.errors import InvalidEvent
 
@@ -53,6 +54,13 @@ def data(type_: str, content: Mapping[str, Any]) -> Data:
             {"field": _field(detail), "message": clean(wording(detail, type_), length=_LONGEST)} for detail in details
         ]
         raise InvalidEvent(sentence(type_, errors), errors=errors) from None
+
+
+def command(type_: str, content: Mapping[str, Any]) -> Data:
+    """Validate a person's command like `data`. One that may leave its version out has the version LEFT_OUT then."""
+    if not omits_version(type_, content):
+        return data(type_, content)
+    return data(type_, {**content, "version": 1}).model_copy(update={"version": LEFT_OUT})
 
 
 def sentence(subject: str, errors: list[dict[str, str]]) -> str:
