@@ -172,6 +172,11 @@ class ModelPolicy(Strict):
         index = self.targets.index(target)
         return [self.targets[index - 1].stage] if index else ["None"]
 
+    def before(self, target: Target) -> str:
+        """The stage that a version goes back to from a target: the nearest before it that takes versions from there."""
+        earlier = self.targets[: self.targets.index(target)]
+        return next((each.stage for each in reversed(earlier) if target.stage in self.sources_of(each)), "None")
+
     def next_targets(self, stage: str) -> list[Target]:
         """The targets that a version now in `stage` asks for by itself."""
         return [t for t in self.targets if t.request == "automatic" and stage in self.sources_of(t)]

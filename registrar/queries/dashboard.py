@@ -94,7 +94,7 @@ def read_model(connection: Connection, policy: Policy, name: str, *, at: datetim
         load_results(connection, newest),
         of_deleted(connection, newest),
         incidents(connection, model=name, limit=_INCIDENTS),
-        _rollback_options(connection, name, policy.model(name), recreated_at),
+        rollback_options(connection, name, policy.model(name), recreated_at),
         promotion_views(policy, connection, promotions.still_open(connection, model=name), at=at),
         [one for one in not_live(policy, connection) if one.model == name],
         dispute(connection, name),
@@ -154,7 +154,7 @@ def _open_among(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> li
     return [one for one in open_ if one and one.open]
 
 
-def _rollback_options(
+def rollback_options(
     connection: Connection, model: str, policy: ModelPolicy, recreated_at: datetime | None
 ) -> list[RollbackOption]:
     """List the held targets to which the policy brought other versions before."""

@@ -8,7 +8,7 @@ from typing import Any
 from registrar.ledger import Connection
 from registrar.ledger.queries.versions import present_numbers
 from registrar.ledger.version_state import current, recorded_creation, states
-from registrar.policy import ModelPolicy
+from registrar.policy import ModelPolicy, Target
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,20 @@ class ModelStanding:
         keys = {self.policy.holding_key(target) for target in self.policy.targets}
         return [held for held in self.holders if (held["kind"], held["key"]) in keys]
 
+    def holds(self, version: int, target: Target) -> bool:
+        """Return whether a version holds a target of the policy."""
+        return version in self.by_stage.get(target.stage, ())
+
     def stage_of(self, version: int) -> str:
         """Return a version's stage, "None" where it is in none; of several, as by alias, the policy's last."""
         order = [target.stage for target in self.policy.targets]
         stages = [stage for stage, versions in self.by_stage.items() if version in versions]
         return max(stages, key=lambda stage: order.index(stage) if stage in order else -1, default="None")
+
+    def step_back(self, version: int) -> str | None:
+        """Return the stage one step back from the last target that a version holds; None: it holds none."""
+        held = [target for target in self.policy.targets if self.holds(version, target)]
+        return self.policy.before(held[-1]) if held else None
 
     def state_of(self, version: int) -> Mapping[str, str]:
         """Return the present states of a version by key (registrar.ledger.version_state.Key)."""

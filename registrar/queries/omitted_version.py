@@ -6,7 +6,8 @@ For commands of people, who see what is there: chat, pages, API. A source such a
   one that could be voted on ended within JUST_NOW: its voters may not have seen the one that is open now. Never to
   break the glass.
 - request, transition to a target of the policy, plan: the one version that could go there. See `_next_version`.
-- transition to None: the one version that holds a target, unless it came there within JUST_NOW.
+- transition to None, or one step back (without a stage): the one version that holds a target, unless it came there
+  within JUST_NOW.
 - describe: the only version of the model.
 - fetch: the version in Production.
 
@@ -18,14 +19,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from registrar.events.left_out import STEP_BACK
 from registrar.events.types import (
-    ArtifactsFetch,
     Data,
     ModelVersionDescribe,
     ModelVersionTransition,
-    PromotionApprove,
-    PromotionCancel,
-    PromotionReject,
     PromotionRequest,
     RegistryQuery,
     Vote,
@@ -37,40 +35,16 @@ from registrar.ledger.version_state import Key
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.queries.model_standing import ModelStanding
-from registrar.text.sanitize import absent, is_visible
+from registrar.text.sanitize import is_visible
 from registrar.text.wording import nearest
 
-# Stands for the version of an event that names none, until `complete` replaces it. No version has this number.
-LEFT_OUT = 0
 # How long people may still have what has just ended or moved before their eyes.
 JUST_NOW = timedelta(minutes=15)
-# The types of events whose version may be left out.
-MAY_OMIT = frozenset(
-    kind.type
-    for kind in (
-        *(PromotionApprove, PromotionReject, PromotionCancel, PromotionRequest),
-        *(ModelVersionTransition, ModelVersionDescribe, ArtifactsFetch, RegistryQuery),
-    )
-)
 _MOST = 10  # candidates in a message
-_QUESTIONS = ("plan", "fetch")  # of registry.query that are about a version
 
 
 class VersionInDoubt(ValueError):
     """The record does not say which version is meant. The message lists those that could be."""
-
-
-def omits_version(type_: str, data: Mapping[str, Any]) -> bool:
-    """Return whether the data of an event leaves a version out that `complete` can find."""
-    if type_ not in MAY_OMIT or not absent(data.get("version")) or absent(data.get("model")):
-        return False
-    if data.get("break_glass"):
-        return False
-    return type_ != RegistryQuery.type or data.get("question") in _QUESTIONS
-
-
-def is_left_out(data: Data) -> bool:
-    return getattr(data, "version", None) == LEFT_OUT
 
 
 def complete(
@@ -109,6 +83,9 @@ class _Meant:
         if isinstance(data, Vote):
             promotion = self._open_promotion(data)
             return {"version": promotion.version, "target": promotion.target, "promotion": promotion.id}
+        if isinstance(data, ModelVersionTransition) and data.stage == STEP_BACK:
+            version = data.version or self._holder_of_a_target()
+            return {"version": version, "stage": self._before(version)}
         return {"version": self._version(data)}
 
     def _version(self, data: Data) -> int:
@@ -202,6 +179,11 @@ class _Meant:
             if held
             else f"no version of {self._model} holds a target of registrar.yml"
         )
+
+    def _before(self, version: int) -> str:
+        if stage := self.record.step_back(version):
+            return stage
+        raise VersionInDoubt(f"version {version} of {self._model} holds no target of registrar.yml")
 
     def _only_version(self) -> int:
         numbers = self.record.numbers

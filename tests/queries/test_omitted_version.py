@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from registrar.events.left_out import LEFT_OUT, is_left_out
 from registrar.ledger import Ledger
 from registrar.ledger.promotions import still_open
-from registrar.queries.omitted_version import JUST_NOW, LEFT_OUT, VersionInDoubt, complete, is_left_out
+from registrar.queries.omitted_version import JUST_NOW, VersionInDoubt, complete
 from tests import policies
 from tests.worker.harness import ADA, POLICY, WorkerHarness
 from webhooks.ingress import validation
@@ -170,6 +171,20 @@ def test_who_takes_a_version_out_means_the_one_that_is_in(harness: WorkerHarness
     why = doubt(harness, "model_version.transition", stage="None")
     assert "version 2 (Staging)" in why
     assert "version 1 (Production)" in why
+
+
+def test_a_step_back_leads_to_where_the_policy_takes_versions_from_there(harness: WorkerHarness):
+    trained(harness, "r1")
+    in_production(harness, 1)
+    harness.jump(JUST_NOW + timedelta(minutes=1))
+    for version in ({}, {"version": 1}):
+        found = meant(harness, "model_version.transition", stage=None, **version)
+        assert (found.version, found.stage) == (1, "None")
+    harness.policy(POLICY.replace("{stage: Staging,", "{stage: Staging, from: [None, Production],"))
+    assert meant(harness, "model_version.transition", stage=None).stage == "Staging"
+    assert doubt(harness, "model_version.transition", stage=None, version=2) == (
+        "version 2 of taxi holds no target of registrar.yml"
+    )
 
 
 def test_a_description_is_of_the_only_version(harness: WorkerHarness):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
+from registrar.events.left_out import STEP_BACK
 from registrar.events.outcome import Fact
 from tests.sources.captured import FIXTURES, read
 from webhooks.ingress.errors import BadSignature, InvalidEvent
@@ -196,7 +197,12 @@ def test_a_task_is_tried_again_in_the_grammars_order():
     ("name", "options", "type_", "expected"),
     [
         ("register", {"run": "r1"}, "model_version.register", {"run_id": "r1"}),
-        ("demote", {"reason": "staging was better", "version": 3}, "model_version.transition", {"stage": "None"}),
+        (
+            "demote",
+            {"reason": "staging was better", "version": 3},
+            "model_version.transition",
+            {"version": 3, "stage": STEP_BACK},
+        ),
         ("archive", {"version": 3, "reason": "old"}, "model_version.archive", {"version": 3, "reason": "old"}),
         ("transition", {"version": 3, "stage": "staging"}, "model_version.transition", {"stage": "Staging"}),
         ("describe", {"version": 3, "description": "fares 5"}, "model_version.describe", {"description": "fares 5"}),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.queries.omitted_version import LEFT_OUT
+from registrar.events.left_out import LEFT_OUT, STEP_BACK
 from registrar.text import markdown
 from webhooks.chat.commands import COMMANDS
 from webhooks.chat.parser import parse
@@ -86,8 +86,12 @@ TASK = f"tsk_{'0' * 32}"
         ("fetch taxi", "registry.query", {"question": "fetch", "version": LEFT_OUT}),
         ("fetch taxi 3", "registry.query", {"question": "fetch", "version": 3}),
         ("transition taxi 3 none it is bad", "model_version.transition", {"stage": "None", "reason": "it is bad"}),
-        ("demote taxi 3 it is bad", "model_version.transition", {"version": 3, "stage": "None", "reason": "it is bad"}),
-        ("demote taxi", "model_version.transition", {"version": LEFT_OUT, "stage": "None"}),
+        (
+            "demote taxi 3 it is bad",
+            "model_version.transition",
+            {"version": 3, "stage": STEP_BACK, "reason": "it is bad"},
+        ),
+        ("demote taxi", "model_version.transition", {"version": LEFT_OUT, "stage": STEP_BACK}),
         ("archive taxi 3", "model_version.archive", {"version": 3, "reason": None}),
         ("describe taxi 3 fares by night", "model_version.describe", {"version": 3, "description": "fares by night"}),
         ("describe taxi fares by night", "model_version.describe", {"version": LEFT_OUT, "tags": {}}),

@@ -138,7 +138,7 @@ def transition(text: str) -> Fields:
 
 def demotion(text: str) -> Fields:
     """Read MODEL [VERSION] [reason]."""
-    return {**archive(text), "stage": "None"}
+    return {**archive(text), "stage": None}
 
 
 def archive(text: str) -> Fields:

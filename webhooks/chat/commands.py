@@ -126,10 +126,10 @@ COMMANDS: dict[str, Command] = {
     ),
     "demote": Command(
         usage="demote MODEL [VERSION] [reason]",
-        description="take a version out of its stage",
+        description="take a version one step back",
         type="model_version.transition",
         read=arguments.demotion,
-        accepted="On it: taking {model} version {version} out of its stage.",
+        accepted="On it: taking {model} version {version} back to {stage}.",
     ),
     "archive": Command(
         usage="archive MODEL VERSION [reason]",

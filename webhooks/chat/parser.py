@@ -6,8 +6,8 @@ The worker posts the outcome later, to the reply address of the message.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from registrar.events.left_out import is_left_out
 from registrar.events.types import Data
-from registrar.queries.omitted_version import is_left_out
 from registrar.text.wording import nearest
 from webhooks.chat.arguments import first_word
 from webhooks.chat.commands import ALIASES, COMMANDS, Command

@@ -1,7 +1,7 @@
 """What all pages share: the principal, rendering, the submission of commands, links to MLflow."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -53,16 +53,25 @@ class DashboardContext:
         }
         return render_template(f"pages/{template}", **shared, **shown)
 
-    def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
+    def submit_command(
+        self,
+        type_: str,
+        data: Mapping[str, Any],
+        *,
+        then: str,
+        what: str = "",
+        check: Callable[[], None] | None = None,
+    ) -> Response:
         """Submit the command of a form, and redirect to `then`, a page that shows its state.
 
         Each form has a key, so that a form that is sent twice is one command. what: the button, if the form has
-        several. Raises what CommandSubmission.submit raises.
+        several. check: raises where what the form was made for has changed. Raises what CommandSubmission.submit
+        raises.
         """
         principal = self.require_principal()
         filled = {name: value for name, value in data.items() if value not in (None, "")}
         key = request.form.get("key")
-        accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None)
+        accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None, check=check)
         separator = "&" if "?" in then else "?"
         response = redirect(f"{then}{separator}sent={accepted.event_ids[0]}", code=303)
         return Response(response.get_data(), response.status_code, dict(response.headers))

@@ -14,12 +14,12 @@ from functools import partial
 from werkzeug.exceptions import MethodNotAllowed
 
 from registrar.events.event import Event
+from registrar.events.left_out import is_left_out
 from registrar.events.types import Data
 from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox, Submission
-from registrar.queries.omitted_version import is_left_out
 from webhooks.auth.trusted_proxy import HEADER as FORWARDED_FOR
 from webhooks.auth.trusted_proxy import Network, client_address
 from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType

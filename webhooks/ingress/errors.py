@@ -130,6 +130,12 @@ class DeliveryReused(Rejected):
     status, code, title = 409, "delivery_reused", "The delivery id was used for something else"
 
 
+class Outdated(Rejected):
+    """A form was made for what is not so any more: another version holds it, or was made under the number."""
+
+    status, code, title = 409, "outdated", "It has changed since it was shown"
+
+
 class TooLarge(Rejected):
     """The body is longer than the source's max_bytes."""
 

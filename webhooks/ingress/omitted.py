@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from registrar.events.event import Event
+from registrar.events.left_out import is_left_out
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import known
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries import event_status
 from registrar.policy import Policy
-from registrar.queries.omitted_version import VersionInDoubt, complete, is_left_out
+from registrar.queries.omitted_version import VersionInDoubt, complete
 from webhooks.ingress import validation
 from webhooks.ingress.errors import VersionUnclear
 from webhooks.ingress.validation import clean
@@ -27,6 +28,11 @@ class VersionFinder:
 
     ledger: Ledger
     policy: Policy
+
+    def is_known(self, delivery: Delivery) -> bool:
+        """Return whether a delivery was accepted before. Raises DeliveryConflict, LedgerUnavailable."""
+        with self.ledger.read() as connection:
+            return known(connection, delivery) is not None
 
     def completed(
         self, delivery: Delivery, event: Event, *, may_name: Callable[[str], bool] = lambda name: True

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from registrar.events.left_out import LEFT_OUT, STEP_BACK, omits_version, steps_back
 from registrar.events.types import VOCABULARY, Data, UnknownType, parse
 from registrar.events.types.errors import wording
-from registrar.queries.omitted_version import LEFT_OUT, omits_version
 from webhooks.ci.payload import Ignored
 from webhooks.ingress.errors import InvalidEvent
 
@@ -57,10 +57,16 @@ def data(type_: str, content: Mapping[str, Any]) -> Data:
 
 
 def command(type_: str, content: Mapping[str, Any]) -> Data:
-    """Validate a person's command like `data`. One that may leave its version out has the version LEFT_OUT then."""
-    if not omits_version(type_, content):
-        return data(type_, content)
-    return data(type_, {**content, "version": 1}).model_copy(update={"version": LEFT_OUT})
+    """Validate a person's command like `data`, but for what it may leave to the record (omitted_version.complete).
+
+    A version that is left out is LEFT_OUT then, the stage of a step back STEP_BACK.
+    """
+    version = {"version": (1, LEFT_OUT)} if omits_version(type_, content) else {}
+    left_out: dict[str, tuple[Any, Any]] = version | (
+        {"stage": ("None", STEP_BACK)} if steps_back(type_, content) else {}
+    )
+    stand_ins = {name: valid for name, (valid, _) in left_out.items()}
+    return data(type_, {**content, **stand_ins}).model_copy(update={name: mark for name, (_, mark) in left_out.items()})
 
 
 def sentence(subject: str, errors: list[dict[str, str]]) -> str:

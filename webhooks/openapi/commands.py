@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from registrar.events.left_out import MAY_OMIT
 from registrar.events.types import VOCABULARY
-from registrar.queries.omitted_version import MAY_OMIT
 from webhooks.ingress.command_submission import COMMANDS
 from webhooks.openapi import schemas
 from webhooks.openapi.operations import REF, TOKEN, answer, path, refusals_of
