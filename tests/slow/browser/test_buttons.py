@@ -63,7 +63,7 @@ def test_a_rollback_is_shown_first_and_then_done(page: Page, site: Site, model: 
     expect(page.locator("#plan")).to_contain_text("version 1 comes back")
     page.get_by_label("Reason").fill("wrong fares")
     button(page, "Roll Production back")
-    expect(page.locator("#model .figures")).to_contain_text("version 1", timeout=SOON)
+    expect(page.locator("#sent")).to_contain_text("was rolled back in Production from version 2 to", timeout=SOON)
     assert champions(site, model) == [1]
 
 
