@@ -17,6 +17,7 @@ from registrar.broker.dispatcher import Dispatcher
 from registrar.config import settings as environment
 from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
+from registrar.http.page_links import MlflowLinks
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
@@ -30,13 +31,14 @@ from registrar.text.sanitize import shown
 from webhooks import api, dashboard, openapi, security_headers
 from webhooks.auth import Authenticator, signin
 from webhooks.auth.trusted_proxy import parse_networks
-from webhooks.dashboard import DashboardContext, Errors, MlflowLinks
+from webhooks.dashboard import DashboardContext, Errors
 from webhooks.ingress import source_registry
 from webhooks.ingress.chat_reply import ChatResponder
 from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.ingress.endpoint import WEBHOOKS, Endpoint
 from webhooks.ingress.error_handlers import ErrorHandler
 from webhooks.ingress.flask_routes import add_webhooks, error_answer
+from webhooks.ingress.omitted import VersionFinder
 from webhooks.ingress.rate_limit import RateLimiter
 from webhooks.ingress.rejection_log import RejectionLog
 from webhooks.monitoring.health import Health
@@ -101,7 +103,8 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.committed)
     rate = RateLimiter(settings.broker_url)
     access = Authenticator(settings, policy, ledger, rate)
-    commands = CommandSubmission(policy, inbox, rate, settings.public_url)
+    versions = VersionFinder(ledger, policy)
+    commands = CommandSubmission(policy, inbox, rate, settings.public_url, versions)
 
     app = flask.Flask("webhooks", static_folder=None)
     app.jinja_options = {**app.jinja_options, "finalize": _shown}
@@ -118,7 +121,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     errors = ErrorHandler(rejections, rate, ChatResponder(), Redactor(known(settings, policy)), metrics)
     proxy = policy.access.trusted_proxy
     proxies = parse_networks(proxy.networks) if proxy else ()
-    endpoint = Endpoint(sources, inbox, settings.public_url, rate, metrics, proxies)
+    endpoint = Endpoint(sources, inbox, settings.public_url, rate, metrics, versions, proxies)
     at = settings.watching.receiver_metrics
     scrape = MetricsServer(at, metrics.text) if at else None
     heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))

@@ -1,7 +1,7 @@
 """The receiver as an ASGI application for granian: webhooks on the event loop, everything else in Flask's threads.
 
-Like webhooks/ingress/flask_routes.py it is an adapter over Endpoint's check, prepare and answer. It exists for speed: a
-thread per request costs more than the request (measured: docs/decisions/0002).
+Like webhooks/ingress/flask_routes.py it is an adapter over Endpoint's check, prepare, complete, submit and answer. It
+exists for speed: a thread per request costs more than the request (measured: docs/decisions/0002).
 """
 
 import asyncio
@@ -72,6 +72,8 @@ class Asgi:
                 deadline.reschedule(asyncio.get_running_loop().time() + COMMIT_SECONDS)
                 large = len(request.body) > LARGE
                 prepared = await asyncio.to_thread(endpoint.prepare, request) if large else endpoint.prepare(request)
+                if prepared.incomplete:
+                    prepared = await asyncio.to_thread(endpoint.complete, request, prepared)
                 futures = endpoint.submit(prepared)
                 receipts = await asyncio.gather(*map(asyncio.wrap_future, futures))
             response = endpoint.answer(request, prepared, receipts)

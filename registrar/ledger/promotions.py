@@ -192,6 +192,13 @@ def still_open(connection: Connection, *, model: str | None = None) -> list[Prom
     return [Promotion(**row._mapping) for row in rows]
 
 
+def ended_since(connection: Connection, model: str, since: datetime) -> list[Promotion]:
+    """Return the promotions of a model that ended after a time, oldest first."""
+    ended = and_(promotions.c.model == model, promotions.c.decided_at > since, promotions.c.state.not_in(OPEN))
+    query = select(promotions).where(ended).order_by(promotions.c.decided_at)
+    return [Promotion(**row._mapping) for row in connection.execute(query)]
+
+
 def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
     """Return the times of promotions of a model to a target, newest first."""
     which = {"of_model": model, "to": target, "most": most}

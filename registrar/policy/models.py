@@ -178,12 +178,21 @@ class ModelPolicy(Strict):
         """The target of that stage, or None where the stage is not governed."""
         return next((target for target in self.targets if target.stage == stage), None)
 
+    def holding_key(self, target: Target) -> tuple[str, str]:
+        """What a version holds in a target, as the record keeps holdings: ("stage", NAME) or ("alias", NAME)."""
+        return ("alias", target.alias or "") if self.mode == "aliases" else ("stage", target.stage)
+
     def sources_of(self, target: Target) -> list[str]:
         """The stages a version may come from to reach a target."""
         if target.from_ is not None:
             return list(target.from_)
         index = self.targets.index(target)
         return [self.targets[index - 1].stage] if index else ["None"]
+
+    def before(self, target: Target) -> str:
+        """The stage that a version goes back to from a target: the nearest before it that takes versions from there."""
+        earlier = self.targets[: self.targets.index(target)]
+        return next((each.stage for each in reversed(earlier) if target.stage in self.sources_of(each)), "None")
 
     def next_targets(self, stage: str) -> list[Target]:
         """The targets that a version now in `stage` asks for by itself."""

@@ -46,6 +46,10 @@ class Source(Strict):
             for grant in self.may
         )
 
+    def grants_any(self, event_type: str) -> bool:
+        """Whether this source may send such an event about some model."""
+        return any(matches(grant.events, event_type) for grant in self.may)
+
     def refusal(self, name: str, event_type: str, model: str | None) -> str:
         """What was wrong and what would be right, for a sender that asked for too much."""
         about = f" about {model}" if model else ""

@@ -8,7 +8,7 @@ from typing import Any
 from registrar.ledger import Connection, dead_letters, deployments, promotions, rejections
 from registrar.ledger.disputes import Dispute, dispute, disputes
 from registrar.ledger.holders import held_before
-from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
+from registrar.ledger.incarnations import made_anew_at, of_deleted
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import activity, metrics, models, promotion_record
 from registrar.ledger.queries.find import archive_location, newest_holdings
@@ -16,7 +16,7 @@ from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import Place
 from registrar.ledger.queries.promotion_results import PromotionResult, load_results
-from registrar.ledger.queries.versions import KnownVersion, known_versions
+from registrar.ledger.queries.versions import KnownVersion, present_versions
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.queries.not_live import not_live
 from registrar.queries.policy_view import bound
@@ -88,13 +88,13 @@ def read_model(connection: Connection, policy: Policy, name: str, *, at: datetim
     return ModelRecord(
         summary,
         recreated_at,
-        _without_deleted(known_versions(connection, name), recreated_at),
+        present_versions(connection, name),
         newest_holdings(connection, name, limit=_HOLDINGS),
         newest,
         load_results(connection, newest),
         of_deleted(connection, newest),
         incidents(connection, model=name, limit=_INCIDENTS),
-        _rollback_options(connection, name, policy.model(name), recreated_at),
+        rollback_options(connection, name, policy.model(name), recreated_at),
         promotion_views(policy, connection, promotions.still_open(connection, model=name), at=at),
         [one for one in not_live(policy, connection) if one.model == name],
         dispute(connection, name),
@@ -154,19 +154,7 @@ def _open_among(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> li
     return [one for one in open_ if one and one.open]
 
 
-def _without_deleted(versions: Sequence[KnownVersion], recreated_at: datetime | None) -> list[KnownVersion]:
-    """Leave out versions of a deleted model of the same name. Clocks may differ by CLOCKS."""
-    if recreated_at is None:
-        return list(versions)
-    return [one for one in versions if max(_times(one), default=recreated_at) + CLOCKS >= recreated_at]
-
-
-def _times(version: KnownVersion) -> list[datetime]:
-    registered = [version.registered_at] if version.registered_at else []
-    return [*registered, *(held.at for held in version.held_back)]
-
-
-def _rollback_options(
+def rollback_options(
     connection: Connection, model: str, policy: ModelPolicy, recreated_at: datetime | None
 ) -> list[RollbackOption]:
     """List the held targets to which the policy brought other versions before."""
@@ -177,8 +165,7 @@ def _rollback_options(
 def _rollback_option(
     connection: Connection, model: str, policy: ModelPolicy, target: Target, recreated_at: datetime | None
 ) -> RollbackOption | None:
-    key = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
-    times = held_before(connection, model, *key)
+    times = held_before(connection, model, *policy.holding_key(target))
     times = [time for time in times if recreated_at is None or time.made_by >= recreated_at]
     if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
         return None

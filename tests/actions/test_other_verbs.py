@@ -1,11 +1,13 @@
 """The small verbs: describe, report, experiment, fetch, query."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 from registrar.config.encryption import REPLY
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries import event_status
+from tests.worker.harness import ADA, POLICY
 from worker.actions.fetch import MANIFEST
 
 
@@ -109,3 +111,31 @@ def test_what_failed_for_good_is_answered_with_the_tasks_to_name(harness):
     assert said.startswith("What failed for good of taxi\n")
     assert f"reading run gone: no such run  {task.id}" in said
     assert "bus" not in said
+
+
+def answered(harness, **question) -> str:
+    with harness.ledger.read() as connection:
+        event = event_status.event(connection, harness.post("registry.query", by=ADA, **question))
+    return event["tasks"][0]["outcome"]["summary"] if event["tasks"][0]["outcome"] else event["tasks"][0]["error"]
+
+
+def test_who_wants_the_files_gets_links_to_them(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    links = {"public_url": "https://registrar.example/", "mlflow_url": "https://mlflow.example"}
+    harness.context = replace(harness.context, settings=replace(harness.context.settings, **links))
+    assert answered(harness, question="fetch", model="taxi", version=1).splitlines() == [
+        "taxi version 1 is in Staging, from models:/m-r1",
+        "page: https://registrar.example/models/taxi/versions/1",
+        "in MLflow: https://mlflow.example/#/models/taxi/versions/1",
+        "files of its run: https://mlflow.example/#/runs/r1/artifacts",
+    ]
+
+
+def test_a_misspelt_model_is_suggested_as_far_as_the_source_may_ask_about_it(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert "did you mean" not in answered(harness, question="versions", model="txai")
+    granted = "secrets: [env:CI], may: [{events: [registry.query], models: [t*]}]"
+    harness.policy(POLICY.replace("secrets: [env:CI]", granted))
+    assert answered(harness, question="versions", model="txai").endswith("; did you mean taxi?")

@@ -360,7 +360,7 @@ def test_a_rejection_without_a_needed_reason_is_not_sent(house: House):
             "needs a reason: --reason WHY, or the field reason",
             "ask first: registrar send promotion.request model=",
         ),
-        ("chat", "needs a reason: reject taxi 1 Production WHY", "ask first: request taxi 7 Production"),
+        ("chat", "needs a reason: reject taxi 1 Production WHY", "ask first: promote taxi 7 Production"),
         ("operator", "needs a reason: the field reason", "ask first: promotion.request"),
     ],
 )

@@ -107,9 +107,9 @@ def test_who_may_only_look_has_no_forms_and_is_refused(lived: Lived):
 def test_rolling_back_is_an_event_that_may_name_an_earlier_holder(lived: Lived, to: str, meant: int | None):
     held = HoldingStarted("taxi", "stage", "Production", 2, alone=True)
     lived.house.happened("training_run.finished", {"model": "taxi", "run_id": "r2"}, Outcome("moved", records=(held,)))
-    page = "/models/taxi"
-    filled = form(lived.house, page, f"{page}/rollback", to=to, reason="wrong fares")
-    type_, source, actor, data = sent(lived.house, lived.house.post(f"{page}/rollback", filled))
+    page = "/models/taxi/rollback"
+    filled = form(lived.house, f"{page}?target=Production&to={to}", page, reason="wrong fares")
+    type_, source, actor, data = sent(lived.house, lived.house.post(page, filled))
     assert (type_, source, actor) == ("model.rollback", "web", "ada")
     assert data == {"model": "taxi", "target": "Production", "to": meant, "reason": "wrong fares"}
 

@@ -91,7 +91,7 @@ def test_what_was_asked_of_a_deleted_model_is_not_taken_for_its_namesakes(house:
     live(house.harness, "r1", "r2")
     made_anew(house)
     versions = html(house, "/models/taxi").partition("<h2>Versions</h2>")[2].partition("<h2>")[0]
-    assert re.findall(r"<td><strong>(\d+)</strong>", versions) == ["1"]
+    assert re.findall(r"<td><strong><a [^>]+>version (\d+)</a></strong>", versions) == ["1"]
     said = re.findall(r'<span class="state \w+">([^<]+)</span> <a href="/promotions/[^"]+">(\w+)</a>', versions)
     assert said == [("awaiting approval", "Production"), ("promoted", "Staging")]
 

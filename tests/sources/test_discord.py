@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
+from registrar.events.left_out import STEP_BACK
 from registrar.events.outcome import Fact
 from tests.sources.captured import FIXTURES, read
 from webhooks.ingress.errors import BadSignature, InvalidEvent
@@ -190,6 +191,54 @@ def test_a_task_is_tried_again_in_the_grammars_order():
         task,
         "MLflow is back",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "type_", "expected"),
+    [
+        ("register", {"run": "r1"}, "model_version.register", {"run_id": "r1"}),
+        (
+            "demote",
+            {"reason": "staging was better", "version": 3},
+            "model_version.transition",
+            {"version": 3, "stage": STEP_BACK},
+        ),
+        ("archive", {"version": 3, "reason": "old"}, "model_version.archive", {"version": 3, "reason": "old"}),
+        ("transition", {"version": 3, "stage": "staging"}, "model_version.transition", {"stage": "Staging"}),
+        ("describe", {"version": 3, "description": "fares 5"}, "model_version.describe", {"description": "fares 5"}),
+        ("tag", {"version": 3, "tags": "a=b c=d"}, "model_version.describe", {"tags": {"a": "b", "c": "d"}}),
+        ("promote", {"version": 3, "reason": "good"}, "promotion.request", {"target": "Production", "reason": "good"}),
+        ("fetch", {"version": 3}, "registry.query", {"question": "fetch", "version": 3}),
+    ],
+)
+def test_every_verb_has_options(name: str, options: dict[str, object], type_: str, expected: dict[str, object]):
+    given_options = [option("model", "nyc taxi"), *(option(key, value) for key, value in options.items())]
+    [event] = said_with({"name": name, "type": 1, "options": given_options}).events
+    assert (event.type, event.data.registered_model) == (type_, "nyc taxi")
+    assert {key: getattr(event.data, key) for key in expected} == expected
+
+
+def test_the_best_run_is_registered_by_options():
+    options = [
+        option("model", "taxi"),
+        option("order", "metrics.rmse ASC"),
+        option("filter", "metrics.rmse < 7"),
+        option("experiment", "nyc taxi"),
+    ]
+    [event] = said_with({"name": "register", "type": 1, "options": options}).events
+    search = event.data.search
+    assert (search.experiment, search.filter_string, search.order_by) == (
+        "nyc taxi",
+        "metrics.rmse < 7",
+        ["metrics.rmse ASC"],
+    )
+
+
+def test_a_description_that_begins_with_a_number_is_not_taken_for_a_version():
+    with pytest.raises(InvalidEvent, match="is no version"):
+        said_with(
+            {"name": "describe", "type": 1, "options": [option("model", "taxi"), option("description", "3 fares")]}
+        )
 
 
 def test_runs_take_a_filter():

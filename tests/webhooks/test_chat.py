@@ -1,9 +1,13 @@
 """The chat grammar: what is understood, and what is said to what is not."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registrar.events.left_out import LEFT_OUT, STEP_BACK
+from registrar.text import markdown
 from webhooks.chat.commands import COMMANDS
 from webhooks.chat.parser import parse
 from webhooks.ingress.errors import InvalidEvent
@@ -68,6 +72,36 @@ TASK = f"tsk_{'0' * 32}"
         ("approve taxi 3", "promotion.approve", {"version": 3, "target": "Production", "reason": None}),
         ("approve taxi 3 Staging", "promotion.approve", {"target": "Staging", "promotion": None}),
         ("reject taxi 3 rmse is too high", "promotion.reject", {"target": "Production", "reason": "rmse is too high"}),
+        ("promote taxi 3", "promotion.request", {"model": "taxi", "version": 3, "target": "Production"}),
+        ("promote taxi v3 staging looks good", "promotion.request", {"target": "Staging", "reason": "looks good"}),
+        ("promote taxi", "promotion.request", {"model": "taxi", "version": LEFT_OUT, "target": "Production"}),
+        ("approve taxi", "promotion.approve", {"model": "taxi", "version": LEFT_OUT, "reason": None}),
+        (
+            "approve taxi staging fine",
+            "promotion.approve",
+            {"version": LEFT_OUT, "target": "Staging", "reason": "fine"},
+        ),
+        ("reject taxi rmse is 8.1", "promotion.reject", {"version": LEFT_OUT, "reason": "rmse is 8.1"}),
+        ("plan taxi", "registry.query", {"question": "plan", "version": LEFT_OUT, "target": "Production"}),
+        ("fetch taxi", "registry.query", {"question": "fetch", "version": LEFT_OUT}),
+        ("fetch taxi 3", "registry.query", {"question": "fetch", "version": 3}),
+        ("transition taxi 3 none it is bad", "model_version.transition", {"stage": "None", "reason": "it is bad"}),
+        (
+            "demote taxi 3 it is bad",
+            "model_version.transition",
+            {"version": 3, "stage": STEP_BACK, "reason": "it is bad"},
+        ),
+        ("demote taxi", "model_version.transition", {"version": LEFT_OUT, "stage": STEP_BACK}),
+        ("archive taxi 3", "model_version.archive", {"version": 3, "reason": None}),
+        ("describe taxi 3 fares by night", "model_version.describe", {"version": 3, "description": "fares by night"}),
+        ("describe taxi fares by night", "model_version.describe", {"version": LEFT_OUT, "tags": {}}),
+        (
+            "tag taxi 3 a=b c='d e' f=\u201cg h\u201d",
+            "model_version.describe",
+            {"tags": {"a": "b", "c": "d e", "f": "g h"}},
+        ),
+        ("tag taxi a=b", "model_version.describe", {"version": LEFT_OUT, "description": None, "tags": {"a": "b"}}),
+        ("register taxi r1", "model_version.register", {"model": "taxi", "run_id": "r1", "search": None}),
     ],
 )
 def test_what_is_understood(text, type_, said):
@@ -75,6 +109,29 @@ def test_what_is_understood(text, type_, said):
     assert data is not None
     assert data.type == type_
     assert {key: getattr(data, key) for key in said} == said
+
+
+def test_the_best_run_is_registered_by_a_search():
+    data = parse("register taxi best 'nyc taxi' metrics.rmse < 7 order by metrics.rmse ASC, start_time DESC").data
+    assert data
+    assert data.search.model_dump(include={"experiment", "filter_string", "order_by"}) == {
+        "experiment": "nyc taxi",
+        "filter_string": "metrics.rmse < 7",
+        "order_by": ["metrics.rmse ASC", "start_time DESC"],
+    }
+
+
+def test_the_whole_help_fits_into_a_message_of_discord():
+    assert len(markdown.escape(parse("help").text, most=4000)) <= 1900
+
+
+def test_help_lists_what_the_source_is_granted():
+    text = parse("help", granted=lambda type_: type_ == "registry.query").text
+    assert "/registry versions MODEL" in text
+    assert "approve" not in text
+    nothing = parse("help", granted=lambda type_: False).text
+    assert nothing.startswith("registrar.yml grants none of these here yet")
+    assert "/registry approve MODEL" in nothing
 
 
 PAIRS = ['""', "''", "``", "\u201c\u201d", "\u201e\u201c", "\u00ab\u00bb", "\u2018\u2019", "\uff02\uff02"]
@@ -108,24 +165,45 @@ def test_help_lists_every_command_and_does_nothing(text):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("promote taxi 3", "promote is no command; /registry help"),
+        ("promot taxi 3", "promot is no command; did you mean promote?; /registry help"),
+        ("wibble taxi 3", "wibble is no command; /registry help"),
         ("versions", "versions needs a model. Use: /registry versions MODEL"),
         ("runs", "runs needs an experiment. Use: /registry runs EXPERIMENT"),
         ("versions taxi 3", "unexpected: 3. Use: /registry versions MODEL"),
         ("models all", "unexpected: all"),
         ("rollback taxi", "reason is missing. Use: /registry rollback MODEL [STAGE] [to VERSION] reason"),
         ("rollback taxi production", "reason is missing"),
-        ("plan", "plan needs a model. Use: /registry plan MODEL VERSION [STAGE] | plan prune MODEL"),
-        ("plan taxi", "plan needs a version and a stage"),
+        ("plan", "plan needs a model. Use: /registry plan MODEL [VERSION] [STAGE] | plan prune MODEL"),
         ("plan prune", "plan prune needs a model"),
         ("plan prune taxi 3", "unexpected: 3"),
         ("plan taxi 3 staging please", "unexpected: please"),
         ("retry taxi", "task is missing. Use: /registry retry MODEL TASK [reason]"),
         ("dead taxi 3", "unexpected: 3. Use: /registry dead [MODEL]"),
         ("prune", "model is missing. Use: /registry prune MODEL [reason]"),
-        ("approve", "model is missing; version is missing. Use: /registry approve MODEL VERSION [STAGE]"),
-        ("approve taxi", "version is missing"),
-        ("approve taxi latest", "a whole number such as 3"),
+        ("approve", "model is missing; version is missing. Use: /registry approve MODEL [VERSION] [STAGE]"),
+        ("approve taxi latest", "latest is no version; a version is a whole number such as 3"),
+        ("approve taxi v3.1", "v3.1 is no version"),
+        ("approve taxi #3", "#3 is no version"),
+        ("approve nyc taxi 3", "if 3 is the version, it goes right behind the model, whose name goes in quotes"),
+        ("approve taxi staging 3", "if 3 is the version"),
+        ("approve taxi Prodution", "Prodution is no stage; did you mean Production?"),
+        ("breakglass taxi it burns", "version is missing. Use: /registry breakglass MODEL VERSION"),
+        ("archive taxi", "version is missing. Use: /registry archive MODEL VERSION [reason]"),
+        ("archive taxi old one", "version is missing"),
+        ("transition taxi 3", "stage is missing. Use: /registry transition MODEL [VERSION] STAGE [reason]"),
+        ("transition taxi 3 Stagin", "Stagin is no stage; did you mean Staging?"),
+        ("describe taxi 3", "give a description, tags, or both"),
+        ("tag taxi 3", "give a description, tags, or both"),
+        ("tag taxi 3 note", "a tag is KEY=VALUE, not note"),
+        ("tag taxi latest a=b", "a whole number such as 3"),
+        ("tag taxi 3 a=b a=c", "the tag a is given twice"),
+        ("tag taxi 3 registrar.by=me", "no event may set the tag registrar.by"),
+        ("register taxi", "give exactly one of run_id and search"),
+        ("register taxi best", "search.experiment is missing"),
+        ("register taxi r1 please", "unexpected: please"),
+        ("register taxi best exp metrics.rmse <", "is not understood"),
+        ("fetch", "fetch needs a model"),
+        ("fetch taxi 3 please", "unexpected: please"),
         ("approve taxi 3 Prodution", "Prodution is no stage; did you mean Production?"),
         ("request taxi 3 stagng please", "did you mean Staging?"),
         ("approve taxi 3 prod", "prod is no stage; did you mean Production?"),
@@ -148,3 +226,10 @@ def test_wrong_use_is_told_the_right_one(text, sentence):
 def test_an_approval_is_answered_at_once_with_what_it_is_about():
     said = parse("approve nyc-taxi-regressor 3").text
     assert said == "On it: approving nyc-taxi-regressor version 3 for Production. The result will appear here."
+
+
+def test_the_page_about_chat_has_every_command():
+    page = (Path(__file__).parents[2] / "docs/how-to/chat/commands.md").read_text(encoding="utf-8")
+    usages = [command.usage.replace("|", r"\|") for command in COMMANDS.values()]
+    missing = [usage for usage in usages if f"| `{usage}` |" not in page]
+    assert missing == []

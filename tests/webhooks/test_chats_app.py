@@ -139,9 +139,9 @@ def test_a_command_in_mattermost_with_another_token_is_401(receiver):
 
 
 def test_a_wrong_command_in_mattermost_is_told_to_the_person_and_recorded_as_what_it_is(receiver):
-    answer = typed(receiver, "approve nyc-taxi-regressor")
+    answer = typed(receiver, "archive nyc-taxi-regressor")
     assert answer.status_code == 200
-    assert answer.json["text"].startswith("Not done: version is missing. Use: /registry approve")
+    assert answer.json["text"].startswith("Not done: version is missing. Use: /registry archive")
     assert receiver.rejections() == [("mattermost", 422, "invalid_event")]
 
 

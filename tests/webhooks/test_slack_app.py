@@ -115,9 +115,9 @@ def test_help_is_answered_without_an_event(receiver):
 
 
 def test_a_wrong_slash_command_is_told_to_the_person_and_recorded_as_what_it_is(receiver):
-    answer = slash(receiver, "approve nyc-taxi-regressor")
+    answer = slash(receiver, "archive nyc-taxi-regressor")
     assert (answer.status_code, answer.json["response_type"]) == (200, "ephemeral")
-    assert answer.json["text"].startswith("Not done: version is missing. Use: /registry approve")
+    assert answer.json["text"].startswith("Not done: version is missing. Use: /registry archive")
     assert receiver.rejections() == [("slack", 422, "invalid_event")]
 
 

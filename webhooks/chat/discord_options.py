@@ -12,17 +12,11 @@ from webhooks.ingress.validation import clean
 
 _SUBCOMMAND, _CHAT_INPUT = 1, 1
 _ORDER = (
-    "text",
-    "model",
-    "experiment",
-    "task",
-    "version",
-    "stage",
-    "filter",
-    "reason",
+    *("text", "model", "run", "experiment", "task", "version", "stage", "filter", "order", "reason"),
+    *("description", "tags"),
 )  # as in the usages of commands.py
-_WITHOUT_STAGE = ("prune", "retry")
-_NAMES = ("model", "experiment")  # may have spaces; quotation marks are removed
+_STAGED = ("promote", "request", "approve", "breakglass", "reject", "cancel", "rollback")
+_NAMES = ("model", "experiment", "description")  # may have spaces; quotation marks are removed
 
 
 def words(command: Mapping[str, Any]) -> str:
@@ -32,7 +26,7 @@ def words(command: Mapping[str, Any]) -> str:
     options = _options(command)
     for name, option in options.items():
         if option.get("type") == _SUBCOMMAND:
-            return f"{name} {_text(_options(option), staged=name not in _WITHOUT_STAGE)}"
+            return f"{name} {_text(_options(option), staged=name in _STAGED, searched=name == 'register')}"
     return _text(options, staged=True)
 
 
@@ -44,12 +38,17 @@ def _options(command: Mapping[str, Any]) -> dict[str, Any]:
     return {str(option.get("name")): option for option in options}
 
 
-def _text(options: Mapping[str, Any], *, staged: bool) -> str:
-    """Return the options as words, in the order of the usages. staged: a stage goes before the reason."""
+def _text(options: Mapping[str, Any], *, staged: bool, searched: bool = False) -> str:
+    """Return the options as words, in the order of the usages.
+
+    staged: a stage goes before the reason. searched: an experiment is where the best run is.
+    """
     values = {name: str(option.get("value", "")) for name, option in options.items()}
     if unknown := [name for name in values if name not in _ORDER]:
         raise InvalidEvent(f"{clean(unknown[0])} is no known option; the options are {', '.join(_ORDER)}")
     if staged and "reason" in values:  # else its first word would count as the stage
         values.setdefault("stage", "Production")
     quoted = {name: f'"{normalize(values[name]).replace(chr(34), "")}"' for name in _NAMES if name in values}
-    return " ".join((values | quoted)[name] for name in _ORDER if name in values)
+    before = {"experiment": "best "} if searched else {}
+    before["order"] = "order by "
+    return " ".join(before.get(name, "") + (values | quoted)[name] for name in _ORDER if name in values)

@@ -15,17 +15,31 @@ from webhooks.dashboard import (
     overview,
     policy,
     promotions,
+    rollback,
     search,
+    versions,
 )
-from webhooks.dashboard.context import DashboardContext, MlflowLinks
+from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.error_pages import Errors
 
-__all__ = ["DashboardContext", "Errors", "MlflowLinks", "blueprint"]
+__all__ = ["DashboardContext", "Errors", "blueprint"]
 
 
 def blueprint(context: DashboardContext) -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
-    for part in (change_feed, overview, events, search, models, promotions, dead_letters, policy, audit):
+    for part in (
+        change_feed,
+        overview,
+        events,
+        search,
+        models,
+        versions,
+        rollback,
+        promotions,
+        dead_letters,
+        policy,
+        audit,
+    ):
         part.register(pages, context)
     pages.register_error_handler(Exception, Errors(context).answer)
     return pages

@@ -1,16 +1,17 @@
 """What all pages share: the principal, rendering, the submission of commands, links to MLflow."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from flask import Response, redirect, render_template, request
 
 from registrar.events.states import TaskState
+from registrar.http.page_links import MlflowLinks
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
@@ -19,31 +20,6 @@ from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
 from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import Health
-
-
-@dataclass(frozen=True)
-class MlflowLinks:
-    """Addresses of MLflow's own pages (routes of 2.9 and later). base: without a final slash; None: no links."""
-
-    base: str | None
-
-    @classmethod
-    def from_urls(cls, tracking_uri: str, browser_url: str | None) -> "MlflowLinks":
-        """Take REGISTRAR_MLFLOW_URL, else the tracking URI if it is http, without user and password."""
-        parts = urlsplit(browser_url or tracking_uri)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return cls(None)
-        host = parts.netloc.rpartition("@")[2]
-        return cls(urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")))
-
-    def run(self, run_id: str | None) -> str | None:
-        return f"{self.base}/#/runs/{quote(run_id, safe='')}" if self.base and run_id else None
-
-    def model(self, name: str | None) -> str | None:
-        return f"{self.base}/#/models/{quote(name, safe='')}" if self.base and name else None
-
-    def version(self, model: str | None, version: int | None) -> str | None:
-        return f"{self.model(model)}/versions/{version}" if self.base and model and version else None
 
 
 @dataclass(frozen=True)
@@ -77,16 +53,25 @@ class DashboardContext:
         }
         return render_template(f"pages/{template}", **shared, **shown)
 
-    def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
+    def submit_command(
+        self,
+        type_: str,
+        data: Mapping[str, Any],
+        *,
+        then: str,
+        what: str = "",
+        check: Callable[[], None] | None = None,
+    ) -> Response:
         """Submit the command of a form, and redirect to `then`, a page that shows its state.
 
         Each form has a key, so that a form that is sent twice is one command. what: the button, if the form has
-        several. Raises what CommandSubmission.submit raises.
+        several. check: raises where what the form was made for has changed. Raises what CommandSubmission.submit
+        raises.
         """
         principal = self.require_principal()
         filled = {name: value for name, value in data.items() if value not in (None, "")}
         key = request.form.get("key")
-        accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None)
+        accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None, check=check)
         separator = "&" if "?" in then else "?"
         response = redirect(f"{then}{separator}sent={accepted.event_ids[0]}", code=303)
         return Response(response.get_data(), response.status_code, dict(response.headers))

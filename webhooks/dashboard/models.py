@@ -1,12 +1,11 @@
-"""/models: each model with its holders. /models/NAME: versions, history, champion against challenger, rollback."""
+"""/models: each model with its holders. /models/NAME: versions, history, champion against challenger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, url_for
 
-from registrar.events.types import ModelRollback
 from registrar.ledger.engine import now
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.versions import KnownVersion
@@ -77,14 +76,6 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             pair=_pair(policy, holders, record.versions),
             metrics=_METRICS,
         )
-
-    @pages.post("/models/<name>/rollback")
-    def roll_back(name: str) -> Response:
-        """Submit the command. The worker decides whether this person may, and whether the version is fit."""
-        context.require_principal()
-        data: dict[str, Any] = {field: request.form.get(field, "").strip() for field in ("target", "to", "reason")}
-        then = url_for("pages.model", name=name)
-        return context.submit_command(ModelRollback.type, {"model": name, **data}, then=then, what=data["target"])
 
 
 def _held_now(holders: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:

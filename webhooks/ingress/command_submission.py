@@ -4,31 +4,30 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from registrar.events.event import Event
-from registrar.events.types import VOCABULARY, Data, ModelRollback
+from registrar.events.types import VOCABULARY, Data
 from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.policy import Policy
 from registrar.policy.access import Role
-from registrar.policy.approvals import Approval
 from registrar.policy.document import WEB
+from registrar.policy.permissions import VOTES, required_role
 from webhooks.auth.identity import Principal
 from webhooks.ingress import validation
 from webhooks.ingress.endpoint import COMMIT_SECONDS
 from webhooks.ingress.errors import InvalidEvent, NotPermitted
+from webhooks.ingress.omitted import VersionFinder
 from webhooks.ingress.rate_limit import Limits
 
 # Commands per principal.
 PACE = "120/minute"
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
-# The worker decides by groups whether a vote counts, as for votes from chat.
-_APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})
 _OPERATORS = frozenset(
     {
         "promotion.request",
@@ -49,7 +48,7 @@ _OPERATORS = frozenset(
         "event.replay",
     }
 )
-COMMANDS = _APPROVERS | _OPERATORS
+COMMANDS = VOTES | _OPERATORS
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,21 @@ class CommandSubmission:
     inbox: Inbox
     rate: Limits
     public_url: str | None
+    versions: VersionFinder
 
-    def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
+    def submit(
+        self,
+        principal: Principal,
+        type: str,
+        data: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> Accepted:
         """Submit, and return after the commit. key: this principal's Idempotency-Key; None: each call is a new command.
+
+        check: raises where what the person was shown has changed; not called for a repetition, which is answered as
+        the first time. A version that is left out is found in the record.
 
         Raises InvalidEvent, NotPermitted, TooMany, NoCapacity, DiskFull, DeliveryConflict, LedgerUnavailable,
         TimeoutError.
@@ -83,22 +94,20 @@ class CommandSubmission:
             raise InvalidEvent(
                 f"{type} is no command, but a source's event; the commands are {', '.join(sorted(COMMANDS))}"
             )
-        content = validation.data(type, data)
+        content = validation.command(type, data)
         self._permit(principal, content)
         self.rate.count(PACE, "command", principal.actor.id)
-        event = Event(content, principal.actor, now())
         delivery = _delivery(principal, content, key)
+        if check and (key is None or not self.versions.is_known(delivery)):
+            check()
+        event = self.versions.completed(delivery, Event(content, principal.actor, now()))
         submission = Submission(delivery, [event], event.occurred_at, entrance="command")
         return self._answer(self.inbox.submit(submission).result(COMMIT_SECONDS))
 
     def needs(self, data: Data) -> Role:
-        """Return the role that a command needs. Approvers of a target may also roll it back, as from chat."""
-        if data.type in _APPROVERS:
-            return "approver"
-        if isinstance(data, ModelRollback):
-            target = self.policy.model(data.model).target(data.target)
-            return "approver" if target and isinstance(target.approval, Approval) else "operator"
-        return "operator"
+        """Return the role that a command needs."""
+        target = getattr(data, "target", None)
+        return required_role(self.policy, data.type, model=data.registered_model, target=target)
 
     def _permit(self, principal: Principal, data: Data) -> None:
         needed = self.needs(data)
@@ -115,7 +124,10 @@ class CommandSubmission:
 
 
 def _delivery(principal: Principal, data: Data, key: str | None) -> Delivery:
-    """Return the delivery. Its id records how the principal was authenticated."""
+    """Return the delivery. Its id records how the principal was authenticated.
+
+    data: as it was sent. So a repetition that names no version is the same, whichever it would mean now.
+    """
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidEvent("Idempotency-Key must be 1 to 100 visible ASCII characters, such as a UUID")
     by = f"token:{principal.via}" if principal.by == "token" else principal.by

@@ -1,17 +1,21 @@
 """Handles POST /webhooks/<source>, without I/O. flask_routes.py and webhooks/asgi.py are adapters over it.
 
-check -> (the adapter reads the body) -> prepare -> submit (the adapter waits for it) -> answer. Errors of any step go
-to ErrorHandler.refuse. No response is 2xx before the commit.
+check -> (the adapter reads the body) -> prepare -> submit (the adapter waits for it) -> answer. Where a command names
+no version, `complete` comes before submit, in a thread, as it reads the ledger. Errors of any step go to
+ErrorHandler.refuse. No response is 2xx before the commit.
 """
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from werkzeug.exceptions import MethodNotAllowed
 
 from registrar.events.event import Event
+from registrar.events.left_out import is_left_out
+from registrar.events.types import Data
 from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.event_rows import Delivery
@@ -19,6 +23,7 @@ from registrar.ledger.inbox import Inbox, Submission
 from webhooks.auth.trusted_proxy import HEADER as FORWARDED_FOR
 from webhooks.auth.trusted_proxy import Network, client_address
 from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
+from webhooks.ingress.omitted import VersionFinder
 from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
 from webhooks.ingress.source_registry import OpenSource
@@ -36,10 +41,19 @@ HANDSHAKES = "60/minute"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A verified request. submissions: may be empty. answer: the source's own; None: the default one."""
+    """A verified request. submissions: may be empty. answer: the source's own; None: the default one.
+
+    answer_of: as in Parsed.
+    """
 
     submissions: Sequence[Submission]
     answer: Answer | None
+    answer_of: Callable[[Data], Answer] | None = None
+
+    @property
+    def incomplete(self) -> bool:
+        """Return whether a version is to be found before it is submitted."""
+        return any(is_left_out(event.data) for submission in self.submissions for event in submission.events)
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Endpoint:
     public_url: str | None
     rate: Limits
     metrics: Metrics
+    versions: VersionFinder
     proxies: Sequence[Network] = ()
 
     def request(self, source: str, headers: Mapping[str, str], *, base_url: str, peer: str | None) -> HttpRequest:
@@ -98,7 +113,16 @@ class Endpoint:
             )
             for identity, events in _deliveries(parsed, verified, content)
         ]
-        return Prepared(submissions, parsed.answer)
+        return Prepared(submissions, parsed.answer, parsed.answer_of)
+
+    def complete(self, request: HttpRequest, prepared: Prepared) -> Prepared:
+        """Find the version that a command leaves out. Blocks. Raises Rejected, DeliveryConflict, LedgerUnavailable."""
+        config = self._source(request.source).context.config
+        [submission] = prepared.submissions
+        [event] = submission.events
+        event = self.versions.completed(submission.delivery, event, may_name=partial(config.grants, event.type))
+        answer = prepared.answer_of(event.data) if prepared.answer_of else prepared.answer
+        return Prepared([replace(submission, events=[event])], answer)
 
     def submit(self, prepared: Prepared) -> list[Future[Receipt]]:
         """Submit without blocking; return a future per submission.

@@ -130,6 +130,12 @@ class DeliveryReused(Rejected):
     status, code, title = 409, "delivery_reused", "The delivery id was used for something else"
 
 
+class Outdated(Rejected):
+    """A form was made for what is not so any more: another version holds it, or was made under the number."""
+
+    status, code, title = 409, "outdated", "It has changed since it was shown"
+
+
 class TooLarge(Rejected):
     """The body is longer than the source's max_bytes."""
 
@@ -156,6 +162,12 @@ class InvalidEvent(Rejected):
     """Well-formed, but no valid event: an unknown type, wrong or missing fields, an incomplete command."""
 
     status, code, title = 422, "invalid_event", "Not a valid event"
+
+
+class VersionUnclear(InvalidEvent):
+    """A command names no version, and the record does not say which is meant. The sentence lists those it may be."""
+
+    status, code, title = 422, "version_in_doubt", "It is not clear which version is meant"
 
 
 class UnusableReport(InvalidEvent):

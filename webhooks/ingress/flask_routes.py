@@ -19,6 +19,8 @@ def add_webhooks(app: flask.Flask, endpoint: Endpoint) -> None:
         request = _request(endpoint, name)
         request.body = read_body(limit=endpoint.check(request))
         prepared = endpoint.prepare(request)
+        if prepared.incomplete:
+            prepared = endpoint.complete(request, prepared)
         receipts = [future.result(COMMIT_SECONDS) for future in endpoint.submit(prepared)]
         return flask_response(endpoint.answer(request, prepared, receipts))
 

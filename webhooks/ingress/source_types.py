@@ -1,7 +1,7 @@
 """Types between the receiver and a kind of source; webhooks/sources/__init__.py has the contract."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from registrar.config.encryption import Encryptor
 from registrar.events.event import Event
+from registrar.events.types import Data
 from registrar.policy import Policy, Source
 from registrar.policy.plugin_options import NoOptions
 from webhooks.ingress.chat_reply import ChatReply
@@ -91,6 +92,7 @@ class Parsed:
     identities: one per event, in the same order, if each event is a delivery of its own. Empty: the request is one
     delivery, however many events it has.
     answer: sent after the commit of the events; without events, at once. None: the usual 202 with their ids.
+    answer_of: returns the answer to a person whose command named no version, once that is found; instead of `answer`.
     """
 
     events: tuple[Event, ...] = ()
@@ -98,6 +100,7 @@ class Parsed:
     answer: Answer | None = None
     digest: str | None = None
     identities: tuple[Identity, ...] = ()
+    answer_of: Callable[[Data], Answer] | None = None
 
 
 @dataclass(frozen=True)

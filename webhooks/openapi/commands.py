@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from registrar.events.left_out import MAY_OMIT
 from registrar.events.types import VOCABULARY
 from webhooks.ingress.command_submission import COMMANDS
 from webhooks.openapi import schemas
@@ -18,6 +19,12 @@ _KEY = {
 }
 _ROLE = "Needs the role {role} (`access` in registrar.yml). The policy's groups decide whether a vote counts."
 
+_OMITTED = (
+    "A version may be left out where the record leaves no doubt which one is meant; else the answer is 422, code "
+    "`version_in_doubt`, and lists those it may be. The event always names it, and the same Idempotency-Key means what "
+    "it meant the first time."
+)
+
 
 def paths() -> dict[str, Any]:
     promotion, model = path("id", "a promotion's id"), path("model", "a registered model's name")
@@ -25,7 +32,9 @@ def paths() -> dict[str, Any]:
     either = "operator, or approver of the target"
     one_of = {"oneOf": [_command(type_) for type_ in sorted(COMMANDS)]}
     operations = {
-        "/v1/commands": _post("Submit any command", one_of, role="approver for promotion.*, else operator"),
+        "/v1/commands": _post(
+            "Submit any command", one_of, role="approver for promotion.*, else operator", more=_OMITTED
+        ),
         "/v1/promotions/{id}/approve": _post("Approve a promotion", "promotion.approve", promotion, role="approver"),
         "/v1/promotions/{id}/reject": _post("Reject a promotion", "promotion.reject", promotion, role="approver"),
         "/v1/promotions/{id}/cancel": _post("Cancel a promotion", "promotion.cancel", promotion, role="approver"),
@@ -38,7 +47,9 @@ def paths() -> dict[str, Any]:
     return {path: {"post": operation} for path, operation in operations.items()}
 
 
-def _post(summary: str, body: str | dict[str, Any], *parameters: dict[str, Any], role: str) -> dict[str, Any]:
+def _post(
+    summary: str, body: str | dict[str, Any], *parameters: dict[str, Any], role: str, more: str = ""
+) -> dict[str, Any]:
     """Make an operation.
 
     body: its schema, or the event type whose data it is, without the path's fields.
@@ -51,7 +62,7 @@ def _post(summary: str, body: str | dict[str, Any], *parameters: dict[str, Any],
     }
     return {
         "summary": summary,
-        "description": _ROLE.format(role=role),
+        "description": f"{_ROLE.format(role=role)} {more}".strip(),
         "security": TOKEN,
         "parameters": [*parameters, _KEY],
         "requestBody": {"required": needed, "content": {"application/json": {"schema": schema}}},
@@ -73,9 +84,17 @@ def _without_path_fields(kind: type[BaseModel]) -> dict[str, Any]:
 
 
 def _command(type_: str) -> dict[str, Any]:
-    data = {"$ref": REF + VOCABULARY[type_].__name__}
+    data = _without_version(VOCABULARY[type_]) if type_ in MAY_OMIT else {"$ref": REF + VOCABULARY[type_].__name__}
     properties = {"type": {"const": type_}, "data": data}
     return {"type": "object", "properties": properties, "required": ["type", "data"], "additionalProperties": False}
+
+
+def _without_version(kind: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of an event's data, whose version may be left out."""
+    schema = kind.model_json_schema(ref_template=REF + "{model}")
+    required = [name for name in schema.get("required", ()) if name != "version"]
+    rest = {name: value for name, value in schema.items() if name not in ("required", "$defs")}
+    return {**rest, "required": required} if required else rest
 
 
 _PROVIDER = "By the OpenID Connect provider in registrar.yml (access.oidc); 404 where there is none."

@@ -74,12 +74,17 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
 
 def _command(payload: Mapping[str, Any], request: Request, context: Context) -> Parsed:
     command = _object(payload, "data")
-    typed = parser.parse(discord_options.words(command), command=f"/{clean(str(command.get('name')))}")
-    answer = Answer(200, _ephemeral(typed.text))
+    name, granted = f"/{clean(str(command.get('name')))}", context.config.grants_any
+    typed = parser.parse(discord_options.words(command), command=name, granted=granted)
+    answer = _shown(typed.text)
     if typed.data is None:
         return Parsed(answer=answer)
     event = Event(typed.data, _person(payload, context), request.received_at, reply_to=_address(payload, context))
-    return Parsed((event,), _id(payload, "id"), answer)
+    return Parsed((event,), _id(payload, "id"), answer, answer_of=typed.answer_of(_shown))
+
+
+def _shown(text: str) -> Answer:
+    return Answer(200, _ephemeral(text))
 
 
 def _press(payload: Mapping[str, Any], request: Request, context: Context) -> Parsed:

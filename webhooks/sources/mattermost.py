@@ -68,14 +68,19 @@ def normalise(request: Request, context: Context) -> Parsed:
     form = strict_form.parse(request.body, lists=_MENTIONS)
     if "command" not in form:
         raise InvalidEvent("not a slash command: the form has no field command")
-    command = parser.parse(form.get("text", ""), command=clean(form["command"]))
-    answer = Answer(200, _message("text", command.text))
+    granted = context.config.grants_any
+    command = parser.parse(form.get("text", ""), command=clean(form["command"]), granted=granted)
+    answer = _shown(command.text)
     if command.data is None:
         return Parsed(answer=answer)
     # Mattermost has no common host: answers go only to the hosts of reply_to in registrar.yml.
     address = reply_address.encrypt(form.get("response_url", ""), kind="mattermost", hosts=(), context=context)
     event = Event(command.data, _person(form, context), request.received_at, reply_to=address)
-    return Parsed((event,), answer=answer)
+    return Parsed((event,), answer=answer, answer_of=command.answer_of(_shown))
+
+
+def _shown(text: str) -> Answer:
+    return Answer(200, _message("text", text))
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:

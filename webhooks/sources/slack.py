@@ -147,14 +147,19 @@ def _decrypt_button(action: Any, channel: object, context: Context) -> Mapping[s
 
 
 def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parsed:
-    command = parser.parse(_unescape(form.get("text", "")), command=clean(form["command"]))
-    answer = Answer(200, _ephemeral(command.text))
+    typed, granted = _unescape(form.get("text", "")), context.config.grants_any
+    command = parser.parse(typed, command=clean(form["command"]), granted=granted)
+    answer = _shown(command.text)
     if command.data is None:
         return Parsed(answer=answer)
     actor = _person(_account(form.get("team_id"), form.get("user_id")), form.get("user_name"), context)
     address = _address(form.get("response_url"), context)
     event = Event(command.data, actor, request.received_at, reply_to=address)
-    return Parsed((event,), _delivery(form.get("trigger_id")), answer)
+    return Parsed((event,), _delivery(form.get("trigger_id")), answer, answer_of=command.answer_of(_shown))
+
+
+def _shown(text: str) -> Answer:
+    return Answer(200, _ephemeral(text))
 
 
 def _unescape(sent: str) -> str:

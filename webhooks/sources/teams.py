@@ -55,16 +55,21 @@ def normalise(request: Request, context: Context) -> Parsed:
     if kind != "message":  # typing, reactions and edits need no answer
         return Ignored(f"activities of the type {clean(kind)}").parsed
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
-    command = parser.parse(_words(text(activity, "text")), command="@Registrar", later=parser.ELSEWHERE)
+    words, granted = _words(text(activity, "text")), context.config.grants_any
+    command = parser.parse(words, command="@Registrar", later=parser.ELSEWHERE, granted=granted)
     if command.data is None:
-        return Parsed(answer=Answer(200, _message(command.text)))
+        return Parsed(answer=_shown(command.text))
     if command.data.type == "registry.query":
         raise InvalidEvent(
             "Teams accepts no later answer, and this one takes a moment; use the command line: "
             "registrar versions | models | runs | experiments | history"
         )
     event = Event(command.data, _person(activity, context), request.received_at)
-    return Parsed((event,), _delivery(activity), Answer(200, _message(command.text)))
+    return Parsed((event,), _delivery(activity), _shown(command.text), answer_of=command.answer_of(_shown))
+
+
+def _shown(text: str) -> Answer:
+    return Answer(200, _message(text))
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:

@@ -141,7 +141,7 @@ def _missing_reason(context: TaskContext, data: Vote, promotion: Promotion) -> s
 
 def _request_instruction(context: TaskContext, data: Vote) -> str:
     """Return how to ask for the promotion."""
-    chat = chat_command("request", data.model, data.version, data.target)
+    chat = chat_command("promote", data.model, data.version, data.target)
     fields = f"model={quoted_model(data.model)} version={data.version} target={data.target}"
     event = PromotionRequest.type
     return pick_instruction(context, chat=chat, web=f"registrar send {event} {fields}", event=event)

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from registrar.ledger.holders import holding_since
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.policy.approvals import Approval
+from registrar.policy.permissions import may_remove, removal_groups
 from registrar.queries.voting import by_account
 from worker.promotions.evidence import EvaluationContext, gather
 from worker.promotions.stage_occupancy import take_snapshot
@@ -82,13 +83,9 @@ def missing_permission(context: TaskContext, target: Target) -> str | None:
 
     Allowed are the groups that approve for the target, and the one that may break its glass; no delegates.
     """
-    if not isinstance(target.approval, Approval):
+    if may_remove(context.policy, context.task.actor, [target]):
         return None
-    glass = target.approval.break_glass
-    groups = [*target.approval.groups, *([glass.group] if glass else [])]
-    if context.policy.belongs(context.task.actor, groups):
-        return None
-    return f"these may: {format_groups(context, groups)}"
+    return f"these may: {format_groups(context, removal_groups(target) or [])}"
 
 
 def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | None:

@@ -73,7 +73,7 @@ def _quarantine_text(context: TaskContext, reason: str) -> str:
 
 def holding_key(policy: ModelPolicy, target: Target) -> tuple[str, str]:
     """Return what a version holds in a target, as the record keeps holdings: ("stage", NAME) or ("alias", NAME)."""
-    return ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
+    return policy.holding_key(target)
 
 
 def current_stage(policy: ModelPolicy, version: Version) -> str:

@@ -92,9 +92,9 @@ class RegistryQuery(Data):
     task = "worker.query"
     pressing = True
 
-    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune", "dead"]
+    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune", "fetch", "dead"]
     model: ModelName | None = None
-    version: Version | None = Field(None, description="of a plan, with target: the stage it should reach")
+    version: Version | None = Field(None, description="of fetch; of a plan, with target: the stage it should reach")
     target: Stage | None = None
     experiment: Name | None = None
     filter_string: Filter = ""
@@ -103,12 +103,16 @@ class RegistryQuery(Data):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.question in ("versions", "history", "plan", "plan_prune") and self.model is None:
+        if self.question in ("versions", "history", "plan", "plan_prune", "fetch") and self.model is None:
             raise ValueError(f"{self.question.replace('_', ' ')} needs a model")
         if self.question == "plan" and (self.version is None or self.target is None):
             raise ValueError("plan needs a version and a stage")
-        if self.question != "plan" and (self.version is not None or self.target is not None):
-            raise ValueError("only plan takes a version and a target")
+        if self.question == "fetch" and self.version is None:
+            raise ValueError("fetch needs a version")
+        if self.question != "plan" and self.target is not None:
+            raise ValueError("only plan takes a target")
+        if self.question not in ("plan", "fetch") and self.version is not None:
+            raise ValueError("only plan and fetch take a version")
         if self.question == "runs" and self.experiment is None:
             raise ValueError("runs needs an experiment")
         return self

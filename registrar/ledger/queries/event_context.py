@@ -16,6 +16,8 @@ from registrar.ledger.tables import events, journal, promotions
 from registrar.ledger.version_state import Key
 
 MOST = 100
+# Entries of a model that are looked at for one version: a long journal must not make its page slow.
+_LOOKED_AT = 20_000
 # Of kinds that name no person: the authors of others are those of their events.
 _AUTHORS: Mapping[str, str] = {
     EntryKind.CHANGED_BY_HAND: "by hand",
@@ -158,6 +160,14 @@ _SENTENCES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     EntryKind.DISPUTED: lambda about, fields: f"{about} is in dispute{_reason(fields.get('why'))}",
     EntryKind.SETTLED: lambda about, fields: f"the dispute about {about} is settled{_reason(fields.get('how'))}",
 }
+
+
+def about_version(connection: Connection, model: str, version: int, *, limit: int = MOST) -> list[Entry]:
+    """Return the entries about a version number among the model's newest _LOOKED_AT, newest first."""
+    of_model = select(journal.c.seq).where(journal.c.model == model).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
+    matching = and_(journal.c.seq.in_(select(of_model.subquery().c.seq)), journal.c.version == version)
+    query = select(*columns()).where(matching).order_by(journal.c.seq.desc()).limit(limit)
+    return [parse_entry(row) for row in connection.execute(query)]
 
 
 def newest(connection: Connection, *, model: str | None = None, limit: int = MOST) -> list[Entry]:

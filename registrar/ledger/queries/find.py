@@ -33,9 +33,11 @@ def find_record(connection: Connection, text: str) -> tuple[Kind, str] | None:
     return None
 
 
-def newest_holdings(connection: Connection, model: str, *, limit: int) -> list[Holding]:
-    """Return the newest holdings of a model, oldest first."""
+def newest_holdings(connection: Connection, model: str, *, version: int | None = None, limit: int) -> list[Holding]:
+    """Return the newest holdings of a model, or of a version number, oldest first."""
     newest = select(holders.c.seq).where(holders.c.model == model).order_by(holders.c.seq.desc()).limit(limit)
+    if version is not None:
+        newest = newest.where(holders.c.version == version)
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
 
 

@@ -47,6 +47,11 @@ def get_model(connection: Connection, model: str) -> dict[str, Any] | None:
     return _summaries(connection, [model])[0] if known else None
 
 
+def known_names(connection: Connection, *, limit: int = 500) -> Sequence[str]:
+    """Return the names of models that the registry has or had, in order."""
+    return _names(connection, "", limit)
+
+
 def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
     """Return the next names, by one index step for each, however many events there are.
     https://wiki.postgresql.org/wiki/Loose_indexscan

@@ -30,6 +30,7 @@ def page(
     *,
     state: str | None = None,
     model: str | None = None,
+    version: int | None = None,
     before: Place | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
@@ -41,6 +42,8 @@ def page(
         query = query.where(promotions.c.state == state)
     if model is not None:
         query = query.where(promotions.c.model == model)
+    if version is not None:
+        query = query.where(promotions.c.version == version)
     if before is not None:
         at = promotions.c.created_at
         before_it = or_(at < before.created_at, and_(at == before.created_at, promotions.c.id < before.id))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, exists, or_, select, text
 
 from registrar.events.facts import FactType
 from registrar.events.types import EvaluationRunFinished, ModelVersionRegister, PromotionRequest, TrainingRunFinished
+from registrar.ledger.incarnations import CLOCKS, known, made_anew_at
 from registrar.ledger.tables import events, holders, promotions, tasks, version_states
 
 MOST = 50  # events of a type
@@ -58,6 +59,22 @@ def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
     return sorted(versions.values(), key=lambda version: version.version, reverse=True)
 
 
+def present_versions(connection: Connection, model: str) -> list[KnownVersion]:
+    """Return known_versions without those of a deleted model of the same name. Clocks may differ by CLOCKS."""
+    versions, recreated_at = known_versions(connection, model), made_anew_at(connection, [model]).get(model)
+    if recreated_at is None:
+        return versions
+    return [one for one in versions if max(_times(one), default=recreated_at) + CLOCKS >= recreated_at]
+
+
+def present_numbers(connection: Connection, model: str) -> list[int]:
+    """Return the numbers of all versions that the record knows of the present model, newest first."""
+    recreated_at = made_anew_at(connection, [model]).get(model)
+    seen = known(connection, model).values()
+    numbers = {one.version for one in seen if recreated_at is None or one.created_at >= recreated_at}
+    return sorted(numbers | {one.version for one in present_versions(connection, model)}, reverse=True)
+
+
 def is_known(connection: Connection, model: str, version: int) -> bool:
     """Return whether the record knows a version: it held a target, was up for promotion, or is in known_versions."""
     rows = (holders, promotions, version_states)
@@ -101,3 +118,8 @@ def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVers
         others = tuple(one for one in earlier.held_back if one.target != held.target)
         fields["held_back"] = (*others, held)
     return KnownVersion(**fields)
+
+
+def _times(version: KnownVersion) -> list[datetime]:
+    registered = [version.registered_at] if version.registered_at else []
+    return [*registered, *(held.at for held in version.held_back)]

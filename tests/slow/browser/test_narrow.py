@@ -49,6 +49,7 @@ def paths(house: House) -> list[str]:
         *lists,
         *(f"/events/{one}" for one in (first, failed)),
         f"/models/{LONG}",
+        f"/models/{LONG}/versions/1",
         f"/promotions/{opened.id}",
         f"/dead/{task}",
         f"/events?model={LONG}",
@@ -84,5 +85,5 @@ def test_nothing_sticks_out_of_a_page_of_360_pixels(page: Page, paths: list[str]
     found: dict[str, Any] = {}
     for path in paths:
         page.goto(path)
-        found[path[:30]] = faults(page)
+        found[path[:30] + path[-11:]] = faults(page)
     assert {path: some for path, some in found.items() if some} == {}, found
