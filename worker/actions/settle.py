@@ -16,7 +16,7 @@ from registrar.ledger.disputes import Settled, dispute
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
-from worker.promotions import disputes, stage_occupancy
+from worker.promotions import adoption, disputes, stage_occupancy
 from worker.registry.entities import Version
 from worker.registry.protocol import Refused, find_model, with_known
 from worker.task_context import TaskContext
@@ -27,7 +27,7 @@ Place = tuple[str, str, int]  # stage | alias, its name, a version
 @dataclass(frozen=True)
 class TwoStates:
     """The states of a model in MLflow and in the record. shown: MLflow's places. lost: records of versions that are
-    gone. unrecorded: versions about which the record lacks something. snapshots: for the record.
+    gone. unrecorded: versions about which the record lacks something. snapshots: of what was seen, for the record.
     """
 
     shown: Sequence[Place]
@@ -101,7 +101,9 @@ def _read_states(context: TaskContext) -> TwoStates:
     unrecorded = [version for version, _ in disputes.find_unrecorded(context, list(versions.values()))]
     stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
     snapshots = stage_occupancy.snapshot_of(context, context.model, stages, versions.values(), recent.at).records
-    return TwoStates(sorted(shown), records, lost, unrecorded, snapshots)
+    # What is there now was settled: none of it is taken in as new.
+    known = (adoption.watermark_of(context, context.model, versions.values()),) if versions else ()
+    return TwoStates(sorted(shown), records, lost, unrecorded, (*snapshots, *known))
 
 
 def _take_over(context: TaskContext, states: TwoStates, why: str) -> list[LedgerChange]:
