@@ -27,8 +27,7 @@ Place = tuple[str, str, int]  # stage | alias, its name, a version
 @dataclass(frozen=True)
 class TwoStates:
     """The states of a model in MLflow and in the record. shown: MLflow's places. lost: records of versions that are
-    gone. unrecorded: versions about which the record lacks something. snapshots: for the record, with
-    the watermark of what is there.
+    gone. unrecorded: versions about which the record lacks something. snapshots: of what was seen, for the record.
     """
 
     shown: Sequence[Place]
@@ -102,7 +101,7 @@ def _read_states(context: TaskContext) -> TwoStates:
     unrecorded = [version for version, _ in disputes.find_unrecorded(context, list(versions.values()))]
     stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
     snapshots = stage_occupancy.snapshot_of(context, context.model, stages, versions.values(), recent.at).records
-    # What is there when a person looks is settled with it: none of it is taken in later, as if it were new.
+    # What is there now was settled: none of it is taken in as new.
     known = (adoption.watermark_of(context, context.model, versions.values()),) if versions else ()
     return TwoStates(sorted(shown), records, lost, unrecorded, (*snapshots, *known))
 

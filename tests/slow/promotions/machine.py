@@ -304,6 +304,7 @@ class Machine(RuleBasedStateMachine):
         self.post("registry.reconcile", by="ada", now=True)
         self.desk.settle()
         if self.desk.in_dispute():
+            self.desk.settled |= self.desk.there()
             self.post("registry.settle", by="ada", now=True, trust="mlflow")
             self.desk.settle()
 
