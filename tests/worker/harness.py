@@ -1,6 +1,7 @@
 """The worker without Celery around it: a real ledger, a registry, and every task run in the ledger's own order."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -108,6 +109,11 @@ class WorkerHarness:
 
     def policy(self, text: str) -> None:
         self.context = WorkerContext(**{**self.context.__dict__, "policy": parse_policy(text)})
+
+    def settings(self, **changed: Any) -> None:
+        """changed: fields of Settings."""
+        settings = replace(self.context.settings, **changed)
+        self.context = WorkerContext(**{**self.context.__dict__, "settings": settings})
 
     def let_in(self, registry: Any) -> None:
         """Another registry from now on."""
