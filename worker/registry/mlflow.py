@@ -3,6 +3,9 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
@@ -24,7 +27,7 @@ from worker.registry.protocol import NotFound, PermanentError
 from worker.registry.versions import SEARCH_SIZES, Versions, pages, quoted
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
-_PAGE = 200
+_PAGE, _MODELS_PAGE = 200, 1000
 
 
 def configure_client() -> None:
@@ -141,11 +144,14 @@ class MlflowRegistry(Files, Versions):
         *_, model_id, address = max(ready)
         return ModelSource(f"models:/{model_id}", model_id, address)
 
-    def models(self, *, max_results: int = 100) -> list[Model]:
+    def models(self, *, max_results: int | None = 100) -> list[Model]:
         with translate_errors("listing models"):
-            return [
-                conversion.to_model(answer) for answer in self._client.search_registered_models(max_results=max_results)
-            ]
+            answers = islice(pages(partial(self._search_models, max_results or _MODELS_PAGE)), max_results)
+            return [conversion.to_model(answer) for answer in answers]
+
+    def _search_models(self, most: int, token: str | None, wanted: str | None = None) -> Any:
+        """Search past MlflowClient, whose filter against prompts leaves out all models on servers before 2.21."""
+        return self._store.search_registered_models(wanted, max_results=most, page_token=token)
 
     def model(self, name: str) -> Model:
         with translate_errors(f"reading model {name!r}"):
@@ -153,7 +159,7 @@ class MlflowRegistry(Files, Versions):
 
     def ensure_model(self, name: str) -> None:
         with translate_errors(f"reading model {name!r}"):
-            if self._client.search_registered_models(f"name = {quoted(name)}", max_results=1):
+            if self._search_models(1, None, f"name = {quoted(name)}"):
                 return
         try:
             with self._write(f"creating model {name!r}"):

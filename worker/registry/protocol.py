@@ -81,7 +81,8 @@ class Registry(Protocol):
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
         """Return where the model is that a run logged under a name. Raises NotFound."""
 
-    def models(self, *, max_results: int = 100) -> list[Model]: ...
+    def models(self, *, max_results: int | None = 100) -> list[Model]:
+        """Return registered models by name. max_results: None for all."""
 
     def model(self, name: str) -> Model: ...
 
