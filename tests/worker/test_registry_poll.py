@@ -153,7 +153,8 @@ def test_the_worker_has_the_task(polled: WorkerHarness):
 
 def test_an_mlflow_that_is_down_is_said_and_nothing_is_lost(polled: WorkerHarness, site: SiteOf, caplog):  # noqa: F811
     doctor = site(POLLED)
-    assert [one.seen for one in looked("webhook", doctor)] == ["no worker has asked MLflow what changed yet"]
+    [found] = looked("webhook", doctor)
+    assert (found.level, found.seen.startswith("no worker has asked MLflow what changed yet")) == ("ok", True)
     poll(polled)
     by_hand(polled.registry, "taxi")
     for _ in range(2):
@@ -165,6 +166,10 @@ def test_an_mlflow_that_is_down_is_said_and_nothing_is_lost(polled: WorkerHarnes
     assert len(poll(polled)) == 2
     [found] = looked("webhook", doctor)
     assert (found.level, found.seen.startswith("MLflow was asked what changed at ")) == ("ok", True)
+    polled.jump(timedelta(hours=-1))
+    poll(polled)
+    [found] = looked("webhook", doctor)
+    assert (found.level, "asked MLflow what changed since" in found.seen) == ("warn", True)
 
 
 class TestChanges:

@@ -59,9 +59,11 @@ def _check_poll(ledger_url: str, every: timedelta) -> Iterator[Finding]:
         return  # said by ledger
     if last.trouble:
         yield warn(f"MLflow could not be asked what changed: {last.trouble}", "See the line about mlflow")
-    elif last.polled_at is None or now() - last.polled_at > _LATE * max(every, timedelta(minutes=1)):
-        when = f"since {last.polled_at:%Y-%m-%d %H:%M} UTC" if last.polled_at else "yet"
-        yield warn(f"no worker has asked MLflow what changed {when}", "Are a worker and beat running? See work")
+    elif last.polled_at is None:
+        yield ok("no worker has asked MLflow what changed yet; what is there by the first time is no change")
+    elif now() - last.polled_at > _LATE * max(every, timedelta(minutes=1)):
+        seen = f"no worker has asked MLflow what changed since {last.polled_at:%Y-%m-%d %H:%M} UTC"
+        yield warn(seen, "Are a worker and beat running? See work")
     else:
         often = f"as every {every.total_seconds():.0f} s"
         yield ok(f"MLflow was asked what changed at {last.polled_at:%H:%M:%S} UTC, {often}")
