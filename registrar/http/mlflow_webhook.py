@@ -225,12 +225,15 @@ def _read(answer: Answer, server: MlflowServer) -> Mapping[str, Any]:
         raise WebhookError("the webhook was deleted just now", "Run `registrar mlflow connect` again")
     match answer.status:
         case 404 | 405 | 501:
-            raise NoWebhooks(f"{server.root} has no webhooks: they came with MLflow 3.3", _capital(POLL))
-        case 401 | 403:
-            advice = "Give `registrar mlflow connect` an admin's MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-            raise NoWebhooks(
-                f"{server.root} shows its webhooks only to its admins ({answer.status})", f"{advice}; or {POLL}"
+            raise NoWebhooks(f"{server.root} has no webhooks: they came with MLflow 3.3", f"Without one, {POLL}")
+        case 401:
+            raise WebhookError(
+                f"{server.root} refuses the login (401)",
+                "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
             )
+        case 403:
+            advice = "Give `registrar mlflow connect` an admin's MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            raise NoWebhooks(f"{server.root} shows its webhooks only to its admins (403)", f"{advice}; or {POLL}")
         case 400:
             advice = (
                 "MLflow posts to public https addresses, unless it runs with MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http,https "
@@ -247,7 +250,3 @@ def _read(answer: Answer, server: MlflowServer) -> Mapping[str, Any]:
 def _is_gone(answer: Answer) -> bool:
     """Return whether an answer says that there is no webhook of that id. A server without any answers with no code."""
     return isinstance(answer.json, dict) and answer.json.get("error_code") == "RESOURCE_DOES_NOT_EXIST"
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -21,6 +21,7 @@ STARTING = ("up", "demo")  # they make what is missing, and start servers of the
 # What needs no folder, no ledger and no network, and what asks others for the record in place of reading it.
 ALONE = {"completion", "schema", "secret"}
 ASKING = {"alive", "check-config", "experiments", "runs", "versions", "address", "send", "policy", "policy show"}
+ASKING |= {"mlflow connect", "mlflow status", "mlflow disconnect"}
 ASKING |= {"prune", "reconcile", "replay", "rollback", "dead retry", "dead drop", "queue drop"}
 ASKING |= {"promotions approve", "promotions cancel", "promotions reject", "plan promotion", "plan prune"}
 
