@@ -169,8 +169,7 @@ def disconnect(server: MlflowServer, want: Wanted) -> list[Webhook]:
 
 def _delete(server: MlflowServer, webhook: Webhook) -> None:
     """Delete a webhook; another `connect` may have done so just now."""
-    answer = server.send("DELETE", f"webhooks/{webhook.id}")
-    if not _is_gone(answer):
+    if not _is_gone(answer := server.send("DELETE", f"webhooks/{webhook.id}")):
         _read(answer, server)
 
 
@@ -183,10 +182,9 @@ def deliver_test(server: MlflowServer, webhook: Webhook) -> str | None:
     status, body = result.get("response_status"), str(result.get("response_body") or "")
     if status == 200 and '"test":true' in body.replace(" ", ""):
         return None
-    if status == 401:
-        return f"the receiver refused its signature (401): {shown(body[:200])}"
-    if status is not None:
-        return f"{webhook.url} answered {status}: {shown(body[:200]) or 'nothing'}"
+    if status:
+        what = "the receiver refused its signature (401)" if status == 401 else f"{webhook.url} answered {status}"
+        return f"{what}: {shown(body[:200]) or 'nothing'}"
     return f"MLflow could not post it: {shown(str(result.get('error_message') or 'it does not say why')[:300])}"
 
 
@@ -232,8 +230,8 @@ def _read(answer: Answer, server: MlflowServer) -> Mapping[str, Any]:
                 "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
             )
         case 403:
-            advice = "Give `registrar mlflow connect` an admin's MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-            raise NoWebhooks(f"{server.root} shows its webhooks only to its admins (403)", f"{advice}; or {POLL}")
+            advice = f"Give `registrar mlflow connect` an admin's MLFLOW_TRACKING_USERNAME and PASSWORD; or {POLL}"
+            raise NoWebhooks(f"{server.root} shows its webhooks only to its admins (403)", advice)
         case 400:
             advice = (
                 "MLflow posts to public https addresses, unless it runs with MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http,https "
