@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test test-slow test-all coverage bench chaos fuzz machine pictures docs references lint types contracts audit mutants check requirements clean help
+.PHONY: demo up test test-slow test-all servers coverage bench chaos fuzz machine pictures docs references lint types contracts audit mutants check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-slow: $(READY)  ## those that need minutes: tests/slow
 	@$(PYTEST) --dist loadfile --no-loadscope-reorder tests/slow
 
 test-all: test test-slow  ## both
+
+servers: $(READY)  ## the main job on every MLflow server that the doctor knows, each installed beside: minutes
+	@MLFLOW_SERVERS=all $(BIN)/python -m pytest -n 0 tests/slow/mlflow_servers
 
 coverage: $(READY)  ## the branches that all tests take, file by file, in every process that they start
 	@$(BIN)/python -m tests.covered -n $(JOBS) --dist loadfile $(ARGS)

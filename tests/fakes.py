@@ -137,12 +137,14 @@ class FakeRegistry:
             raise NotFound(f"run {run.id} logged no model named {artifact_path!r}") from None
 
     def models(self, *, max_results: int | None = 100) -> list[Model]:
+        self._maybe_fail("models")
         return [self.model(name) for name in sorted(self._models)][:max_results]
 
     def model(self, name: str) -> Model:
         if name not in self._models:
             raise NotFound(f"reading model {name!r}: no such model")
-        return Model(name, "", {}, dict(self._aliases[name]), BORN, self._changed.get(name, self.clock))
+        newest = max(self._models[name], default=0)
+        return Model(name, "", {}, dict(self._aliases[name]), BORN, self._changed.get(name, self.clock), newest)
 
     def ensure_model(self, name: str) -> None:
         if name not in self._models:

@@ -14,7 +14,7 @@ from registrar.broker.celery_app import PUBLISH_BATCH, TaskMessage, publish
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds
-from worker import attempt, dispatcher, observability
+from worker import attempt, dispatcher, observability, registry_poll
 from worker.context import WorkerContext
 from worker.downloads import LONG
 from worker.registry.recent_reads import RecentReads
@@ -39,7 +39,11 @@ def install(worker_context: WorkerContext) -> None:
     def publish_each(task_messages: list[list[str]]) -> None:
         dispatcher.publish_batch(worker_context, [TaskMessage(task_id, name) for task_id, name in task_messages])
 
+    def poll_registry(_: str) -> None:
+        registry_poll.poll(worker_context)
+
     entries |= {PUBLISH_BATCH: publish_each, "worker.sweep": redeliver, "worker.tick": run_scheduler}
+    entries |= {registry_poll.NAME: poll_registry}
     # Messages of the former names may still be in the broker after an upgrade.
     entries |= {old: entries[new] for old, new in tasks.FORMER_NAMES.items()}
     for name, entry in entries.items():

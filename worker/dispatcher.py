@@ -7,7 +7,7 @@ from registrar.broker.celery_app import TaskMessage, publish, queued_messages
 from registrar.ledger import LedgerUnavailable, task_dispatch
 from registrar.ledger.queries.queue import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
-from worker import scheduler
+from worker import registry_poll, scheduler
 from worker.beat import SWEEP_SECONDS
 from worker.context import WorkerContext
 
@@ -60,8 +60,9 @@ def publish_next(worker_context: WorkerContext, names: Collection[str]) -> None:
 
 
 def tick(worker_context: WorkerContext) -> None:
-    """Submit the events that are due. Without the ledger, the next tick does."""
+    """Submit the events that are due, and publish a due poll of MLflow. Without the ledger, the next tick does."""
     try:
         scheduler.tick(worker_context.ledger, worker_context.inbox, worker_context.policy, worker_context.now())
+        registry_poll.publish_if_due(worker_context)
     except LedgerUnavailable as error:
         log.warning("the scheduler can't read or write the ledger: %s", error)

@@ -110,6 +110,10 @@ SECTIONS = {
             "registrar.cli.config:secret",
             "Make a new key for REGISTRAR_SECRET_KEY, or a source's secret, and print it.",
         ),
+        "mlflow": LazyCommand(
+            "registrar.cli.webhook:mlflow",
+            "Have MLflow tell of each change in its registry, by a webhook of its own.",
+        ),
         "token": LazyCommand(
             "registrar.cli.token:token",
             "Make, list and revoke tokens for the API. The journal says who did: registrar audit export.",

@@ -1,16 +1,23 @@
 """`registrar up`, `registrar demo`: all parts on this machine."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from registrar import policy as policies
 from registrar.cli import preflight
 from registrar.cli.context import HERE, Context, existing_config
 from registrar.cli.progress import Screen
 from registrar.config.credentials import without_login
-from registrar.config.settings import process_environment
+from registrar.config.settings import Settings, process_environment
 from registrar.demo.screen import on_screen
 from registrar.demo.show import Show
+from registrar.errors import UserError
+from registrar.http import mlflow_webhook
+from registrar.http.mlflow_server import MlflowServer
+from registrar.http.mlflow_webhook import WebhookError
+from registrar.http.probe import Silence
 from registrar.local import Stack, serve
 from registrar.local.data_folder import Folder
 
@@ -41,6 +48,7 @@ def up(
 
     Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all. Before anything
     is started, it looks at what it needs: packages, registrar.yml and its secrets, addresses, the ledger, the folder.
+    Where registrar.yml has a source of kind mlflow, MLflow gets a webhook to it (see registrar mlflow connect).
 
     \b
     registrar up
@@ -64,8 +72,33 @@ def up(
                 f"MLFLOW_TRACKING_URI={without_login(other)} is not used; to use that server: "
                 "registrar up --mlflow $MLFLOW_TRACKING_URI"
             )
-        serve(stack, when_ready=lambda ready: _print_addresses(ready, screen))
+        serve(stack, when_ready=lambda ready: _begin(ready, screen))
         screen.say("all stopped")
+
+
+def _begin(stack: Stack, screen: Screen) -> None:
+    for line in _connect_mlflow(stack):
+        screen.say(line)
+    _print_addresses(stack, screen)
+
+
+def _connect_mlflow(stack: Stack) -> Iterator[str]:
+    """Make MLflow's webhook to each source that takes it, or mend it: ports and secrets may be others than last time.
+
+    Yields lines for people. What goes wrong stops nothing: `registrar doctor` says it, too.
+    """
+    policy = policies.load(stack.config)
+    settings = Settings.read({**process_environment(), **stack.environment})
+    server = MlflowServer(settings.mlflow_uri, settings.environ)
+    for source in mlflow_webhook.sources(policy):
+        try:
+            webhook, _ = mlflow_webhook.connect(server, mlflow_webhook.wanted(settings, policy, source))
+        except WebhookError as error:
+            yield f"warning: MLflow tells source {source} of no change: {error}. {error.advice}"
+        except (UserError, Silence) as error:
+            yield f"warning: MLflow tells source {source} of no change: {error}"
+        else:
+            yield f"{'webhook':<9} {webhook.name} in MLflow tells source {source} what changes there"
 
 
 def _print_addresses(stack: Stack, screen: Screen) -> None:

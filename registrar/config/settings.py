@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from registrar.config.credentials import complaint
 from registrar.errors import UserError
@@ -87,6 +88,12 @@ class Settings:
     def of_file(cls, path: Path, environ: Mapping[str, str]) -> Self:
         """Return settings with registrar.yml alone, to read its secrets."""
         return cls(path, "", "", "", "", None, Path(), environ)
+
+    def page(self, *path: str) -> str | None:
+        """Return the address of a page for browsers, such as page("models", "taxi"); None without a public address."""
+        if self.public_url is None:
+            return None
+        return "/".join((self.public_url.rstrip("/"), *(quote(part, safe="") for part in path)))
 
     def secret(self, reference: str) -> str:
         """Return the value of `env:NAME` or `file:PATH`. Raises SettingsError if it is missing or empty."""

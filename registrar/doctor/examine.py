@@ -22,6 +22,7 @@ _ORDER = (
     "provider",
     "work",
     "mlflow",
+    "webhook",
     "channels",
     "clocks",
 )

@@ -1,4 +1,4 @@
-"""MLflow's REST API without the package mlflow: for the doctor, the audit, and the worker's availability check."""
+"""MLflow's REST API without the package mlflow: for doctor, audit, the availability check and MLflow's webhook."""
 
 import math
 import time
@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from registrar.config.credentials import login, without_login
-from registrar.http.probe import MOST, Answer, Silence, ask
+from registrar.http.probe import MOST, PATIENCE, Answer, Silence, ask
 
 API = "/api/2.0/mlflow"
 _QUERY_BYTES = 20_000_000  # of an answer: descriptions and tags are long
@@ -32,6 +32,20 @@ class MlflowServer:
     def get(self, path: str, *, most: int = MOST) -> Answer:
         """GET a path. most: bytes of the answer that are read. Raises Silence."""
         return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify, most=most)
+
+    def send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, patience: float = PATIENCE
+    ) -> Answer:
+        """Make a request below API. body: its JSON. patience: seconds for the answer. Raises Silence."""
+        return ask(
+            f"{self.root}{API}/{path}",
+            headers=self._headers,
+            auth=self._auth,
+            verify=self._verify,
+            method=method,
+            json=body,
+            patience=patience,
+        )
 
     def query(self, path: str) -> Mapping[str, Any] | None:
         """GET a path below API. Returns None where there is no such thing. Raises Silence for any other refusal."""

@@ -1,10 +1,10 @@
-"""One GET, bounded in time and size; a failure is a sentence for people."""
+"""One request, bounded in time and size; a failure is a sentence for people."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from json import loads
 from typing import Any
 
 import requests
@@ -37,16 +37,24 @@ def ask(
     auth: tuple[str, str] | None = None,
     verify: bool | str = True,
     most: int = MOST,
+    method: str = "GET",
+    json: Mapping[str, Any] | None = None,
+    patience: float = PATIENCE,
 ) -> Answer:
-    """GET. Redirects are not followed, no login of ~/.netrc is sent. Raises Silence."""
+    """Make a request, a GET unless `method` says otherwise. Redirects are not followed, no login of ~/.netrc is sent.
+
+    json: the body. patience: seconds for a connection, and for an answer. Raises Silence.
+    """
     session = requests.Session()
     session.auth = _without_netrc(auth)
     began = datetime.now(UTC)
     try:
-        with session.get(
+        with session.request(
+            method,
             url,
             headers=headers,
-            timeout=PATIENCE,
+            json=json,
+            timeout=patience,
             allow_redirects=False,
             stream=True,
             verify=verify,
@@ -58,10 +66,10 @@ def ask(
                 response.status_code,
                 body.decode("utf-8", "replace"),
                 _clock_offset(response, between),
-                _json(response, body),
+                _parse_json(response, body),
             )
     except (requests.RequestException, ValueError) as error:
-        raise Silence(f"{without_login(url)} {_why(error)}") from None
+        raise Silence(f"{without_login(url)} {_why(error, patience)}") from None
 
 
 def _read(response: requests.Response, most: int) -> bytes:
@@ -78,14 +86,14 @@ def _without_netrc(auth: tuple[str, str] | None) -> Any:
     return auth or (lambda request: request)
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, patience: float) -> str:
     text = str(error)
     if isinstance(error, requests.exceptions.SSLError):
         return "has a TLS certificate that is not trusted here, or speaks no TLS"
     if "NameResolution" in text or "Failed to resolve" in text:
         return "has a name that does not resolve here"
     if isinstance(error, requests.Timeout):
-        return f"does not answer within {PATIENCE:g} s"
+        return f"does not answer within {patience:g} s"
     if "Connection refused" in text:
         return "refuses connections: nothing listens there"
     if isinstance(error, (ValueError, requests.exceptions.InvalidURL)):
@@ -100,10 +108,10 @@ def _clock_offset(response: requests.Response, at: datetime) -> float | None:
         return None
 
 
-def _json(response: requests.Response, body: bytes) -> Any:
+def _parse_json(response: requests.Response, body: bytes) -> Any:
     if "json" not in response.headers.get("Content-Type", ""):
         return None
     try:
-        return json.loads(body)
+        return loads(body)
     except ValueError:
         return None

@@ -171,7 +171,7 @@ def starter_config() -> str:
 
 def ensure_config(folder: Folder, say: Callable[[str], None]) -> Path:
     """Write DATA/registrar.yml if it does not exist, and return its path."""
-    for source in ("ci", "operator"):
+    for source in ("ci", "operator", "mlflow"):
         folder.secret(f"{source}.whsec", new_webhook_secret)
     if not folder.config.exists():
         folder.config.write_text(starter_config(), encoding="utf-8")

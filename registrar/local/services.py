@@ -156,6 +156,7 @@ def mlflow(site: Installation) -> Service:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
             "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+            "MLFLOW_WEBHOOK_CACHE_TTL": "5",  # seconds that a changed webhook takes to be in use; else 60
             "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": site.folder.secret("mlflow-webhooks.key", new_key),
         },
         ready=HttpOk(site.ports["mlflow"], ("/health",)),

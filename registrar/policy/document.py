@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from registrar.events.types.terms import Form
 from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Members, Person, Role, same_account
 from registrar.policy.approvals import Approval
 from registrar.policy.base_model import Glob, Strict, most_specific
+from registrar.policy.duration import length
 from registrar.policy.errors import Place
 from registrar.policy.models import FromMlflow, ModelPolicy
 from registrar.policy.routes import Channel, Route
@@ -87,6 +88,11 @@ class Policy(Strict):
         """What becomes of versions registered in MLflow. Of a model that no entry names, people are only told."""
         pattern = most_specific(list(self.models), model)
         return self.models[pattern].register_.from_mlflow if pattern else "tell"
+
+    @property
+    def poll_every(self) -> timedelta | None:
+        """How often MLflow is asked what changed: as often as the most impatient entry wants; None: never."""
+        return min((length(model.poll_every) for model in self.models.values() if model.poll_every), default=None)
 
     def actor(self, source_kind: str, account: str, name: str) -> Actor:
         """The person behind an account of a chat system, or an actor in no group."""

@@ -133,6 +133,8 @@ def _registry(model: ModelPolicy) -> Iterator[str]:
         yield f"    an approval holds for the names and sizes of a version's files, and for {content}"
     if model.reconcile_every:
         yield f"    MLflow is compared with the record every {model.reconcile_every}"
+    if model.poll_every:
+        yield f"    MLflow is asked what changed every {model.poll_every}"
 
 
 def _approval(policy: Policy, target: Target) -> str:

@@ -154,6 +154,10 @@ class ModelPolicy(Strict):
     reconcile_every: Annotated[
         Duration | None, Field(description="compare MLflow with the record so often; else when asked to")
     ] = None
+    poll_every: Annotated[
+        Duration | None,
+        Field(description="ask MLflow what changed so often, where its webhook does not tell, or loses some"),
+    ] = None
     retention: Annotated[Retention | None, Field(description="without it, every version stays")] = None
 
     @model_validator(mode="after")

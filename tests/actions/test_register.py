@@ -24,6 +24,30 @@ def test_a_finished_run_becomes_a_described_and_tagged_version(harness):
     assert {made.tags[f"registrar.{key}"] for key in ("run", "commit", "event", "by")} == {"r1", "c0ffee", event, "ci"}
 
 
+LINK = " ([gates, votes and history](https://registrar.example.com/models/{}))"
+
+
+@pytest.mark.parametrize(
+    ("model", "path"), [("taxi", "taxi"), ("tax(i)) [x] & ü?#", "tax%28i%29%29%20%5Bx%5D%20%26%20%C3%BC%3F%23")]
+)
+def test_its_description_leads_from_mlflow_to_the_models_page(harness, model, path):
+    harness.settings(public_url="https://registrar.example.com/")
+    harness.registry.trained("r1", rmse=9.0)
+    harness.post("training_run.finished", model=model, run_id="r1", description="as people wrote")
+    lines = harness.registry.version(model, 1).description.splitlines()
+    assert lines == ["as people wrote", f"registered from run run-r1 (r1) by ci{LINK.format(path)}"]
+
+
+def test_so_does_that_of_a_version_that_is_taken_up_and_a_long_name_leaves_room_for_the_link(harness):
+    harness.settings(public_url="https://registrar.example.com")
+    run = harness.registry.trained("r1", rmse=9.0)
+    harness.registry.runs["r1"] = replace(run, name="r" * 6000)
+    by_hand(harness, description="trained nightly")
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    said = harness.registry.version("taxi", 1).description
+    assert (len(said), said.endswith(LINK.format("taxi"))) == (entities.MAX_DESCRIPTION, True)
+
+
 def test_a_run_without_a_model_fails_and_leaves_no_empty_model_behind(harness):
     harness.registry.trained("r1", model=None)
     event = harness.post("training_run.finished", model="taxi", run_id="r1")

@@ -18,6 +18,7 @@ HERE = {
     "compact": ("--older-than", "90d"),
     "doctor": (),
     "address": ("mlflow",),
+    "mlflow": ("connect",),
     "plan": ("m", "1", "--to", "production"),
     "versions": ("m",),
     "experiments": (),

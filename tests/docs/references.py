@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
+from registrar.doctor.mlflow_servers import KNOWN
 from registrar.events.types import VOCABULARY
 from registrar.ledger.tables import metadata
 from registrar.policy import Policy
@@ -143,10 +144,27 @@ def decisions() -> str:
     return "\n".join(f"- [{page.read_text(encoding='utf-8').splitlines()[0][2:]}]({page.name})" for page in found)
 
 
+def mlflow_servers() -> str:
+    """Return one row per MLflow server that the doctor knows."""
+    rows = ["| MLflow | main job | webhooks | logged models | workspaces | a deleted version's alias |"]
+    rows.append("|---|---|---|---|---|---|")
+    for server in KNOWN:
+        cells = (
+            "yes",
+            "yes" if server.webhooks else "no: `poll_every`",
+            "yes" if server.logged_models else "no: a run's model is among its artifacts",
+            "the default one" if server.workspaces else "none",
+            "goes with it" if server.drops_aliases else "stays until it is moved",
+        )
+        rows.append(f"| {server.version} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 PARTS: Mapping[str, tuple[Path, Callable[[], str]]] = {
     "events": (DOCS / "reference" / "events.md", events),
     "keys": (DOCS / "reference" / "registrar-yml.md", keys),
     "decisions": (DOCS / "decisions" / "index.md", decisions),
+    "mlflow servers": (DOCS / "how-to" / "deploy.md", mlflow_servers),
     "tables": (DOCS / "explanation" / "architecture.md", tables),
 }
 

@@ -18,7 +18,7 @@ from registrar.doctor.examine import CHECKS, SECONDS, examine
 from tests.doctor.conftest import NOWHERE, POLICY, Pages, SiteOf
 
 PARTS = ["config", "secrets", "ledger", "broker", "receiver", "access", "work", "mlflow", "channels", "clocks"]
-IF_NAMED = ["provider"]  # looked at where registrar.yml has one
+IF_NAMED = ["provider", "webhook"]  # looked at where registrar.yml has one
 
 
 def run(site: DoctorContext, *arguments: str) -> Result:

@@ -93,11 +93,21 @@ def test_it_is_asked_with_the_workers_login(site: SiteOf, server: Pages, how: st
 
 
 @pytest.mark.parametrize(
-    ("version", "level"), [("2.22.0", "warn"), ("3.3.9", "warn"), ("4.0.0", "warn"), ("3.4.0", "ok")]
+    ("version", "level", "says"),
+    [
+        ("2.8.1", "warn", "is not known to work"),
+        ("4.0.0", "warn", "is not known to work"),
+        ("2.9.0", "ok", "MLflow 2.9.0; no webhooks, poll_every asks it what changed; no logged models"),
+        ("2.22.5", "ok", "MLflow 2.22.5; no webhooks"),
+        ("3.4.0", "ok", "MLflow 3.4.0; an alias stays with a version that was deleted"),
+        ("3.18.0.dev1", "ok", "MLflow 3.18.0.dev1"),
+        ("<html>", "warn", "without a version"),
+    ],
 )
-def test_a_version_that_is_not_known_to_work_is_said(site: SiteOf, server: Pages, version: str, level: str):
+def test_what_its_version_lacks_is_said(site: SiteOf, server: Pages, version: str, level: str, says: str):
     server.say("/version", version)
-    assert (looked("mlflow", site(MLFLOW_TRACKING_URI=server.root))[0].level) == level
+    found = looked("mlflow", site(MLFLOW_TRACKING_URI=server.root))[0]
+    assert (found.level, says in found.seen) == (level, True), found
 
 
 @pytest.mark.parametrize(

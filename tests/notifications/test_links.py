@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from registrar.config.settings import Settings
 from registrar.policy.load import parse
 from tests.notifications.samples import ASKED, ENCRYPTOR, MOVED, notice
 from tests.policies import approval
@@ -45,11 +47,11 @@ def test_no_card_has_buttons_where_no_source_takes_their_presses(kind: str):
 
 
 def test_the_page_is_the_promotions_or_the_models():
-    url = "https://registrar.example.com/"
-    assert _page(ASKED, url) == f"https://registrar.example.com/promotions/{ASKED.details['promotion']}"
+    settings = replace(Settings.of_file(Path("registrar.yml"), {}), public_url="https://registrar.example.com/")
+    assert _page(ASKED, settings) == f"https://registrar.example.com/promotions/{ASKED.details['promotion']}"
     other = replace(MOVED, model="nyc taxi?", details={})
-    assert _page(other, url) == "https://registrar.example.com/models/nyc%20taxi%3F"
-    assert _page(ASKED, None) is None
+    assert _page(other, settings) == "https://registrar.example.com/models/nyc%20taxi%3F"
+    assert _page(ASKED, replace(settings, public_url=None)) is None
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from registrar.ledger.tables import tasks
 from registrar.policy.document import Policy
 from tests.policies import approval, gate_on_production, gate_on_staging, model, production
 from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, WorkerHarness
+from worker import registry_poll
 
 Story = Callable[[WorkerHarness], None]
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
@@ -121,6 +122,14 @@ def moved_by_hand(harness: WorkerHarness) -> None:
     two(harness)
     harness.registry.set_stage("taxi", 1, "Production")
     harness.later(hours=3)
+
+
+def asked_what_changed(harness: WorkerHarness) -> None:
+    two(harness)
+    registry_poll.poll(harness.context)
+    harness.registry.set_alias("taxi", "champion", 1)
+    registry_poll.poll(harness.context)
+    harness.work()
 
 
 def reconciled(harness: WorkerHarness) -> None:
@@ -259,6 +268,7 @@ CHANGES = {
     "ModelPolicy.drift": Change(reconciled, POLICY, model("drift: revert")),
     "ModelPolicy.compare_content_mb": Change(written_over, POLICY, model("compare_content_mb: 0")),
     "ModelPolicy.reconcile_every": Change(moved_by_hand, POLICY, model("reconcile_every: 1h")),
+    "ModelPolicy.poll_every": Change(asked_what_changed, POLICY, model("poll_every: 1h")),
     "ModelPolicy.retention": Change(pruned, POLICY, KEPT),
     "Retention.keep_last": old_and_new(pruned, KEPT, "keep_last: 1", "keep_last: 2"),
     "Retention.older_than": old_and_new(pruned, KEPT, "older_than: 30d", "older_than: 99d"),

@@ -117,6 +117,11 @@ class WorkerHarness:
     def policy(self, text: str) -> None:
         self.context = WorkerContext(**{**self.context.__dict__, "policy": parse_policy(text)})
 
+    def settings(self, **changed: Any) -> None:
+        """changed: fields of Settings."""
+        settings = replace(self.context.settings, **changed)
+        self.context = WorkerContext(**{**self.context.__dict__, "settings": settings})
+
     def let_in(self, registry: Any) -> None:
         """Another registry from now on."""
         self.registry = registry

@@ -43,7 +43,9 @@ SEARCH = "GET model-versions/search"
     ids=["mlflow 2", "mlflow 3"],
 )
 def test_a_run_becomes_a_version_by_five_calls(harness, mlflow_address, calls, kind, where):
+    """With a link to our page in its description."""
     client = MlflowClient(mlflow_address)
+    harness.settings(public_url="https://registrar.example.com")
     harness.let_in(MlflowRegistry(mlflow_address))
     model = f"calls-{uuid.uuid4().hex[:8]}"
     runs = [kind(client) for _ in range(2)]
@@ -53,6 +55,7 @@ def test_a_run_becomes_a_version_by_five_calls(harness, mlflow_address, calls, k
         harness.post("training_run.finished", model=model, run_id=run_id)
         assert calls == expected
     assert [version.run_id for version in harness.registry.versions(model)] == runs[::-1]
+    assert f"https://registrar.example.com/models/{model}" in harness.registry.version(model, 1).description
 
 
 WHOLE = {"GET registered-models/get", "POST registered-models/get-latest-versions"}  # MLflow reads all versions for it

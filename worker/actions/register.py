@@ -46,6 +46,7 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {context.actor_name}"
+    line = registration.with_link(context, data.model, line)
     description = entities.join_description(data.description or "", line)
 
     def create() -> Version:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from typing import cast
-from urllib.parse import quote
 
 from registrar import plugins
+from registrar.config.settings import Settings
 from registrar.errors import UserError
 from registrar.events.approval_buttons import LIFE, Audience
 from registrar.events.outcome import Fact
@@ -62,7 +62,7 @@ class ChannelBinding:
             # Counts from the first attempt, so that a card that is posted again has the same buttons.
             until=context.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
             thread=thread,
-            page=_page(fact, context.settings.public_url),
+            page=_page(fact, context.settings),
             end=end,
         )
 
@@ -100,11 +100,8 @@ def _button_audience(context: TaskContext, binding: ChannelBinding) -> Audience 
     return Audience(binding.channel.kind, source, binding.name) if source else None
 
 
-def _page(fact: Fact, public_url: str | None) -> str | None:
+def _page(fact: Fact, settings: Settings) -> str | None:
     """Return the address of the dashboard's page about the fact's promotion, else about its model."""
-    if not public_url or not fact.model:
-        return None
-    base = public_url.rstrip("/")
-    if promotion := fact.details.get("promotion"):
-        return f"{base}/promotions/{quote(str(promotion), safe='')}"
-    return f"{base}/models/{quote(fact.model, safe='')}"
+    if fact.model and (promotion := fact.details.get("promotion")):
+        return settings.page("promotions", str(promotion))
+    return settings.page("models", fact.model) if fact.model else None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import Registration, RunSearch
+from registrar.text.wording import cut
 from worker.promotions.stage_occupancy import refresh_periodically
 from worker.promotions.version_state import current_stage
 from worker.registry import entities
@@ -118,7 +119,7 @@ def take_up(context: TaskContext, data: Registration, run: Run, version: Version
     for key, value in _adopted_tags(context, data, run, commit):
         if version.tags.get(key) != value:
             context.registry.set_tag(version.model, version.version, key, value)
-    line = _description_line(context, run, commit)
+    line = _description_line(context, run, version, commit)
     if line not in version.description:
         text = version.description or data.description or ""
         context.registry.set_description(version.model, version.version, entities.join_description(text, line))
@@ -134,6 +135,17 @@ def _adopted_tags(context: TaskContext, data: Registration, run: Run, commit: st
     yield _EVENT, context.task.event_id
 
 
-def _description_line(context: TaskContext, run: Run, commit: str | None) -> str:
+def _description_line(context: TaskContext, run: Run, version: Version, commit: str | None) -> str:
     built = f" at commit {commit[:12]}" if commit else ""
-    return f"taken up from run {run.name or run.id} ({run.id}){built} by {context.actor_name}; it was in MLflow already"
+    line = f"taken up from run {run.name or run.id} ({run.id}){built} by {context.actor_name}; it was in MLflow already"
+    return with_link(context, version.model, line)
+
+
+def with_link(context: TaskContext, model: str, line: str) -> str:
+    """Add to a description's line the link from MLflow's pages, which show Markdown, to ours of the model. A line that
+    leaves no room for it is cut. Returns the line as it is where no public address is set.
+    """
+    if not (page := context.settings.page("models", model)):
+        return line
+    link = f" ([gates, votes and history]({page}))"
+    return cut(line, entities.MAX_DESCRIPTION - len(link)) + link

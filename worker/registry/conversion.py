@@ -83,4 +83,5 @@ def to_experiment(answer: Any) -> Experiment:
 def to_model(answer: Any) -> Model:
     aliases = {alias: int(to_version) for alias, to_version in (answer.aliases or {}).items()}
     created_at, changed = _time(answer.creation_timestamp), int(answer.last_updated_timestamp or 0)
-    return Model(answer.name, answer.description or "", dict(answer.tags or {}), aliases, created_at, changed)
+    newest = max((int(latest.version) for latest in answer.latest_versions or ()), default=0)  # one of each stage
+    return Model(answer.name, answer.description or "", dict(answer.tags or {}), aliases, created_at, changed, newest)

@@ -103,7 +103,7 @@ class Experiment:
 @dataclass(frozen=True)
 class Model:
     """A registered model. aliases: version by alias. changed: when the registry last changed the model, or moved or
-    deleted one of its versions (as Version.changed).
+    deleted one of its versions (as Version.changed). newest: its highest version; 0: none.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Model:
     aliases: Mapping[str, int]
     created_at: datetime | None
     changed: int = 0
+    newest: int = 0
 
 
 FILES = "files:sha256:"  # prefix of a digest; digests of earlier releases have another

@@ -4,7 +4,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 from mlflow import MlflowClient
@@ -27,7 +29,7 @@ from worker.registry.protocol import NotFound, PermanentError
 from worker.registry.versions import SEARCH_SIZES, Versions, pages, quoted
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
-_PAGE = 200
+_PAGE, _MODELS_PAGE = 200, 1000
 
 
 # At each request, MLflow's client tries to import these, to see whether it runs in Databricks (its
@@ -155,11 +157,13 @@ class MlflowRegistry(Files, Versions):
         return ModelSource(f"models:/{model_id}", model_id, address)
 
     def models(self, *, max_results: int | None = 100) -> list[Model]:
-        def page(token: str | None) -> Any:
-            return self._client.search_registered_models(max_results=max_results or _PAGE, page_token=token)
-
         with translate_errors("listing models"):
-            return [conversion.to_model(answer) for answer in (page(None) if max_results else pages(page))]
+            answers = islice(pages(partial(self._search_models, max_results or _MODELS_PAGE)), max_results)
+            return [conversion.to_model(answer) for answer in answers]
+
+    def _search_models(self, most: int, token: str | None, wanted: str | None = None) -> Any:
+        """Search past MlflowClient, whose filter against prompts leaves out all models on servers before 2.21."""
+        return self._store.search_registered_models(wanted, max_results=most, page_token=token)
 
     def model(self, name: str) -> Model:
         with translate_errors(f"reading model {name!r}"):
@@ -167,7 +171,7 @@ class MlflowRegistry(Files, Versions):
 
     def ensure_model(self, name: str) -> None:
         with translate_errors(f"reading model {name!r}"):
-            if self._client.search_registered_models(f"name = {quoted(name)}", max_results=1):
+            if self._search_models(1, None, f"name = {quoted(name)}"):
                 return
         try:
             with self._write(f"creating model {name!r}"):

@@ -82,7 +82,7 @@ class Registry(Protocol):
         """Return where the model is that a run logged under a name. Raises NotFound."""
 
     def models(self, *, max_results: int | None = 100) -> list[Model]:
-        """Return the registered models. max_results: None for all."""
+        """Return registered models by name. max_results: None for all."""
 
     def model(self, name: str) -> Model: ...
 

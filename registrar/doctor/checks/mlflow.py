@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from registrar.doctor import DoctorContext, Finding, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, mlflow_servers, ok, warn
 from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
 from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation
 from registrar.doctor.target_differences import differences
@@ -20,7 +20,6 @@ from registrar.ledger.incarnations import known
 from registrar.ledger.queries.find import ever_accepted
 from registrar.text.wording import plural
 
-_OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
 _COPY = re.compile(r"models:/.+/\d+")  # the source of a version that MLflow copied from another model
 _CLIENTS = {  # by the scheme of an artifact URI: the module that reads it
     "s3": "boto3",
@@ -57,13 +56,15 @@ def check(context: DoctorContext) -> Iterator[Finding]:
 def _check_version(server: MlflowServer) -> Iterator[Finding]:
     answer = server.get("/version")
     version = answer.text.strip()[:40]
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if answer.status != 200 or not numbers:
+    if answer.status != 200 or not mlflow_servers.numbers(version):
         yield warn(f"{server.root}/version answers {answer.status} without a version", "Is that an MLflow server?")
-    elif not _OLDEST <= numbers < _TOO_NEW:
-        yield warn(f"MLflow {version} is not known to work with Registrar", "Use version 3.4 or newer, but below 4")
+    elif found := mlflow_servers.known(version):
+        yield ok("; ".join([f"MLflow {version}", *found.falls_back()]))
     else:
-        yield ok(f"MLflow {version}")
+        oldest = ".".join(mlflow_servers.KNOWN[0].version.split(".")[:2])
+        yield warn(
+            f"MLflow {version} is not known to work with Registrar", f"Use version {oldest} or newer, but below 4"
+        )
 
 
 def _refusal(answer: Answer, server: MlflowServer) -> Finding | None:

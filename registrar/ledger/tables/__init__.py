@@ -3,7 +3,7 @@
 from registrar.ledger.tables.columns import UtcDateTime, metadata
 from registrar.ledger.tables.intake import archived, archives, events, rejections, tasks
 from registrar.ledger.tables.metrics import metrics_checkpoint, metrics_series, metrics_subjects
-from registrar.ledger.tables.operations import heartbeats, schema_versions, spent, tokens
+from registrar.ledger.tables.operations import heartbeats, registry_polls, schema_versions, spent, tokens
 from registrar.ledger.tables.record import (
     cards,
     deployments,
@@ -34,6 +34,7 @@ __all__ = [
     "metrics_series",
     "metrics_subjects",
     "promotions",
+    "registry_polls",
     "rejections",
     "schema_versions",
     "spent",

@@ -1,6 +1,11 @@
-"""API tokens, one-time values, processes, and the versions that migrated the schema: no record of models."""
+"""API tokens, one-time values, processes, what the poll of MLflow has seen, and the versions that migrated the schema:
+no record of models.
+"""
 
 from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
     Column,
     Float,
     Index,
@@ -51,6 +56,21 @@ heartbeats = Table(
     Column("keys", String(64)),  # digests of its REGISTRAR_SECRET_KEY, the first of which closes
     Column("config", String(64)),  # the digest of its registrar.yml
     Column("mlflow", Text),  # why MLflow did not answer it; "": it did
+)
+
+# What MLflow showed when it was last asked what changed (poll_every). One row, which the migration made.
+registry_polls = Table(
+    "registry_polls",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="ck_registry_polls_id"), primary_key=True),
+    Column("registry", Text),  # its address; none: never polled
+    Column("number", BigInteger, nullable=False),  # counts the polls that found a change
+    Column(
+        "models", JSON, nullable=False
+    ),  # {model: [created, in ms by MLflow's clock, newest version, {alias: version}]}
+    Column("due_at", UtcDateTime),  # before then no worker polls again
+    Column("polled_at", UtcDateTime),  # when MLflow last answered
+    Column("trouble", Text),  # why MLflow did not answer the last poll; none: it did
 )
 
 # Which version of Registrar migrated the schema to a revision: an older version names it in its error.
