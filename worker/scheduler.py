@@ -21,8 +21,8 @@ from registrar.ledger.queries.reviews import reviews
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES
-from registrar.policy.duration import length
 from registrar.policy.time_gates import last
+from registrar.text.duration import length
 from worker.promotions import deadlines
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")

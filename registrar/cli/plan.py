@@ -7,7 +7,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
-from registrar.cli import formatting
+from registrar.cli import formatting, params
 from registrar.cli.context import Context
 from registrar.errors import UserError
 from registrar.events.types import Data
@@ -52,8 +52,8 @@ def plan() -> None:
 
 @plan.command()
 @click.argument("model")
-@click.argument("version", type=click.IntRange(1))
-@click.option("--to", "stage", type=click.Choice(["Staging", "Production"], case_sensitive=False), required=True)
+@click.argument("version", type=params.VERSION)
+@click.option("--to", "stage", type=params.TARGET, required=True)
 @formatting.as_json
 @click.pass_context
 def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
@@ -62,7 +62,11 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     \b
     registrar plan promotion churn 3 --to production    # "promotion" may be left out
     """
-    target = stage.capitalize()
+    print_promotion_plan(ctx, model, version, stage, as_json=as_json)
+
+
+def print_promotion_plan(ctx: click.Context, model: str, version: int, target: str, *, as_json: bool) -> NoReturn:
+    """Print what a promotion would do, and exit as `registrar plan` does."""
     result = _ask_registry(ctx, lambda look: promotion_plan.plan(look, model, version, target))
     if as_json:
         formatting.print_json({"model": model, "version": version, "target": target, **asdict(result)})

@@ -2,7 +2,7 @@
 
 import click
 
-from registrar.cli import command
+from registrar.cli import command, params
 from registrar.cli.context import Context
 from registrar.errors import UserError
 from registrar.events.types import ModelPrune, ModelRollback
@@ -14,12 +14,12 @@ from registrar.queries.query_service import pages
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it is kept in the record, and with the version.")
 @click.option(
     "--target",
-    type=click.Choice(["Staging", "Production"], case_sensitive=False),
+    type=params.TARGET,
     default="Production",
     show_default=True,
     help="Where from.",
 )
-@click.option("--to", type=click.IntRange(1), metavar="VERSION", help="An earlier holder; else the last that will do.")
+@click.option("--to", type=params.VERSION, metavar="VERSION", help="An earlier holder; else the last that will do.")
 @command.options(wait=True)
 @click.pass_context
 def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: int | None, how: command.How) -> None:

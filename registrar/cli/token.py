@@ -14,7 +14,7 @@ from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy.access import ROLES, Role, lesser
-from registrar.policy.duration import PATTERN, length
+from registrar.text.duration import PATTERN, length
 from registrar.text.wording import did_you_mean
 
 COLUMNS = ("name", "state", "role", "acts_as", "created_at", "expires_at", "used_at")

@@ -9,9 +9,9 @@ from registrar.events.types import ArtifactPath, Name, Stage
 from registrar.events.types.terms import Form
 from registrar.policy.approvals import Approval
 from registrar.policy.base_model import Strict
-from registrar.policy.duration import Duration
 from registrar.policy.gates import Gate
 from registrar.policy.time_gates import Cron
+from registrar.text.duration import Duration
 
 
 class Retention(Strict):
@@ -167,6 +167,11 @@ class ModelPolicy(Strict):
             return list(target.from_)
         index = self.targets.index(target)
         return [self.targets[index - 1].stage] if index else ["None"]
+
+    def before(self, target: Target) -> str:
+        """The stage that a version goes back to from a target: the nearest before it that takes versions from there."""
+        earlier = self.targets[: self.targets.index(target)]
+        return next((each.stage for each in reversed(earlier) if target.stage in self.sources_of(each)), "None")
 
     def next_targets(self, stage: str) -> list[Target]:
         """The targets that a version now in `stage` asks for by itself."""

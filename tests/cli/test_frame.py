@@ -85,7 +85,8 @@ def test_every_command_of_the_folder_can_be_called():
     commands = {value for module in modules for value in vars(module).values() if isinstance(value, click.Command)}
     inner = {each for command in commands if isinstance(command, click.Group) for each in command.commands.values()}
     called = {main.get_command(click.Context(main), name) for name in main.lazy}
-    assert commands - inner - {main} == called
+    assert commands - inner - {main} <= called
+    assert called <= commands
 
 
 def test_every_command_has_a_line_of_help():

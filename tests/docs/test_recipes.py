@@ -47,7 +47,7 @@ def test_every_example_is_a_registrar_yml_that_the_parts_start_with(example: str
 
 def test_every_event_that_the_readme_sends_is_valid():
     sent = re.findall(r"`registrar send ([a-z][^`]+)`", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(sent) > 5
+    assert sent
     for line in sent:
         type_, *fields = shlex.split(line.partition(" --")[0])
         assert VOCABULARY[type_].model_validate(dict(field.split("=", 1) for field in fields))

@@ -14,8 +14,8 @@ from registrar.ledger.deployments import under_way
 from registrar.ledger.promotions import still_open
 from registrar.ledger.version_state import Key, State, current, states
 from registrar.policy import Target
-from registrar.policy.duration import length
 from registrar.policy.models import Retention
+from registrar.text.duration import length
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.rollback_target import find_rollback_target, past_holders
 from worker.registry.entities import Version
