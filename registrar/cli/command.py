@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from registrar.cli import formatting, tables
 from registrar.cli.context import Context
 from registrar.cli.waiting import Then, waiting
-from registrar.events.types import UnknownType, parse
+from registrar.events.types import Data, UnknownType, parse
 from registrar.events.types.errors import wording
 from registrar.http.event_client import Receipt, Unreachable
 
@@ -81,10 +81,10 @@ def new_id() -> str:
     return f"msg_{uuid.uuid4().hex}"
 
 
-def check_data(type_: str, data: dict[str, Any]) -> None:
-    """Raise click.UsageError for data that the receiver would refuse."""
+def check_data(type_: str, data: dict[str, Any]) -> Data:
+    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it."""
     try:
-        parse(type_, data)
+        return parse(type_, data)
     except UnknownType as error:
         raise click.UsageError(str(error)) from None
     except ValidationError as error:

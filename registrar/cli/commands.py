@@ -43,9 +43,7 @@ SECTIONS = {
             "registrar.cli.promotions:promotions",
             "List what waits for approval, show its evidence and who may still vote, approve or reject it.",
         ),
-        "plan": LazyCommand(
-            "registrar.cli.plan:plan", "Say what a promotion or a prune would do, without doing it.", needs="mlflow"
-        ),
+        "plan": LazyCommand("registrar.cli.plan:plan", "Say what a promotion or a prune would do, without doing it."),
         "transition": LazyCommand(
             "registrar.cli.verbs:transition",
             "Move MODEL VERSION to a stage; one that registrar.yml guards becomes a request for promotion.",
@@ -61,6 +59,10 @@ SECTIONS = {
         ),
         "describe": LazyCommand("registrar.cli.verbs:describe", "Set the description of MODEL VERSION in MLflow."),
         "tag": LazyCommand("registrar.cli.verbs:tag", "Set tags of MODEL VERSION in MLflow; the others stay."),
+        "archive": LazyCommand(
+            "registrar.cli.archive:archive",
+            "Move MODEL VERSION, or the old versions of MODEL, to the stage Archived.",
+        ),
         "prune": LazyCommand(
             "registrar.cli.registry:prune",
             "Mark the versions of MODEL that `retention` in registrar.yml lets go, and delete those marked long ago.",
@@ -105,18 +107,14 @@ SECTIONS = {
         ),
     },
     "Look into MLflow": {
-        "experiments": LazyCommand(
-            "registrar.cli.lookups:experiments", "List the experiments of the MLflow server.", needs="mlflow"
-        ),
+        "experiments": LazyCommand("registrar.cli.lookups:experiments", "List the experiments of the MLflow server."),
         "runs": LazyCommand(
             "registrar.cli.lookups:runs",
             "Search the runs of an experiment, as MlflowClient.search_runs does.",
-            needs="mlflow",
         ),
         "versions": LazyCommand(
             "registrar.cli.lookups:versions",
             "List the versions of MODEL: stage, aliases, metrics, age, and who registered them.",
-            needs="mlflow",
         ),
     },
     "Set up and look after": {
@@ -146,7 +144,6 @@ SECTIONS = {
         "compact": LazyCommand(
             "registrar.cli.compact:compact",
             "Move old events, finished tasks, journal entries and refusals into compressed files.",
-            former="archive",
         ),
         "completion": LazyCommand(
             "registrar.cli.installation:completion", "Print what makes a shell complete commands and options."

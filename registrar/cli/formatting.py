@@ -36,6 +36,11 @@ def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object
         click.echo(empty, err=True)
 
 
+def print_note(text: str) -> None:
+    """Print a line beside a table: on stderr, so that no program reads it as a row."""
+    click.echo(text, err=True)
+
+
 @contextmanager
 def show_progress(
     text: str, *, otherwise: Callable[[str], None] = lambda progress: None

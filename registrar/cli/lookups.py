@@ -1,34 +1,9 @@
 """`registrar experiments`, `runs`, `versions`, `models --mlflow`: look-ups in MLflow itself."""
 
-from collections.abc import Callable
-from functools import partial
-
 import click
 
-from registrar.cli import formatting
+from registrar.cli import formatting, questions
 from registrar.cli.context import Context
-from registrar.http.event_client import Unreachable
-from registrar.ledger.engine import now
-from worker import lookups
-from worker.registry.mlflow import MlflowRegistry, configure_client
-from worker.registry.protocol import RetryableError
-
-
-def _registry(context: Context) -> MlflowRegistry:
-    configure_client()
-    return MlflowRegistry(context.settings().mlflow_uri)
-
-
-def _print(context: Context, ask: Callable[[MlflowRegistry], lookups.Table], *, as_json: bool) -> None:
-    with formatting.show_progress("asking MLflow"):
-        try:
-            table = ask(_registry(context))
-        except RetryableError as error:
-            raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
-    if as_json:
-        formatting.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
-    else:
-        formatting.table(table.columns, table.rows, empty=f"{table.title}: none")
 
 
 @click.command()
@@ -40,7 +15,7 @@ def experiments(context: Context, *, as_json: bool) -> None:
     \b
     registrar experiments
     """
-    _print(context, lambda registry: lookups.experiments(registry, now()), as_json=as_json)
+    questions.print_table(questions.ask(context, "experiments"), as_json=as_json)
 
 
 @click.command()
@@ -74,21 +49,21 @@ def runs(
     \b
     registrar runs -e nyc-taxi-experiment --filter "metrics.rmse < 7" --order-by "metrics.rmse ASC" --max 5
     """
-    ask = partial(
-        lookups.runs,
-        now=now(),
+    answer = questions.ask(
+        context,
+        "runs",
         experiment=experiment,
         filter_string=filter_string,
-        order_by=order_by,
+        order_by=list(order_by),
         max_results=max_results,
         run_view_type=view,
     )
-    _print(context, ask, as_json=as_json)
+    questions.print_table(answer, as_json=as_json)
 
 
 def print_models(context: Context, *, as_json: bool) -> None:
     """Print the registered models that MLflow has, for `registrar models --mlflow`."""
-    _print(context, lambda registry: lookups.models(registry, now()), as_json=as_json)
+    questions.print_table(questions.ask(context, "models"), as_json=as_json)
 
 
 @click.command()
@@ -104,4 +79,4 @@ def versions(context: Context, *, model: str, newest: int, as_json: bool) -> Non
     \b
     registrar versions churn --max 5
     """
-    _print(context, lambda registry: lookups.versions(registry, now(), model=model, newest=newest), as_json=as_json)
+    questions.print_table(questions.ask(context, "versions", model=model, max_results=newest), as_json=as_json)

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from registrar.cli import command, params
+from registrar.cli import command, params, plan
 from registrar.cli.context import Context
-from registrar.cli.lazy_group import load
 from registrar.errors import UserError
 from registrar.policy.models import ModelPolicy
 
@@ -100,8 +99,7 @@ def promote(
     if only_plan:
         if version is None:
             raise click.UsageError("--plan is about one version: name it, too")
-        print_plan = load("registrar.cli.plan:print_promotion_plan")  # it loads MLflow's client
-        print_plan(ctx, model, version, target, as_json=how.as_json)
+        plan.print_promotion_plan(ctx, model, version, target, as_json=how.as_json)
     command.submit_and_exit(
         ctx, how, "promotion.request", _about(model, version) | {"target": target} | _drop_empty({"reason": reason})
     )

@@ -27,12 +27,19 @@ VALUES = {
     "experiment": "taxi",
     "reason": "because",
     "name": "dashboard",
+    "description": "good",
+    "words": "1 team=fares",
 }
 # What a command needs beside what it requires, to come as far as its work.
 MORE = {
     "send": ("training_run.finished", "model=taxi", "run_id=0123abcd"),
     "dead retry": (VALUES["task_id"],),
     "reconcile": ("taxi",),
+    "register": ("--run", "0123abcd"),
+    "transition": ("1",),
+    "promote": ("1",),
+    "describe": ("1",),
+    "archive": ("taxi", "1"),
     "compact": ("--older-than", "30d"),
 }
 
@@ -52,7 +59,7 @@ def words(name: str) -> list[str]:
 def _given(param: click.Parameter) -> list[str]:
     choices = getattr(param.type, "choices", None)
     value = str(choices[0]) if choices else VALUES[str(param.name)]
-    return [value] if isinstance(param, click.Argument) else [param.opts[0], value]
+    return value.split(" ") if isinstance(param, click.Argument) else [param.opts[0], value]
 
 
 def _leaves(

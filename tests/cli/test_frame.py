@@ -55,7 +55,7 @@ def test_a_tab_imports_no_command_but_the_one_that_is_completed(monkeypatch: pyt
 def test_a_tab_says_nothing_of_missing_packages_and_of_names(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    assert "plain,--older-than" in completed(monkeypatch, "registrar archive --")
+    assert "plain,--older-than" in completed(monkeypatch, "registrar compact --")
     assert completed(monkeypatch, "registrar promotion ") != []  # the nearest name is promotions
 
     def missing(path: str) -> None:
@@ -195,7 +195,6 @@ def test_an_output_that_is_full_is_a_sentence():
 def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(lazy_group, "find_spec", lambda name: None)
     output = CliRunner().invoke(main, ["--help"]).output
-    assert "  versions     (not available: pip install 'mlflow-registrar[worker]')" in output
     assert "  up        (not available: pip install 'mlflow-registrar[embedded]')" in output
     assert "\n  doctor    Check every part" in output
 

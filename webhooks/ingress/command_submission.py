@@ -29,10 +29,12 @@ PACE = "120/minute"
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
 # The worker decides by groups whether a vote counts, as for votes from chat.
 _APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})
+_VIEWERS = frozenset({"registry.query"})  # changes nothing
 _OPERATORS = frozenset(
     {
         "promotion.request",
         "model.rollback",
+        "model.archive",
         "model.prune",
         "quarantine.lift",
         "model_version.register",
@@ -48,7 +50,7 @@ _OPERATORS = frozenset(
         "event.replay",
     }
 )
-COMMANDS = _APPROVERS | _OPERATORS
+COMMANDS = _APPROVERS | _OPERATORS | _VIEWERS
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class CommandSubmission:
 
     def needs(self, data: Data) -> Role:
         """Return the role that a command needs. Approvers of a target may also roll it back, as from chat."""
+        if data.type in _VIEWERS:
+            return "viewer"
         if data.type in _APPROVERS:
             return "approver"
         if isinstance(data, ModelRollback):

@@ -25,7 +25,9 @@ def paths() -> dict[str, Any]:
     either = "operator, or approver of the target"
     one_of = {"oneOf": [_command(type_) for type_ in sorted(COMMANDS)]}
     operations = {
-        "/v1/commands": _post("Submit any command", one_of, role="approver for promotion.*, else operator"),
+        "/v1/commands": _post(
+            "Submit any command", one_of, role="viewer for registry.query, approver for promotion.*, else operator"
+        ),
         "/v1/promotions/{id}/approve": _post("Approve a promotion", "promotion.approve", promotion, role="approver"),
         "/v1/promotions/{id}/reject": _post("Reject a promotion", "promotion.reject", promotion, role="approver"),
         "/v1/promotions/{id}/cancel": _post("Cancel a promotion", "promotion.cancel", promotion, role="approver"),

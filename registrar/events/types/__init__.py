@@ -18,6 +18,7 @@ from registrar.events.types.promotions import (
 )
 from registrar.events.types.recovery import EventReplay, TaskDrop, TaskRetry
 from registrar.events.types.registry import (
+    ModelArchive,
     ModelPrune,
     RegistryChanged,
     RegistryQuery,
@@ -75,6 +76,7 @@ __all__ = [
     "EventReplay",
     "ExperimentCreate",
     "Link",
+    "ModelArchive",
     "ModelName",
     "ModelPrune",
     "ModelReview",
