@@ -123,11 +123,15 @@ def report_receipts(
     that gave the receipts.
     """
     if how.wait is None:
-        followed: list[tuple[Receipt, list[dict[str, Any]]]] = [(receipt, []) for receipt in receipts]
-    else:
-        with waiting(how.wait, token) as wait:
-            followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
-    if how.as_json:
+        return print_results([(receipt, []) for receipt in receipts], as_json=how.as_json)
+    with waiting(how.wait, token) as wait:
+        followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
+    return print_results(followed, as_json=how.as_json)
+
+
+def print_results(followed: Sequence[tuple[Receipt, list[dict[str, Any]]]], *, as_json: bool) -> int:
+    """Print receipts with the events that they were followed to, if any, and return the exit code."""
+    if as_json:
         results = [events[-1] if events else asdict(receipt) for receipt, events in followed]
         formatting.print_json(results[0] if len(results) == 1 else results)
     else:
@@ -135,10 +139,11 @@ def report_receipts(
             before = "was accepted before, as" if receipt.repeated else "accepted as"
             click.echo(f"{receipt.type} {before} {receipt.id}")
             click.echo("\n".join(_result(events)) if events else f"what becomes of it: {receipt.status_url}")
-    return 0 if all(not events or _is_done(events[-1]) for _, events in followed) else FAILED
+    return 0 if all(not events or is_done(events[-1]) for _, events in followed) else FAILED
 
 
-def _is_done(event: dict[str, Any]) -> bool:
+def is_done(event: dict[str, Any]) -> bool:
+    """Return whether what was asked for is done."""
     return event["state"] == "succeeded" and not _is_refused(event)
 
 

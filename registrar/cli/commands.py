@@ -63,6 +63,9 @@ SECTIONS = {
             "registrar.cli.archive:archive",
             "Move MODEL VERSION, or the old versions of MODEL, to the stage Archived.",
         ),
+        "fetch": LazyCommand(
+            "registrar.cli.fetch:fetch", "Fetch the files of MODEL VERSION, or of a run, into a folder here."
+        ),
         "prune": LazyCommand(
             "registrar.cli.registry:prune",
             "Mark the versions of MODEL that `retention` in registrar.yml lets go, and delete those marked long ago.",

@@ -6,7 +6,7 @@ from hashlib import sha256
 from registrar.config.encryption import REPLY
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries import event_status
-from worker.actions.fetch import MANIFEST
+from registrar.queries.fetched_artifacts import MANIFEST
 
 
 def registered(harness) -> None:

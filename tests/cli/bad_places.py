@@ -28,6 +28,7 @@ VALUES = {
     "reason": "because",
     "name": "dashboard",
     "description": "good",
+    "folder": "fetched",
     "words": "1 team=fares",
 }
 # What a command needs beside what it requires, to come as far as its work.
@@ -40,6 +41,7 @@ MORE = {
     "promote": ("1",),
     "describe": ("1",),
     "archive": ("taxi", "1"),
+    "fetch": ("taxi", "1"),
     "compact": ("--older-than", "30d"),
 }
 

@@ -70,6 +70,8 @@ VERBS = (
         "model.archive",
         {**TAXI, "older_than": "90d", "keep": 10},
     ),
+    Verb("fetch", "taxi 1 --to here", "artifacts.fetch", ONE),
+    Verb("fetch", "--run r1 --path model --to here", "artifacts.fetch", {"run_id": "r1", "path": "model"}),
     Verb("rollback", "taxi --reason odd --to 1", "model.rollback", {**TAXI, "to": 1, "reason": "odd"}),
     Verb("prune", "taxi", "model.prune", TAXI),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_search, promotion_record
-from webhooks.openapi import event_schemas, model_schemas, promotion_schemas
+from webhooks.openapi import event_schemas, model_schemas, promotion_schemas, schemas
 from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
 SHAPES = (
@@ -22,6 +22,7 @@ SHAPES = (
     model_schemas.Model,
     model_schemas.Overview,
     model_schemas.PolicyInEffect,
+    schemas.Manifest,
 )
 _MODEL = query("model", "only those about this registered model")
 _PAST = (
@@ -99,10 +100,28 @@ def _others() -> dict[str, Any]:
             "The policy in effect", model_schemas.PolicyInEffect, governed, digest, more=_POLICY, missing=True
         ),
         "/v1/audit": _audit(),
+        "/v1/artifacts": read(
+            "What artifacts.fetch fetched of a run or a version", schemas.Manifest, *_FETCHED, missing=True
+        ),
+        "/v1/artifacts/file": _file(),
     }
 
 
 _POLICY = "Without the names of secrets, channels' addresses, and options of kinds of sources and channels."
+
+
+_FETCHED = (
+    query("run_id", "a run's id; with `path`, where only that part of its artifacts was fetched"),
+    query("path", "see `run_id`"),
+    query("model", "a registered model's name, with `version`"),
+    query("version", "a version's number", type="integer", minimum=1),
+)
+
+
+def _file() -> dict[str, Any]:
+    more = "Six files at once, two per person."
+    operation = other("A fetched file", f"{VIEWERS} {more}", "application/octet-stream", *UNKNOWN, 404, 422, 429, 503)
+    return {**operation, "parameters": [*_FETCHED, query("name", "its name in the manifest")], "security": TOKEN}
 
 
 def _audit() -> dict[str, Any]:
