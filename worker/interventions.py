@@ -70,9 +70,8 @@ def _plan(evaluation: EvaluationContext, data: Data) -> Plan:
 
 
 def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
-    path = evaluation.policy.model(data.model).artifact_path
-    run, source = choose_run(evaluation.registry, data, path)
-    if earlier := find_registered(evaluation.registry, data, run, source, path):
+    run, source = choose_run(evaluation.registry, data, evaluation.policy.model(data.model))
+    if earlier := find_registered(evaluation.registry, data, run, source):
         if registration.is_foreign(earlier):
             return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])

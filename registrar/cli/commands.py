@@ -110,7 +110,9 @@ SECTIONS = {
         ),
     },
     "Look into MLflow": {
-        "experiments": LazyCommand("registrar.cli.lookups:experiments", "List the experiments of the MLflow server."),
+        "experiments": LazyCommand(
+            "registrar.cli.lookups:experiments", "List the experiments of the MLflow server, or create one."
+        ),
         "runs": LazyCommand(
             "registrar.cli.lookups:runs",
             "Search the runs of an experiment, as MlflowClient.search_runs does.",

@@ -1,21 +1,53 @@
-"""`registrar experiments`, `runs`, `versions`, `models --mlflow`: look-ups in MLflow itself."""
+"""`registrar experiments`, `runs`, `versions`, `models --mlflow`: what MLflow itself has."""
 
 import click
 
-from registrar.cli import formatting, questions
+from registrar.cli import command, formatting, params, questions
 from registrar.cli.context import Context
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @formatting.as_json
-@click.pass_obj
-def experiments(context: Context, *, as_json: bool) -> None:
-    """List the experiments of the MLflow server.
+@click.pass_context
+def experiments(ctx: click.Context, *, as_json: bool) -> None:
+    """List the experiments of the MLflow server, or create one.
 
     \b
     registrar experiments
+    registrar experiments create nightly
+    """
+    if ctx.invoked_subcommand is None:
+        questions.print_table(questions.ask(ctx.obj, "experiments"), as_json=as_json)
+
+
+@experiments.command("list")
+@formatting.as_json
+@click.pass_obj
+def list_experiments(context: Context, *, as_json: bool) -> None:
+    """List the experiments of the MLflow server.
+
+    \b
+    registrar experiments list
     """
     questions.print_table(questions.ask(context, "experiments"), as_json=as_json)
+
+
+@experiments.command("create")
+@click.argument("name")
+@click.option("--tag", "tags", multiple=True, type=params.Tag(), help="May be given again.")
+@command.options(wait=True)
+@click.pass_context
+def create_experiment(ctx: click.Context, *, name: str, tags: tuple[tuple[str, str], ...], how: command.How) -> None:
+    """Create an experiment of that NAME, unless there is one.
+
+    \b
+    registrar experiments create nightly --tag team=pricing
+
+    Asks for an experiment.create, as the token's bearer or this machine's local operator. Exit code 0: it is there; 1:
+    it could not be done, or may not; 3: nobody answers.
+    """
+    data = {"name": name} | ({"tags": dict(tags)} if tags else {})
+    command.submit_and_exit(ctx, how, "experiment.create", data)
 
 
 @click.command()

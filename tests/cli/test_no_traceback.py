@@ -22,7 +22,19 @@ STARTING = ("up", "demo")  # they make what is missing, and start servers of the
 ALONE = {"completion", "schema", "secret"}
 ASKING = {"alive", "check-config", "experiments", "runs", "versions", "address", "send", "policy", "policy show"}
 ASKING |= {"prune", "reconcile", "replay", "rollback", "dead retry", "dead drop", "queue drop"}
-ASKING |= {"register", "promote", "transition", "archive", "fetch", "describe", "tag", "approve", "reject"}
+ASKING |= {
+    "register",
+    "promote",
+    "transition",
+    "archive",
+    "fetch",
+    "experiments list",
+    "experiments create",
+    "describe",
+    "tag",
+    "approve",
+    "reject",
+}
 ASKING |= {"promotions approve", "promotions cancel", "promotions reject", "plan promotion", "plan prune"}
 
 

@@ -72,6 +72,7 @@ VERBS = (
     ),
     Verb("fetch", "taxi 1 --to here", "artifacts.fetch", ONE),
     Verb("fetch", "--run r1 --path model --to here", "artifacts.fetch", {"run_id": "r1", "path": "model"}),
+    Verb("experiments create", "nightly --tag team=x", "experiment.create", {"name": "nightly", "tags": {"team": "x"}}),
     Verb("rollback", "taxi --reason odd --to 1", "model.rollback", {**TAXI, "to": 1, "reason": "odd"}),
     Verb("prune", "taxi", "model.prune", TAXI),
 )

@@ -13,7 +13,7 @@ from registrar import plugins
 from registrar.events.types import VOCABULARY
 from registrar.policy import plugin_options
 from registrar.policy.load import parse
-from tests.docs.pages import ROOT, examples, pages
+from tests.docs.pages import examples, pages
 from tests.recipes import TUTORIAL, recipe
 from worker.__main__ import ROLES
 from worker.notifications import channels
@@ -45,8 +45,9 @@ def test_every_example_is_a_registrar_yml_that_the_parts_start_with(example: str
         plugin_options.read(plugins.load("webhooks.sources", source.kind), source.options)
 
 
-def test_every_event_that_the_readme_sends_is_valid():
-    sent = re.findall(r"`registrar send ([a-z][^`]+)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+def test_every_event_that_a_page_sends_is_valid():
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    sent = re.findall(r"`registrar send ([a-z][\w.]+ [^`.]*=[^`.]+)`", text)
     assert sent
     for line in sent:
         type_, *fields = shlex.split(line.partition(" --")[0])
