@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 
 log = logging.getLogger(__name__)
 

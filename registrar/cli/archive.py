@@ -6,7 +6,7 @@ from registrar.cli import command, params, plan
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", type=params.MODEL, required=False)
 @click.argument("version", type=params.VERSION, required=False)
 @click.option("--older-than", type=params.Length(), metavar="LENGTH", help="All that were registered longer ago: 90d.")
 @click.option("--keep", type=click.IntRange(1, 1000), metavar="N", help="Of these, not the newest N of MODEL; else 1.")

@@ -8,14 +8,15 @@ from functools import wraps
 from typing import Any, NoReturn
 
 import click
-from pydantic import ValidationError
 
 from registrar.cli import formatting, tables
 from registrar.cli.context import Context
+from registrar.cli.lazy_group import load
 from registrar.cli.waiting import Then, waiting
-from registrar.events.types import Data, UnknownType, parse
-from registrar.events.types.errors import wording
+from registrar.errors import UserError
 from registrar.http.event_client import Receipt, Unreachable
+from registrar.queries.query_service import MOST
+from registrar.text.wording import nearest
 
 FAILED = 1
 WAIT = "Wait until all is done, and print what came of it."
@@ -81,18 +82,9 @@ def new_id() -> str:
     return f"msg_{uuid.uuid4().hex}"
 
 
-def check_data(type_: str, data: dict[str, Any]) -> Data:
+def check_data(type_: str, data: dict[str, Any]) -> Any:
     """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it."""
-    try:
-        return parse(type_, data)
-    except UnknownType as error:
-        raise click.UsageError(str(error)) from None
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc'])) or 'data'} {wording(detail, type_)}"
-            for detail in error.errors(include_url=False)
-        ]
-        raise click.UsageError("\n  ".join([f"this is no {type_}:", *problems])) from None
+    return load("registrar.cli.event_data:check")(type_, data)  # it imports pydantic
 
 
 def submit_and_exit(
@@ -100,7 +92,21 @@ def submit_and_exit(
 ) -> NoReturn:
     """Submit one command, report its end, and exit. then: see report_receipts. Raises UserError, UsageError."""
     check_data(type_, data)
-    ctx.exit(report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
+    code = report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token)
+    if code and how.wait is not None and "model" in data:
+        _suggest_model(how.context, data["model"])
+    ctx.exit(code)
+
+
+def _suggest_model(context: Context, name: str) -> None:
+    """Say on stderr which model may have been meant, where the record has none of that name."""
+    try:
+        with context.reading() as reading:
+            known = [str(row["model"]) for row in reading.models(limit=MOST).rows]
+    except UserError:
+        return  # the answer has been printed
+    if name not in known and (near := nearest(name, known)):
+        click.echo(f"the record knows no model {name}; did you mean {near}?", err=True)
 
 
 def submit(context: Context, type_: str, data: dict[str, Any]) -> Receipt:

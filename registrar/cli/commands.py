@@ -151,7 +151,8 @@ SECTIONS = {
             "Move old events, finished tasks, journal entries and refusals into compressed files.",
         ),
         "completion": LazyCommand(
-            "registrar.cli.installation:completion", "Print what makes a shell complete commands and options."
+            "registrar.cli.completion:completion",
+            "Print what makes a shell complete commands, options, models, versions and people.",
         ),
     },
 }

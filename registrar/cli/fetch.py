@@ -32,7 +32,7 @@ class Damaged(UserError):
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", type=params.MODEL, required=False)
 @click.argument("version", type=params.VERSION, required=False)
 @click.option("--run", "run_id", metavar="ID", help="The artifacts of this run, in place of a version's.")
 @click.option("--path", metavar="PATH", help="With --run: only this file or folder of its artifacts.")

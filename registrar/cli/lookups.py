@@ -99,7 +99,7 @@ def print_models(context: Context, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option(
     "--max", "newest", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many."
 )

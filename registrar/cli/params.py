@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from registrar.text.duration import PATTERN
+from registrar.cli.lazy_group import load
 from registrar.text.wording import nearest
 
 Word = tuple[list[str], Any]
@@ -26,9 +27,30 @@ class OneOf(click.Choice[str]):
         return f"{message} Did you mean {near}?" if near else message
 
 
+class Completed(click.types.StringParamType):
+    """A text that a shell completes. kind: the function of candidates.py that finds the words."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _candidates(self._kind, ctx, incomplete)
+
+
+class _Version(click.IntRange):
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _candidates("versions", ctx, incomplete)
+
+
+def _candidates(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    found: list[CompletionItem] = load(f"registrar.cli.candidates:{kind}")(ctx, incomplete)
+    return found
+
+
 TARGET = OneOf(["Staging", "Production"])
 STAGE = OneOf(["None", "Staging", "Production", "Archived"])
-VERSION = click.IntRange(1)
+VERSION = _Version(1)
+MODEL, OPEN, PERSON, ACTOR = map(Completed, ("models", "open_promotions", "people", "actors"))
 
 
 class Tag(click.ParamType[tuple[str, str]]):
@@ -49,7 +71,7 @@ class Length(click.ParamType[str]):
     name = "length"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not PATTERN.match(str(value)):
+        if not load("registrar.text.duration:PATTERN").match(str(value)):  # it imports pydantic
             self.fail(f"{value!r} is no length of time such as 90d", param, ctx)
         return str(value)
 

@@ -31,7 +31,7 @@ def plan() -> None:
 
 
 @plan.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.argument("version", type=params.VERSION)
 @click.option("--to", "stage", type=params.TARGET, required=True)
 @formatting.as_json
@@ -56,7 +56,7 @@ def print_promotion_plan(ctx: click.Context, model: str, version: int, target: s
 
 
 @plan.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @formatting.as_json
 @click.pass_context
 def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:

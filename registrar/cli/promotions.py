@@ -9,7 +9,7 @@ import click
 from registrar.cli import command, formatting, params, promotion_view
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.ledger.queries.promotion_record import OPEN, STATES
+from registrar.queries.filters import OPEN, PROMOTION_STATES
 from registrar.queries.query_service import Page, QueryService, Row, Unknown, pages, pick, up_to
 
 COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
@@ -34,11 +34,11 @@ def promotions() -> None:
 @promotions.command("list")
 @click.option(
     "--state",
-    type=click.Choice([str(state) for state in STATES]),
+    type=click.Choice([str(state) for state in PROMOTION_STATES]),
     help="Those in this state; else those that are open.",
 )
 @click.option("--all", "every", is_flag=True, help="Those that ended, too.")
-@click.option("--model", metavar="MODEL", help="Those of this registered model.")
+@click.option("--model", type=params.MODEL, metavar="MODEL", help="Those of this registered model.")
 @formatting.limit
 @formatting.as_json
 @click.pass_obj
@@ -71,7 +71,7 @@ def _row(each: Row) -> tuple[object, ...]:
     return each["created_at"], promotion_view.state(each), *about, promotion_view.lacks(each), each["id"]
 
 
-_which = click.argument("promotion", metavar="PROMOTION|MODEL")
+_which = click.argument("promotion", type=params.OPEN, metavar="PROMOTION|MODEL")
 _version = click.argument("version", type=params.VERSION, required=False)
 _target = click.option("--target", type=params.TARGET, help="Of MODEL, where it is asked for more than one.")
 _reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")

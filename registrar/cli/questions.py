@@ -11,11 +11,11 @@ from registrar.cli.context import Context
 from registrar.cli.lazy_group import load
 from registrar.cli.waiting import waiting
 from registrar.errors import UserError
-from registrar.events.types import RegistryQuery
 from registrar.http.event_client import NotTaken, Unreachable
 
 # Seconds for an answer from elsewhere; a worker answers in less than one while MLflow does.
 SECONDS = 60.0
+QUERY = "registry.query"
 _PLANS = ("plan", "plan_prune", "plan_archive")
 
 
@@ -35,7 +35,7 @@ def ask(context: Context, question: str, **about: Any) -> dict[str, Any]:
     Raises UserError, click.UsageError.
     """
     data = {"question": question, **{name: value for name, value in about.items() if value}}
-    asked = command.check_data(RegistryQuery.type, data)
+    asked = command.check_data(QUERY, data)
     if context.remote:
         return _ask_elsewhere(context, data)
     with formatting.show_progress("asking MLflow"):
@@ -45,7 +45,7 @@ def ask(context: Context, question: str, **about: Any) -> dict[str, Any]:
 
 
 def _ask_elsewhere(context: Context, data: dict[str, Any]) -> dict[str, Any]:
-    receipt = command.submit(context, RegistryQuery.type, data)
+    receipt = command.submit(context, QUERY, data)
     with waiting(SECONDS, context.receiver.token) as wait:
         [event] = wait.followed(receipt, None)
     task = event["tasks"][0] if event["tasks"] else {}

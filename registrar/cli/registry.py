@@ -5,12 +5,11 @@ import click
 from registrar.cli import command, params
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.events.types import ModelPrune, ModelRollback
 from registrar.queries.query_service import pages
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it is kept in the record, and with the version.")
 @click.option(
     "--target",
@@ -36,11 +35,11 @@ def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: in
     or this machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
     """
     named = {"to": to} if to else {}
-    command.submit_and_exit(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
+    command.submit_and_exit(ctx, how, "model.rollback", {"model": model, "target": target, "reason": reason, **named})
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
 @command.options(wait=True)
 @click.pass_context
@@ -55,7 +54,7 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.Ho
     Asks for a model.prune, as the token's bearer or this machine's local operator. Exit code 0: done, if there was
     anything to do; 1: it could not be done, or may not; 3: nobody answers.
     """
-    command.submit_and_exit(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
+    command.submit_and_exit(ctx, how, "model.prune", {"model": model} | ({"reason": reason} if reason else {}))
 
 
 class NothingHeld(UserError):
@@ -63,7 +62,7 @@ class NothingHeld(UserError):
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", type=params.MODEL, required=False)
 @click.option(
     "--trust",
     type=click.Choice(["mlflow", "ledger"]),

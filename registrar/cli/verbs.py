@@ -9,10 +9,10 @@ import click
 
 from registrar.cli import command, params, plan
 from registrar.cli.context import Context
+from registrar.cli.lazy_group import load
 from registrar.errors import UserError
-from registrar.policy.models import ModelPolicy
 
-_model = click.argument("model")
+_model = click.argument("model", type=params.MODEL)
 _version = click.argument("version", type=params.VERSION, required=False)
 _reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
 _tags = click.option("--tag", "tags", multiple=True, type=params.Tag(), help="May be given again.")
@@ -190,7 +190,8 @@ def _step_back(context: Context, model: str, version: int | None) -> tuple[int, 
     with context.reading() as reading:
         holders, shown = reading.model(model)["holders"], reading.policy(model=model)
     entry = shown["model"]["entry"]
-    policy = ModelPolicy.model_validate(shown["document"]["models"][entry]) if entry else ModelPolicy()
+    written = shown["document"]["models"][entry] if entry else {}
+    policy = load("registrar.policy.models:ModelPolicy").model_validate(written)  # it imports pydantic
     for target in reversed(policy.targets):
         places = {("stage", target.stage), ("alias", target.alias)}
         held = {row["version"] for row in holders if (row["kind"], row["key"]) in places}

@@ -9,32 +9,34 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from registrar.events.types import ArtifactsFetch
 from registrar.queries.query_service import Unknown
+
+if TYPE_CHECKING:  # it loads pydantic, which `registrar fetch` needs for nothing else
+    from registrar.events.types import ArtifactsFetch
 
 MANIFEST = "registrar-manifest.json"
 _CHUNK = 65_536  # bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def place(folder: Path, data: ArtifactsFetch) -> Path:
+def place(folder: Path, data: "ArtifactsFetch") -> Path:
     """Return the path of fetched artifacts: runs/<run id>[/<path>] or models/<name>/<version>, below the folder."""
     if data.run_id:
         return folder / "runs" / data.run_id / (data.path or "")
     return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
 
 
-def origin(data: ArtifactsFetch) -> str:
+def origin(data: "ArtifactsFetch") -> str:
     """Name what is fetched, for people."""
     if data.run_id:
         return f"run {data.run_id}" + (f", {data.path}" if data.path else "")
     return f"{data.model} version {data.version}"
 
 
-def read_manifest(folder: Path, data: ArtifactsFetch) -> dict[str, Any]:
+def read_manifest(folder: Path, data: "ArtifactsFetch") -> dict[str, Any]:
     """Return the manifest of what was fetched: its origin, and each file's bytes and sha256. Raises Unknown."""
     if not folder.is_dir():
         raise Unknown(
@@ -50,7 +52,7 @@ def read_manifest(folder: Path, data: ArtifactsFetch) -> dict[str, Any]:
     return manifest
 
 
-def open_file(folder: Path, data: ArtifactsFetch, name: str) -> tuple[int, Iterator[bytes]]:
+def open_file(folder: Path, data: "ArtifactsFetch", name: str) -> tuple[int, Iterator[bytes]]:
     """Return the size and the chunks of a file of the manifest. Raises Unknown."""
     manifest = read_manifest(folder, data)
     if name not in manifest["files"]:

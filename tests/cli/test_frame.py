@@ -39,6 +39,58 @@ print([name for name in {HEAVY!r} if name in sys.modules])
     assert fresh(code) == "[]\n"
 
 
+# What each must not load for its help. Elsewhere a command asks by HTTP: neither the ledger's SQLAlchemy nor pydantic.
+_LIGHT = (
+    "mlflow",
+    "alembic",
+    "sqlalchemy",
+    "pydantic",
+    "celery",
+    "flask",
+    "rich.console",
+    "yaml",
+)
+LIGHT = (
+    "register",
+    "promote",
+    "approve",
+    "reject",
+    "promotions",
+    "plan",
+    "transition",
+    "demote",
+    "rollback",
+    "describe",
+)
+LIGHT += ("tag", "archive", "fetch", "prune", "reconcile", "dead", "queue", "overview", "events", "models", "history")
+LIGHT += ("experiments", "runs", "versions", "completion")
+
+
+def test_what_asks_a_receiver_loads_no_database_and_no_mlflow():
+    code = f"""
+import sys
+from click.testing import CliRunner
+from registrar.cli import main
+for name in {LIGHT!r}:
+    shown = CliRunner().invoke(main, [name, "--help"])
+    assert shown.exit_code == 0, shown.output
+    print(name, [heavy for heavy in {_LIGHT!r} if heavy in sys.modules])
+"""
+    assert fresh(code).splitlines() == [f"{name} []" for name in LIGHT]
+
+
+def test_a_question_elsewhere_loads_no_database():
+    code = f"""
+import sys
+from click.testing import CliRunner
+from registrar.cli import main
+silent = CliRunner().invoke(main, ["--url", "http://127.0.0.1:9", "promotions", "list"])
+assert silent.exit_code == 3, silent.output
+print([heavy for heavy in {_LIGHT!r} if heavy in sys.modules])
+"""
+    assert fresh(code) == "[]\n"
+
+
 def completed(monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
     """What a TAB at the end of the line offers."""
     monkeypatch.setenv("COMP_WORDS", line)

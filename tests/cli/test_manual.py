@@ -16,7 +16,6 @@ SAYS_A_FILE = {"audit export", "completion", "schema"}  # what they print has a 
 HERE = {
     "migrate": (),
     "compact": ("--older-than", "90d"),
-    "doctor": (),
     "address": ("mlflow",),
     "up": (),
     "demo": (),

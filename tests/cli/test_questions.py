@@ -75,6 +75,16 @@ def test_plans_are_the_same_here_and_elsewhere(house: House, name: str):
         assert json.loads(there) == json.loads(here)
 
 
+def test_doctor_elsewhere_says_what_the_receiver_knows_and_what_only_a_local_one_does(house: House):
+    done = elsewhere(house, "doctor")
+    assert f"{house.url} answers, and reads its ledger" in done.stdout
+    assert "none is running: registrar up, or python -m worker run" in done.stdout
+    assert (done.exit_code, "only `registrar doctor` on the installation's machine" in done.stderr) == (1, True)
+    found = json.loads(elsewhere(house, "doctor", "--json").stdout)
+    assert {"part": "receiver", "level": "ok"}.items() <= found[0].items()
+    assert elsewhere(house, "doctor", token="reg_" + "x" * 40).exit_code == 1
+
+
 def test_what_is_not_there_is_said(house: House):
     for line, says in (
         (("versions", "nobody"), "nobody"),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from registrar.broker.celery_app import TaskMessage, celery_app
+from registrar.broker.celery_app import celery_app
+from registrar.broker.task_message import TaskMessage
 from tests.broker import Broker
 from tests.worker.harness import ADA, POLICY, WorkerHarness
 from worker import celery_tasks

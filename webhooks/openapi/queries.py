@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from registrar.ledger import dead_letters
-from registrar.ledger.queries import event_search, promotion_record
+from registrar.queries.filters import DEAD_STATES, EVENT_STATES, OPEN, PROMOTION_STATES
 from webhooks.openapi import event_schemas, model_schemas, promotion_schemas, schemas
 from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
@@ -46,7 +45,7 @@ def _events() -> dict[str, Any]:
         query("type", "an event type, such as training_run.finished"),
         _MODEL,
         query("actor", "a person's id, or source:NAME, token:NAME"),
-        query("state", "the worst state of its tasks", enum=list(event_search.STATES)),
+        query("state", "the worst state of its tasks", enum=list(EVENT_STATES)),
         time("since", "accepted then or later"),
         time("until", "accepted before"),
     )
@@ -61,7 +60,7 @@ def _events() -> dict[str, Any]:
 
 
 def _promotions() -> dict[str, Any]:
-    states = ["open", *promotion_record.STATES]
+    states = [OPEN, *PROMOTION_STATES]
     state = query(
         "state", "open: it waits for a time or for approvals, or is approved and not yet promoted", enum=states
     )
@@ -77,9 +76,7 @@ def _promotions() -> dict[str, Any]:
 def _others() -> dict[str, Any]:
     model = path("model", "a registered model's name")
     task = path("task", "a task's id, from /v1/dead or an event")
-    state = query(
-        "state", "failed: no retry would help; dead: its attempts are used up", enum=list(dead_letters.STATES)
-    )
+    state = query("state", "failed: no retry would help; dead: its attempts are used up", enum=list(DEAD_STATES))
     held = "A model's history: which version held which target when, and who approved; newest first"
     governed = query("model", "adds the policy of this registered model")
     digest = query("digest", "a digest or its beginning: returns the policy text that it names instead")

@@ -7,6 +7,7 @@ To add a type, write a subclass of `Data` in the fitting file of this folder, wi
 import difflib
 from typing import Any
 
+from registrar.events.states import STAGES
 from registrar.events.types.promotions import (
     ModelReview,
     ModelRollback,
@@ -38,7 +39,6 @@ from registrar.events.types.runs import (
 from registrar.events.types.terms import (
     LINK,
     MODEL_LANE,
-    STAGES,
     ArtifactPath,
     Data,
     Link,
