@@ -158,7 +158,7 @@ def test_the_address_of_the_receiver_here_means_the_parts_here(house: House):
     assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
     given["REGISTRAR_URL"] = "http://localhost:1"  # its public name
     assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
-    named = ["--data", str(house.data), "--url", house.url, "plan", "taxi", "1", "--to", "staging"]
+    named = ["--data", str(house.data), "--url", house.url, "address", "mlflow"]
     assert "and not on http://127.0.0.1" in runner.invoke(main, named, env=given).stderr
 
 
