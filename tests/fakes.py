@@ -132,9 +132,12 @@ class FakeRegistry:
 
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
         try:
-            return self.sources[run.id, artifact_path]
+            return replace(self.sources[run.id, artifact_path], name=artifact_path)
         except KeyError:
             raise NotFound(f"run {run.id} logged no model named {artifact_path!r}") from None
+
+    def logged_models(self, run: Run) -> list[str]:
+        return sorted(name for run_id, name in self.sources if run_id == run.id)
 
     def models(self, *, max_results: int | None = 100) -> list[Model]:
         self._maybe_fail("models")

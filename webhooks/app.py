@@ -110,7 +110,8 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.jinja_options = {**app.jinja_options, "finalize": _shown}
     app.json = _Json(app)
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
-    app.register_blueprint(api.blueprint(LocalQueries(ledger, lambda: policy), commands, health, metrics, access))
+    queries, folder = LocalQueries(ledger, lambda: policy), settings.artifacts_folder
+    app.register_blueprint(api.blueprint(queries, commands, health, metrics, access, artifacts_folder=folder))
     app.register_blueprint(openapi.blueprint())
     context = DashboardContext(
         ledger, policy, health, access, commands, MlflowLinks.from_urls(settings.mlflow_uri, settings.mlflow_url)

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from registrar.broker.celery_app import TaskMessage, publish
+from registrar.broker.celery_app import publish
+from registrar.broker.task_message import TaskMessage
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.states import PromotionState, TaskState

@@ -10,7 +10,8 @@ from contextlib import nullcontext
 
 from celery.signals import worker_ready
 
-from registrar.broker.celery_app import PUBLISH_BATCH, TaskMessage, publish
+from registrar.broker.celery_app import PUBLISH_BATCH, publish
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds

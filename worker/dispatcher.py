@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Collection
 
-from registrar.broker.celery_app import TaskMessage, publish, queued_messages
+from registrar.broker.celery_app import publish, queued_messages
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger import LedgerUnavailable, task_dispatch
 from registrar.ledger.queries.queue import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS

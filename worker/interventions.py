@@ -71,9 +71,8 @@ def _plan(evaluation: EvaluationContext, data: Data) -> Plan:
 
 
 def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
-    path = evaluation.policy.model(data.model).artifact_path
-    run, source = choose_run(evaluation.registry, data, path)
-    if earlier := find_registered(evaluation.registry, data, run, source, path):
+    run, source = choose_run(evaluation.registry, data, evaluation.policy.model(data.model))
+    if earlier := find_registered(evaluation.registry, data, run, source):
         if announcement.is_due(recorded(evaluation.ledger, earlier)):
             return Plan(
                 "ready", [f"{earlier} of run {run.id}, taken in from MLflow, would get what the event says of it"]

@@ -14,6 +14,7 @@ from registrar.text.wording import cut
 from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
+NEWEST, BEST = 20, 10  # versions and runs of an answer, unless another number is asked for
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def runs(
     experiment: str,
     filter_string: str = "",
     order_by: Sequence[str] = (),
-    max_results: int = 10,
+    max_results: int = BEST,
     run_view_type: str = "ACTIVE_ONLY",
 ) -> Table:
     """Search runs, with the arguments of MlflowClient.search_runs: filter_string "metrics.rmse < 7", order_by
@@ -73,7 +74,7 @@ def models(registry: Registry, now: datetime) -> Table:
     return Table("Registered models", ("model", "aliases", "age"), rows)
 
 
-def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20) -> Table:
+def versions(registry: Registry, now: datetime, *, model: str, newest: int = NEWEST) -> Table:
     """Return the versions, newest first, with stage, aliases, age, author, the metrics of their runs, and why they were
     held back.
     """

@@ -14,7 +14,8 @@ from itertools import islice
 
 from pydantic import ValidationError
 
-from registrar.broker.celery_app import TaskMessage, publish
+from registrar.broker.celery_app import publish
+from registrar.broker.task_message import TaskMessage
 from registrar.events.event import Actor, Event
 from registrar.events.types import RegistryChanged
 from registrar.ledger import LedgerUnavailable, registry_polls

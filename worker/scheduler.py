@@ -22,8 +22,8 @@ from registrar.ledger.watermarks import models_watched
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES
-from registrar.policy.duration import length
 from registrar.policy.time_gates import last
+from registrar.text.duration import length
 from worker.promotions import deadlines
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")

@@ -6,29 +6,19 @@ receiver never imports the worker.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 from kombu.transport import TRANSPORT_ALIASES
 
+from registrar.broker.task_message import TaskMessage
 from registrar.broker.url import TRANSPORTS, Broker
 
 log = logging.getLogger(__name__)
 
 QUEUE = "registrar"
 PUBLISH_BATCH = "worker.publish_batch"
-
-
-@dataclass(frozen=True)
-class TaskMessage:
-    """One Celery message: the task's id and its Celery name. lane, event_id: the task's, where known; not sent."""
-
-    task_id: str
-    name: str
-    lane: str = field(default="", compare=False)
-    event_id: str = field(default="", compare=False)
 
 
 def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -> Celery:

@@ -8,7 +8,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from registrar.batching import Batches
-from registrar.broker.celery_app import TaskMessage, celery_app, publish, publish_batch
+from registrar.broker.celery_app import celery_app, publish, publish_batch
+from registrar.broker.task_message import TaskMessage
 
 # Seconds that the broker may take to answer.
 TIMEOUT = 1

@@ -50,7 +50,7 @@ def main(context: click.Context, data: Path, url: str | None, token_file: Path |
     \b
     registrar up                                 # all parts on this machine
     registrar overview                           # what waits for whom
-    registrar promotions approve churn 3
+    registrar approve churn 3
     registrar --url https://registrar.example.com --token-file ~/.registrar-token promotions list
 
     Exit codes: 0 done; 1 refused, failed, or not there; 2 not understood, or set up wrongly; 3 nobody answers. Where a

@@ -8,14 +8,15 @@ from functools import wraps
 from typing import Any, NoReturn
 
 import click
-from pydantic import ValidationError
 
 from registrar.cli import formatting, tables
 from registrar.cli.context import Context
+from registrar.cli.lazy_group import load
 from registrar.cli.waiting import Then, waiting
-from registrar.events.types import UnknownType, parse
-from registrar.events.types.errors import wording
+from registrar.errors import UserError
 from registrar.http.event_client import Receipt, Unreachable
+from registrar.queries.query_service import MOST
+from registrar.text.wording import nearest
 
 FAILED = 1
 WAIT = "Wait until all is done, and print what came of it."
@@ -81,18 +82,9 @@ def new_id() -> str:
     return f"msg_{uuid.uuid4().hex}"
 
 
-def check_data(type_: str, data: dict[str, Any]) -> None:
-    """Raise click.UsageError for data that the receiver would refuse."""
-    try:
-        parse(type_, data)
-    except UnknownType as error:
-        raise click.UsageError(str(error)) from None
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc'])) or 'data'} {wording(detail, type_)}"
-            for detail in error.errors(include_url=False)
-        ]
-        raise click.UsageError("\n  ".join([f"this is no {type_}:", *problems])) from None
+def check_data(type_: str, data: dict[str, Any]) -> Any:
+    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it."""
+    return load("registrar.cli.event_data:check")(type_, data)  # it imports pydantic
 
 
 def submit_and_exit(
@@ -100,7 +92,21 @@ def submit_and_exit(
 ) -> NoReturn:
     """Submit one command, report its end, and exit. then: see report_receipts. Raises UserError, UsageError."""
     check_data(type_, data)
-    ctx.exit(report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
+    code = report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token)
+    if code and how.wait is not None and "model" in data:
+        _suggest_model(how.context, data["model"])
+    ctx.exit(code)
+
+
+def _suggest_model(context: Context, name: str) -> None:
+    """Say on stderr which model may have been meant, where the record has none of that name."""
+    try:
+        with context.reading() as reading:
+            known = [str(row["model"]) for row in reading.models(limit=MOST).rows]
+    except UserError:
+        return  # the answer has been printed
+    if name not in known and (near := nearest(name, known)):
+        click.echo(f"the record knows no model {name}; did you mean {near}?", err=True)
 
 
 def submit(context: Context, type_: str, data: dict[str, Any]) -> Receipt:
@@ -123,11 +129,15 @@ def report_receipts(
     that gave the receipts.
     """
     if how.wait is None:
-        followed: list[tuple[Receipt, list[dict[str, Any]]]] = [(receipt, []) for receipt in receipts]
-    else:
-        with waiting(how.wait, token) as wait:
-            followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
-    if how.as_json:
+        return print_results([(receipt, []) for receipt in receipts], as_json=how.as_json)
+    with waiting(how.wait, token) as wait:
+        followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
+    return print_results(followed, as_json=how.as_json)
+
+
+def print_results(followed: Sequence[tuple[Receipt, list[dict[str, Any]]]], *, as_json: bool) -> int:
+    """Print receipts with the events that they were followed to, if any, and return the exit code."""
+    if as_json:
         results = [events[-1] if events else asdict(receipt) for receipt, events in followed]
         formatting.print_json(results[0] if len(results) == 1 else results)
     else:
@@ -135,10 +145,11 @@ def report_receipts(
             before = "was accepted before, as" if receipt.repeated else "accepted as"
             click.echo(f"{receipt.type} {before} {receipt.id}")
             click.echo("\n".join(_result(events)) if events else f"what becomes of it: {receipt.status_url}")
-    return 0 if all(not events or _is_done(events[-1]) for _, events in followed) else FAILED
+    return 0 if all(not events or is_done(events[-1]) for _, events in followed) else FAILED
 
 
-def _is_done(event: dict[str, Any]) -> bool:
+def is_done(event: dict[str, Any]) -> bool:
+    """Return whether what was asked for is done."""
     return event["state"] == "succeeded" and not _is_refused(event)
 
 

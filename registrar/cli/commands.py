@@ -26,18 +26,45 @@ SECTIONS = {
             "Say what waits for whom, and what is not well.",
         ),
     },
-    "Ask for something": {
-        "send": LazyCommand("registrar.cli.send:send", "Sign an event and post it."),
+    "Move versions of a model": {
+        "register": LazyCommand(
+            "registrar.cli.verbs:register",
+            "Register a run's model as a version of MODEL: a named run's, or that of the best run of an experiment.",
+        ),
+        "promote": LazyCommand(
+            "registrar.cli.verbs:promote",
+            "Ask for the promotion of MODEL VERSION: its gates are evaluated and, where needed, people are asked.",
+        ),
+        "approve": LazyCommand(
+            "registrar.cli.promotions:approve", "Approve a promotion, and wait for what comes of it."
+        ),
+        "reject": LazyCommand("registrar.cli.promotions:reject", "Reject a promotion."),
         "promotions": LazyCommand(
             "registrar.cli.promotions:promotions",
             "List what waits for approval, show its evidence and who may still vote, approve or reject it.",
+        ),
+        "plan": LazyCommand("registrar.cli.plan:plan", "Say what a promotion or a prune would do, without doing it."),
+        "transition": LazyCommand(
+            "registrar.cli.verbs:transition",
+            "Move MODEL VERSION to a stage; one that registrar.yml guards becomes a request for promotion.",
+        ),
+        "demote": LazyCommand(
+            "registrar.cli.verbs:demote",
+            "Take MODEL VERSION out of the target that it holds, one step back; without VERSION, the last target's "
+            "holder.",
         ),
         "rollback": LazyCommand(
             "registrar.cli.registry:rollback",
             "Put the version of MODEL back that was in Production before, and quarantine the one that is.",
         ),
-        "plan": LazyCommand(
-            "registrar.cli.plan:plan", "Say what a promotion or a prune would do, without doing it.", needs="mlflow"
+        "describe": LazyCommand("registrar.cli.verbs:describe", "Set the description of MODEL VERSION in MLflow."),
+        "tag": LazyCommand("registrar.cli.verbs:tag", "Set tags of MODEL VERSION in MLflow; the others stay."),
+        "archive": LazyCommand(
+            "registrar.cli.archive:archive",
+            "Move MODEL VERSION, or the old versions of MODEL, to the stage Archived.",
+        ),
+        "fetch": LazyCommand(
+            "registrar.cli.fetch:fetch", "Fetch the files of MODEL VERSION, or of a run, into a folder here."
         ),
         "prune": LazyCommand(
             "registrar.cli.registry:prune",
@@ -47,6 +74,9 @@ SECTIONS = {
             "registrar.cli.registry:adopt",
             "Take in MODEL, whose versions MLflow had before Registrar: who holds what, and the newest version.",
         ),
+    },
+    "Ask for something else": {
+        "send": LazyCommand("registrar.cli.send:send", "Sign an event and post it."),
         "reconcile": LazyCommand(
             "registrar.cli.registry:reconcile",
             "Compare MLflow with the record, of MODEL or of every model that the record knows a holder of.",
@@ -85,17 +115,15 @@ SECTIONS = {
     },
     "Look into MLflow": {
         "experiments": LazyCommand(
-            "registrar.cli.lookups:experiments", "List the experiments of the MLflow server.", needs="mlflow"
+            "registrar.cli.lookups:experiments", "List the experiments of the MLflow server, or create one."
         ),
         "runs": LazyCommand(
             "registrar.cli.lookups:runs",
             "Search the runs of an experiment, as MlflowClient.search_runs does.",
-            needs="mlflow",
         ),
         "versions": LazyCommand(
             "registrar.cli.lookups:versions",
             "List the versions of MODEL: stage, aliases, metrics, age, and who registered them.",
-            needs="mlflow",
         ),
     },
     "Set up and look after": {
@@ -129,10 +157,10 @@ SECTIONS = {
         "compact": LazyCommand(
             "registrar.cli.compact:compact",
             "Move old events, finished tasks, journal entries and refusals into compressed files.",
-            former="archive",
         ),
         "completion": LazyCommand(
-            "registrar.cli.installation:completion", "Print what makes a shell complete commands and options."
+            "registrar.cli.completion:completion",
+            "Print what makes a shell complete commands, options, models, versions and people.",
         ),
     },
 }

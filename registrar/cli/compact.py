@@ -15,8 +15,8 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.find import archive_location
-from registrar.policy.duration import PATTERN, length
 from registrar.queries.query_service import Unknown
+from registrar.text.duration import PATTERN, length
 
 COLUMNS = ("file", "rows", "tasks")
 PLANNED = ("kind", "month", "rows", "tasks")

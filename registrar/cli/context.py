@@ -8,20 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from registrar import policy as policies
-from registrar.config.credentials import without_login
+from registrar.cli.lazy_group import load
 from registrar.config.settings import Settings, SettingsError, from_folder, process_environment
 from registrar.errors import UserError
-from registrar.events.event import Actor
-from registrar.http.api_client import Client
-from registrar.ledger import Ledger
-from registrar.ledger.engine import LedgerUnavailable
-from registrar.ledger.schema import check
-from registrar.policy import Policy
-from registrar.queries.local import LocalQueries
-from registrar.queries.query_service import QueryService
-from registrar.queries.remote import RemoteQueries
+
+if TYPE_CHECKING:  # each is loaded when it is used: SQLAlchemy, pydantic and requests take longer than most commands
+    from registrar.events.event import Actor
+    from registrar.http.api_client import Client
+    from registrar.ledger import Ledger
+    from registrar.policy import Policy
+    from registrar.queries.query_service import QueryService
 
 HERE = Path("registrar.yml")
 
@@ -31,13 +29,14 @@ def existing_config(data: Path) -> Path | None:
     return next((path for path in (HERE, data / "registrar.yml") if path.exists()), None)
 
 
-def local_user() -> Actor:
+def local_user() -> "Actor":
     """Return the user of this process as local:USER. USER is the uid where it has no name, as in a container."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         user = str(os.getuid())
-    return Actor(f"local:{user}", f"{user} on {socket.gethostname()}")
+    actor: Actor = load("registrar.events.event:Actor")(f"local:{user}", f"{user} on {socket.gethostname()}")
+    return actor
 
 
 class OnlyHere(UserError):
@@ -61,19 +60,19 @@ class Context:
     answer_within: float | None = None
 
     @cached_property
-    def remote(self) -> Client | None:
+    def remote(self) -> "Client | None":
         """Return a client of the remote receiver; None for this machine's. Raises BadAddress, SettingsError."""
         if self.url is None or (not self.named and self._is_here(self.url)):
             return None
-        return Client(self.url, self._token(), answer_within=self.answer_within)
+        return self._client(self.url)
 
     @property
-    def receiver(self) -> Client:
+    def receiver(self) -> "Client":
         """Return a client of the remote receiver, or of this machine's at its local address, with a token if any.
 
         Raises BadAddress, SettingsError.
         """
-        return self.remote or Client(self.settings().local_url, self._token(), answer_within=self.answer_within)
+        return self.remote or self._client(self.settings().local_url)
 
     def here(self) -> None:
         """Raise OnlyHere if a remote receiver is meant."""
@@ -94,32 +93,29 @@ class Context:
         self.here()
         return from_folder(self.data)
 
-    def policy(self) -> Policy:
+    def policy(self) -> "Policy":
         """Load registrar.yml. Raises SettingsError, PolicyError, OnlyHere."""
-        return policies.load(self.settings().config_path)
+        loaded: Policy = load("registrar.policy:load")(self.settings().config_path)
+        return loaded
 
     @contextmanager
-    def ledger(self, *, checked: bool = True) -> Iterator[Ledger]:
+    def ledger(self, *, checked: bool = True) -> "Iterator[Ledger]":
         """Yield the ledger, with its schema checked. Raises SettingsError, LedgerUnavailable, SchemaMismatch."""
-        opened = Ledger(self.settings().ledger_url)
-        try:
-            if checked:
-                check(opened)
+        with load("registrar.cli.open_ledger:open_ledger")(self.settings().ledger_url, checked=checked) as opened:
             yield opened
-        except LedgerUnavailable as error:
-            where = without_login(self.settings().ledger_url)
-            raise LedgerUnavailable(f"the ledger {where} {error.reason}: {error}", error.reason) from error
-        finally:
-            opened.close()
 
     @contextmanager
-    def reading(self) -> Iterator[QueryService]:
+    def reading(self) -> "Iterator[QueryService]":
         """Yield the queries of the remote receiver, or of the ledger here. Raises UserError."""
         if self.remote:
-            yield RemoteQueries(self.remote)
+            yield load("registrar.queries.remote:RemoteQueries")(self.remote)
         else:
             with self.ledger() as ledger:
-                yield LocalQueries(ledger, self.policy)
+                yield load("registrar.queries.local:LocalQueries")(ledger, self.policy)
+
+    def _client(self, url: str) -> "Client":
+        client: Client = load("registrar.http.api_client:Client")(url, self._token(), answer_within=self.answer_within)
+        return client
 
     def _is_here(self, url: str) -> bool:
         try:

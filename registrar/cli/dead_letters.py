@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import command, formatting, tables
+from registrar.cli import command, formatting, params, tables
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.ledger.dead_letters import STATES
+from registrar.queries.filters import DEAD_STATES
 from registrar.queries.query_service import QueryService, Row, up_to
 
 COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")
@@ -23,7 +23,7 @@ class NotSent(UserError):
     exit_code = 2
 
 
-model = click.option("--model", help="Those about this registered model alone.")
+model = click.option("--model", type=params.MODEL, help="Those about this registered model alone.")
 
 
 @click.group()
@@ -41,7 +41,7 @@ def dead() -> None:
 @dead.command("list")
 @click.option(
     "--state",
-    type=click.Choice([str(state) for state in STATES]),
+    type=click.Choice([str(state) for state in DEAD_STATES]),
     help="failed: it can't work; dead: its time is used up.",
 )
 @model

@@ -13,6 +13,7 @@ from registrar.cli.context import Context
 from registrar.cli.source_signature import explain
 from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import DoctorContext, fail
+from registrar.doctor.elsewhere import ONLY_THERE, examine_elsewhere
 from registrar.doctor.examine import Line, examine
 from registrar.policy import Policy, PolicyError
 from registrar.text.wording import plural
@@ -47,7 +48,8 @@ def doctor(
     registrar doctor --source github --request captured.http
 
     Prints a line for each check: ok, warn (it works, but will cause trouble) or FAIL. Nothing is changed or sent to
-    people. Exit code: 1 if something fails, else 0.
+    people. Exit code: 1 if something fails, else 0. With --url and a token: what the receiver there can say of itself,
+    its workers and its beat.
 
     With --source and a captured request, the usual mistakes are tried until its signature comes out: the secret in
     another form, a body that was serialized again, another scheme, a clock that is off. Secrets are not shown.
@@ -58,7 +60,12 @@ def doctor(
         return
     if file:
         raise click.UsageError("--request needs --source NAME: whose signature is it?")
-    context.here()
+    if context.remote:
+        with context.reading() as reading:
+            found = examine_elsewhere(context.remote.url, reading.overview())
+        failing = _print_all(found, as_json=as_json)
+        formatting.print_note(ONLY_THERE)
+        click_context.exit(FAILED if failing else 0)
     try:
         settings = context.settings()
     except SettingsError as error:

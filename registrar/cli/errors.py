@@ -1,12 +1,12 @@
 """Ends a command that fails with one sentence on stderr and an exit code, without a traceback."""
 
 import errno
+import importlib
 import re
 import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, requires
 from typing import IO, Any
 
 import click
@@ -51,9 +51,10 @@ def extra_of(package: str) -> str | None:
 def _extras() -> dict[str, set[str]]:
     """Return the distributions of each extra, as the installed metadata has them: {"worker": {"mlflow_skinny"}}."""
     extras = defaultdict(set)
+    metadata = importlib.import_module("importlib.metadata")  # needed where something is missing alone
     try:
-        requirements = requires(DISTRIBUTION) or []
-    except PackageNotFoundError:  # run from a checkout that was not installed
+        requirements = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:  # run from a checkout that was not installed
         requirements = []
     for requirement in requirements:
         if found := _REQUIREMENT.match(requirement):

@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 
-from registrar.cli import formatting, tables
+from registrar.cli import formatting, params, tables
 from registrar.cli.context import Context
-from registrar.cli.params import Time
-from registrar.ledger.queries.event_search import STATES, EventFilter
+from registrar.queries.filters import EVENT_STATES, EventFilter
 from registrar.queries.query_service import MOST, Archived, QueryService, Row, Unknown, up_to
 from registrar.text.wording import plural
 
@@ -27,11 +26,18 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option("--source", metavar="NAME", help="Of this source; web: done on pages or by the API."),
         click.option("--type", metavar="TYPE", help="Such as training_run.finished."),
-        click.option("--model", metavar="MODEL", help="About this registered model."),
-        click.option("--actor", metavar="ID", help="By whom: a person's id in registrar.yml, source:NAME, token:NAME."),
-        click.option("--state", type=click.Choice([str(state) for state in STATES]), help="What became of it."),
-        click.option("--since", type=Time(), help="Accepted then or later: 2026-11-22T14:30, in UTC unless it says."),
-        click.option("--until", type=Time(), help="Accepted before."),
+        click.option("--model", type=params.MODEL, metavar="MODEL", help="About this registered model."),
+        click.option(
+            "--actor",
+            type=params.ACTOR,
+            metavar="ID",
+            help="By whom: a person's id in registrar.yml, source:NAME, token:NAME.",
+        ),
+        click.option("--state", type=click.Choice([str(state) for state in EVENT_STATES]), help="What became of it."),
+        click.option(
+            "--since", type=params.Time(), help="Accepted then or later: 2026-11-22T14:30, in UTC unless it says."
+        ),
+        click.option("--until", type=params.Time(), help="Accepted before."),
     )
 
     @wraps(command)

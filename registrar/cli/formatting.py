@@ -1,6 +1,7 @@
 """Prints the results of commands: tables for people, JSON for programs, progress on a terminal."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -8,10 +9,9 @@ from textwrap import indent
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from registrar.cli import tables
+from registrar.cli.lazy_group import load
 from registrar.text.sanitize import escaped, shown
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -36,6 +36,11 @@ def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object
         click.echo(empty, err=True)
 
 
+def print_note(text: str) -> None:
+    """Print a line beside a table: on stderr, so that no program reads it as a row."""
+    click.echo(text, err=True)
+
+
 @contextmanager
 def show_progress(
     text: str, *, otherwise: Callable[[str], None] = lambda progress: None
@@ -44,12 +49,16 @@ def show_progress(
 
     otherwise: the function to yield where stderr is no terminal.
     """
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
+    if not _is_terminal():
         yield otherwise
         return
+    console, escape = load("rich.console:Console")(stderr=True, highlight=False), load("rich.markup:escape")
     with console.status(escape(text)) as status:
         yield lambda progress: status.update(escape(progress))
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def print_json(value: object) -> None:

@@ -1,7 +1,6 @@
 """`registrar address`, `alive`, `migrate`, `completion`: small services to scripts and operators."""
 
 import click
-from click.shell_completion import get_completion_class
 
 from registrar.cli import formatting
 from registrar.cli.context import Context
@@ -97,24 +96,3 @@ def migrate(context: Context, *, as_json: bool) -> None:
         formatting.print_json({"revision": revision})
         return
     click.echo(f"the ledger is at revision {revision}")
-
-
-SHELLS = ("bash", "fish", "zsh")
-
-
-@click.command()
-@click.argument("shell", type=click.Choice(SHELLS))
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands and options.
-
-    \b
-    eval "$(registrar completion bash)"     # now; for always, put this line into ~/.bashrc
-    eval "$(registrar completion zsh)"      # the same for ~/.zshrc
-    registrar completion fish > ~/.config/fish/completions/registrar.fish
-    """
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise click.UsageError(f"there is no completion for {shell}")
-    root = ctx.find_root()
-    click.echo(kind(root.command, {}, "registrar", "_REGISTRAR_COMPLETE").source())

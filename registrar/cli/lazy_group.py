@@ -20,13 +20,12 @@ from registrar.text.wording import nearest
 class LazyCommand:
     """path: "module:attribute" of a click.Command. help: its line in `registrar --help`.
 
-    needs: a package of an extra without which the command can't work. former: its old name, which still works.
+    needs: a package of an extra without which the command can't work.
     """
 
     path: str
     help: str
     needs: str | None = None
-    former: str | None = None
 
     @property
     def line(self) -> str:
@@ -47,7 +46,6 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.sections = sections
         self.lazy = {name: command for commands in sections.values() for name, command in commands.items()}
-        self.renamed = {command.former: name for name, command in self.lazy.items() if command.former}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.lazy)
@@ -66,15 +64,8 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Accept former names, and suggest the nearest name, which click does for imported commands only.
-
-        Says neither while a shell completes a line (resilient_parsing).
-        """
+        """Suggest the nearest name, which click does for imported commands only; not while a shell completes a line."""
         name = args[0]
-        if now := self.renamed.get(name):
-            if not ctx.resilient_parsing:
-                click.echo(f"`registrar {name}` is now `registrar {now}`: use that, the old name will go", err=True)
-            return super().resolve_command(ctx, [now, *args[1:]])
         unknown = name not in self.lazy and not name.startswith("-") and not ctx.resilient_parsing
         if unknown and (near := nearest(name, self.lazy)):
             ctx.fail(f"No such command {name!r}. Did you mean {near!r}?")

@@ -1,46 +1,53 @@
-"""`registrar experiments`, `runs`, `versions`, `models --mlflow`: look-ups in MLflow itself."""
-
-from collections.abc import Callable
-from functools import partial
+"""`registrar experiments`, `runs`, `versions`, `models --mlflow`: what MLflow itself has."""
 
 import click
 
-from registrar.cli import formatting
+from registrar.cli import command, formatting, params, questions
 from registrar.cli.context import Context
-from registrar.http.event_client import Unreachable
-from registrar.ledger.engine import now
-from worker import lookups
-from worker.registry.mlflow import MlflowRegistry, configure_client
-from worker.registry.protocol import RetryableError
 
 
-def _registry(context: Context) -> MlflowRegistry:
-    configure_client()
-    return MlflowRegistry(context.settings().mlflow_uri)
-
-
-def _print(context: Context, ask: Callable[[MlflowRegistry], lookups.Table], *, as_json: bool) -> None:
-    with formatting.show_progress("asking MLflow"):
-        try:
-            table = ask(_registry(context))
-        except RetryableError as error:
-            raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
-    if as_json:
-        formatting.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
-    else:
-        formatting.table(table.columns, table.rows, empty=f"{table.title}: none")
-
-
-@click.command()
+@click.group(invoke_without_command=True)
 @formatting.as_json
-@click.pass_obj
-def experiments(context: Context, *, as_json: bool) -> None:
-    """List the experiments of the MLflow server.
+@click.pass_context
+def experiments(ctx: click.Context, *, as_json: bool) -> None:
+    """List the experiments of the MLflow server, or create one.
 
     \b
     registrar experiments
+    registrar experiments create nightly
     """
-    _print(context, lambda registry: lookups.experiments(registry, now()), as_json=as_json)
+    if ctx.invoked_subcommand is None:
+        questions.print_table(questions.ask(ctx.obj, "experiments"), as_json=as_json)
+
+
+@experiments.command("list")
+@formatting.as_json
+@click.pass_obj
+def list_experiments(context: Context, *, as_json: bool) -> None:
+    """List the experiments of the MLflow server.
+
+    \b
+    registrar experiments list
+    """
+    questions.print_table(questions.ask(context, "experiments"), as_json=as_json)
+
+
+@experiments.command("create")
+@click.argument("name")
+@click.option("--tag", "tags", multiple=True, type=params.Tag(), help="May be given again.")
+@command.options(wait=True)
+@click.pass_context
+def create_experiment(ctx: click.Context, *, name: str, tags: tuple[tuple[str, str], ...], how: command.How) -> None:
+    """Create an experiment of that NAME, unless there is one.
+
+    \b
+    registrar experiments create nightly --tag team=pricing
+
+    Asks for an experiment.create, as the token's bearer or this machine's local operator. Exit code 0: it is there; 1:
+    it could not be done, or may not; 3: nobody answers.
+    """
+    data = {"name": name} | ({"tags": dict(tags)} if tags else {})
+    command.submit_and_exit(ctx, how, "experiment.create", data)
 
 
 @click.command()
@@ -74,25 +81,25 @@ def runs(
     \b
     registrar runs -e nyc-taxi-experiment --filter "metrics.rmse < 7" --order-by "metrics.rmse ASC" --max 5
     """
-    ask = partial(
-        lookups.runs,
-        now=now(),
+    answer = questions.ask(
+        context,
+        "runs",
         experiment=experiment,
         filter_string=filter_string,
-        order_by=order_by,
+        order_by=list(order_by),
         max_results=max_results,
         run_view_type=view,
     )
-    _print(context, ask, as_json=as_json)
+    questions.print_table(answer, as_json=as_json)
 
 
 def print_models(context: Context, *, as_json: bool) -> None:
     """Print the registered models that MLflow has, for `registrar models --mlflow`."""
-    _print(context, lambda registry: lookups.models(registry, now()), as_json=as_json)
+    questions.print_table(questions.ask(context, "models"), as_json=as_json)
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option(
     "--max", "newest", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many."
 )
@@ -104,4 +111,4 @@ def versions(context: Context, *, model: str, newest: int, as_json: bool) -> Non
     \b
     registrar versions churn --max 5
     """
-    _print(context, lambda registry: lookups.versions(registry, now(), model=model, newest=newest), as_json=as_json)
+    questions.print_table(questions.ask(context, "versions", model=model, max_results=newest), as_json=as_json)

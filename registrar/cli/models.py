@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from registrar.cli import formatting
+from registrar.cli import formatting, params
 from registrar.cli.context import Context
 from registrar.cli.lazy_group import load
 from registrar.cli.overview import INCIDENTS, incident
-from registrar.cli.params import Time
-from registrar.ledger.queries.holdings import HistoryFilter, approved_by
+from registrar.queries.filters import HistoryFilter
 from registrar.queries.query_service import QueryService, Row, Unknown, pages, up_to
+from registrar.text.wording import approved_by
 
 COLUMNS = ("model", "holds", "open promotions", "last event")
 
@@ -54,11 +54,11 @@ HISTORY_COLUMNS = (
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option("--target", metavar="STAGE|@ALIAS", help="Of this one alone: production, or @champion.")
-@click.option("--at", type=Time(), help="What was held then: 2026-11-22T14:30, in UTC unless it says otherwise.")
-@click.option("--since", type=Time(), help="What was still held after that.")
-@click.option("--until", type=Time(), help="What was held before that.")
+@click.option("--at", type=params.Time(), help="What was held then: 2026-11-22T14:30, in UTC unless it says otherwise.")
+@click.option("--since", type=params.Time(), help="What was still held after that.")
+@click.option("--until", type=params.Time(), help="What was held before that.")
 @click.option("--limit", type=click.IntRange(1), help="The newest so many; all, if not given.")
 @click.option("--incidents", is_flag=True, help="What else happened alone, of the newest 50.")
 @formatting.as_json

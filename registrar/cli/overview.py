@@ -4,7 +4,7 @@ import click
 
 from registrar.cli import formatting, promotion_view
 from registrar.cli.context import Context
-from registrar.queries.processes import WELL
+from registrar.queries.filters import WELL
 from registrar.queries.query_service import Row
 from registrar.text.wording import plural
 

@@ -7,8 +7,73 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from registrar.cli.lazy_group import load
+from registrar.text.wording import nearest
 
 Word = tuple[list[str], Any]
+
+
+class OneOf(click.Choice[str]):
+    """One of some names, in any case. A misspelt one is answered with the nearest."""
+
+    def __init__(self, choices: Iterable[str]) -> None:
+        super().__init__(choices, case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        message = super().get_invalid_choice_message(value, ctx)
+        near = nearest(str(value), self.choices)
+        return f"{message} Did you mean {near}?" if near else message
+
+
+class Completed(click.types.StringParamType):
+    """A text that a shell completes. kind: the function of candidates.py that finds the words."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _candidates(self._kind, ctx, incomplete)
+
+
+class _Version(click.IntRange):
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _candidates("versions", ctx, incomplete)
+
+
+def _candidates(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    found: list[CompletionItem] = load(f"registrar.cli.candidates:{kind}")(ctx, incomplete)
+    return found
+
+
+TARGET = OneOf(["Staging", "Production"])
+STAGE = OneOf(["None", "Staging", "Production", "Archived"])
+VERSION = _Version(1)
+MODEL, OPEN, PERSON, ACTOR = map(Completed, ("models", "open_promotions", "people", "actors"))
+
+
+class Tag(click.ParamType[tuple[str, str]]):
+    """A tag as KEY=VALUE; its key may have dots."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        key, equals, text = str(value).partition("=")
+        if not key or not equals:
+            self.fail(f"{value!r} is not KEY=VALUE, such as team=pricing", param, ctx)
+        return key, text
+
+
+class Length(click.ParamType[str]):
+    """A length of time as registrar.yml writes it: 90d."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not load("registrar.text.duration:PATTERN").match(str(value)):  # it imports pydantic
+            self.fail(f"{value!r} is no length of time such as 90d", param, ctx)
+        return str(value)
 
 
 class Words(click.ParamType[Word]):

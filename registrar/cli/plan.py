@@ -1,32 +1,12 @@
-"""`registrar plan`: what a promotion or a prune would do, without doing it."""
+"""`registrar plan`: what a promotion, a prune or an archival would do, without doing it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import formatting
-from registrar.cli.context import Context
-from registrar.errors import UserError
-from registrar.events.types import Data
-from registrar.ledger.engine import now
-from worker import interventions
-from worker.promotions import plan as promotion_plan
-from worker.promotions.plan import PlanContext
-from worker.registry.mlflow import MlflowRegistry, configure_client
-from worker.registry.protocol import RetryableError
-from worker.retention.plan import plan_prune
+from registrar.cli import formatting, params, questions
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
-Found = TypeVar("Found")
-
-
-class RegistryUnavailable(UserError):
-    """The registry does not answer, so nothing can be planned."""
-
-    exit_code = 4
 
 
 class Plan(click.Group):
@@ -51,9 +31,9 @@ def plan() -> None:
 
 
 @plan.command()
-@click.argument("model")
-@click.argument("version", type=click.IntRange(1))
-@click.option("--to", "stage", type=click.Choice(["Staging", "Production"], case_sensitive=False), required=True)
+@click.argument("model", type=params.MODEL)
+@click.argument("version", type=params.VERSION)
+@click.option("--to", "stage", type=params.TARGET, required=True)
 @formatting.as_json
 @click.pass_context
 def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
@@ -62,17 +42,21 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     \b
     registrar plan promotion churn 3 --to production    # "promotion" may be left out
     """
-    target = stage.capitalize()
-    result = _ask_registry(ctx, lambda look: promotion_plan.plan(look, model, version, target))
+    print_promotion_plan(ctx, model, version, stage, as_json=as_json)
+
+
+def print_promotion_plan(ctx: click.Context, model: str, version: int, target: str, *, as_json: bool) -> NoReturn:
+    """Print what a promotion would do, and exit as `registrar plan` does."""
+    planned = questions.ask(ctx.obj, "plan", model=model, version=version, target=target)["plan"]
     if as_json:
-        formatting.print_json({"model": model, "version": version, "target": target, **asdict(result)})
+        formatting.print_json({"model": model, **planned})
     else:
-        click.echo("\n".join([f"{model} version {version} to {target}: {result.state}", *result.lines]))
-    _exit(ctx, result.state)
+        click.echo("\n".join([f"{model} version {version} to {target}: {planned['state']}", *planned["lines"]]))
+    ctx.exit(CODES[planned["state"]])
 
 
 @plan.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @formatting.as_json
 @click.pass_context
 def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
@@ -81,37 +65,19 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     \b
     registrar plan prune churn
     """
-    result = _ask_registry(ctx, lambda look: plan_prune(look, model))
+    _print_versions(ctx, model, questions.ask(ctx.obj, "plan_prune", model=model), as_json=as_json)
+
+
+def print_archive_plan(ctx: click.Context, model: str, *, older_than: str, keep: int, as_json: bool) -> NoReturn:
+    """Print which versions of a model would be archived, and exit as `registrar plan` does."""
+    answer = questions.ask(ctx.obj, "plan_archive", model=model, older_than=older_than, keep=keep)
+    _print_versions(ctx, model, answer, as_json=as_json)
+
+
+def _print_versions(ctx: click.Context, model: str, answer: dict[str, Any], *, as_json: bool) -> NoReturn:
     if as_json:
-        formatting.print_json({"model": model, **asdict(result)})
+        formatting.print_json({"model": model, **answer["plan"]})
     else:
-        click.echo(f"{result.title}.\n")
-        formatting.table(result.table().columns, result.table().rows, empty=f"{model} has no versions")
-    _exit(ctx, result.state)
-
-
-def plan_resend(context: Context, data: Data) -> promotion_plan.Plan:
-    """Return what sending an event again would do. data: of the new event. Raises RegistryUnavailable."""
-    with _open_registry(context) as look:
-        return interventions.plan_resend(look, data)
-
-
-def _ask_registry(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:
-    with formatting.show_progress("asking the registry"), _open_registry(ctx.obj) as look:
-        return ask(look)
-
-
-@contextmanager
-def _open_registry(context: Context) -> Iterator[PlanContext]:
-    """Yield the real registry, the policy and the ledger. Raises RegistryUnavailable, also in the block."""
-    configure_client()
-    registry = MlflowRegistry(context.settings().mlflow_uri)
-    try:
-        with context.ledger() as ledger:
-            yield PlanContext(registry, context.policy(), ledger, now())
-    except RetryableError as error:
-        raise RegistryUnavailable(str(error)) from error
-
-
-def _exit(ctx: click.Context, state: str) -> NoReturn:
-    ctx.exit(CODES[state])
+        click.echo(f"{answer['title']}.\n")
+        questions.print_table({**answer, "title": f"versions of {model}"}, as_json=False)
+    ctx.exit(CODES[answer["plan"]["state"]])

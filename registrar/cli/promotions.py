@@ -1,14 +1,15 @@
-"""`registrar promotions list | show | approve | reject | cancel`: what waits for approval, and what to say to it."""
+"""`registrar promotions list | show | cancel`, `registrar [promotions] approve | reject`: what waits for approval."""
 
+import shlex
 from functools import partial
 from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import command, formatting, promotion_view
+from registrar.cli import command, formatting, params, promotion_view
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.ledger.queries.promotion_record import OPEN, STATES
+from registrar.queries.filters import OPEN, PROMOTION_STATES
 from registrar.queries.query_service import Page, QueryService, Row, Unknown, pages, pick, up_to
 
 COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
@@ -33,11 +34,11 @@ def promotions() -> None:
 @promotions.command("list")
 @click.option(
     "--state",
-    type=click.Choice([str(state) for state in STATES]),
+    type=click.Choice([str(state) for state in PROMOTION_STATES]),
     help="Those in this state; else those that are open.",
 )
 @click.option("--all", "every", is_flag=True, help="Those that ended, too.")
-@click.option("--model", metavar="MODEL", help="Those of this registered model.")
+@click.option("--model", type=params.MODEL, metavar="MODEL", help="Those of this registered model.")
 @formatting.limit
 @formatting.as_json
 @click.pass_obj
@@ -70,11 +71,9 @@ def _row(each: Row) -> tuple[object, ...]:
     return each["created_at"], promotion_view.state(each), *about, promotion_view.lacks(each), each["id"]
 
 
-_which = click.argument("promotion", metavar="PROMOTION|MODEL")
-_version = click.argument("version", type=click.IntRange(1), required=False)
-_target = click.option(
-    "--target", type=click.Choice(["Staging", "Production"], case_sensitive=False), help="With MODEL VERSION."
-)
+_which = click.argument("promotion", type=params.OPEN, metavar="PROMOTION|MODEL")
+_version = click.argument("version", type=params.VERSION, required=False)
+_target = click.option("--target", type=params.TARGET, help="Of MODEL, where it is asked for more than one.")
 _reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
 
 
@@ -139,16 +138,17 @@ def approve(
     """Approve a promotion, and wait for what comes of it.
 
     \b
-    registrar promotions approve prm_5d0c...
-    registrar promotions approve churn 3 --reason "looked at the residuals"
+    registrar approve churn 3 --reason "looked at the residuals"
+    registrar approve churn                       # the one version that waits
+    registrar promotions approve prm_5d0c...      # the same command by its long name
 
     Votes as the token's bearer, or as this machine's local operator. Exit code 0: it counted and what followed is
     done; 1: it did not count, or could not be done; 3: nobody answers.
     """
     if break_glass and not (reason or "").strip():
         raise click.UsageError("breaking the glass needs a reason: --reason TEXT")
-    row = _find_promotion(ctx.obj, promotion, version, target)
-    _submit_about(ctx, how, "promotion.approve", row, reason=reason, break_glass=break_glass)
+    about = _find_subject(ctx.obj, promotion, version, target)
+    _submit_about(ctx, how, "promotion.approve", about, reason=reason, break_glass=break_glass)
 
 
 @promotions.command()
@@ -170,13 +170,14 @@ def reject(
     """Reject a promotion.
 
     \b
-    registrar promotions reject churn 3 --reason "wrong fares at night"
+    registrar reject churn 3 --reason "wrong fares at night"
+    registrar promotions reject prm_5d0c... --reason "wrong fares at night"
     """
-    row = _find_promotion(ctx.obj, promotion, version, target)
-    if row["voting"] and row["voting"]["reject_needs_reason"] and not (reason or "").strip():
-        about = f"{row['model']} version {row['version']} to {row['target']}"
-        raise click.UsageError(f"a rejection of {about} needs a reason: --reason TEXT")
-    _submit_about(ctx, how, "promotion.reject", row, reason=reason)
+    about = _find_subject(ctx.obj, promotion, version, target)
+    if about.get("voting") and about["voting"]["reject_needs_reason"] and not (reason or "").strip():
+        what = f"{about['model']} version {about['version']} to {about['target']}"
+        raise click.UsageError(f"a rejection of {what} needs a reason: --reason TEXT")
+    _submit_about(ctx, how, "promotion.reject", about, reason=reason)
 
 
 @promotions.command()
@@ -200,15 +201,18 @@ def cancel(
     \b
     registrar promotions cancel churn 3 --reason "superseded by the next run"
     """
-    _submit_about(ctx, how, "promotion.cancel", _find_promotion(ctx.obj, promotion, version, target), reason=reason)
+    _submit_about(ctx, how, "promotion.cancel", _find_subject(ctx.obj, promotion, version, target), reason=reason)
 
 
-def _find_promotion(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
-    """Return the open promotion that is meant. Raises Unknown, NotOpen, click.UsageError."""
+def _find_subject(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
+    """Return the open promotion that is meant. Of a model alone, only what was given: the receiver finds the version.
+
+    Raises Unknown, NotOpen, click.UsageError.
+    """
+    if version is None and not promotion.startswith("prm_"):
+        return {"model": promotion} | ({"target": target} if target else {})
     with context.reading() as reading:
         if version is None:
-            if not promotion.startswith("prm_"):
-                raise click.UsageError(f"name the version, too: {promotion} VERSION; or a promotion's id, prm_...")
             return reading.promotion(promotion)
         meant = [
             each
@@ -234,11 +238,11 @@ def _not_open(reading: QueryService, model: str, version: int, target: str | Non
         nothing += f": {where} ended as {promotion_view.state(ended)}, {formatting.text(when)}"
         if promotion_view.state(ended) == "promoted":
             return nothing
-    to_ask = f"registrar send promotion.request model={model} version={version} target={target or 'Production'}"
+    to_ask = f"registrar promote {shlex.quote(model)} {version} --to {target or 'Production'}"
     return f"{nothing}; `registrar promotions list` lists what is; to ask: {to_ask}"
 
 
 def _submit_about(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:
-    data = {**pick(about, "model", "version", "target"), "promotion": about["id"]}
-    given = data | {name: value for name, value in more.items() if value}
+    found = {**pick(about, "model", "version", "target"), "promotion": about["id"]} if "id" in about else about
+    given = found | {name: value for name, value in more.items() if value}
     command.submit_and_exit(ctx, how, type_, given)

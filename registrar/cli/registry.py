@@ -2,24 +2,24 @@
 
 import click
 
-from registrar.cli import command
+from registrar.cli import command, params
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.events.types import ModelAdopt, ModelPrune, ModelRollback
+from registrar.events.types import ModelAdopt
 from registrar.queries.query_service import pages
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it is kept in the record, and with the version.")
 @click.option(
     "--target",
-    type=click.Choice(["Staging", "Production"], case_sensitive=False),
+    type=params.TARGET,
     default="Production",
     show_default=True,
     help="Where from.",
 )
-@click.option("--to", type=click.IntRange(1), metavar="VERSION", help="An earlier holder; else the last that will do.")
+@click.option("--to", type=params.VERSION, metavar="VERSION", help="An earlier holder; else the last that will do.")
 @command.options(wait=True)
 @click.pass_context
 def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: int | None, how: command.How) -> None:
@@ -36,11 +36,11 @@ def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: in
     or this machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
     """
     named = {"to": to} if to else {}
-    command.submit_and_exit(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
+    command.submit_and_exit(ctx, how, "model.rollback", {"model": model, "target": target, "reason": reason, **named})
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=params.MODEL)
 @click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
 @command.options(wait=True)
 @click.pass_context
@@ -55,7 +55,7 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.Ho
     Asks for a model.prune, as the token's bearer or this machine's local operator. Exit code 0: done, if there was
     anything to do; 1: it could not be done, or may not; 3: nobody answers.
     """
-    command.submit_and_exit(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
+    command.submit_and_exit(ctx, how, "model.prune", {"model": model} | ({"reason": reason} if reason else {}))
 
 
 @click.command()
@@ -92,7 +92,7 @@ class NothingHeld(UserError):
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", type=params.MODEL, required=False)
 @click.option(
     "--trust",
     type=click.Choice(["mlflow", "ledger"]),

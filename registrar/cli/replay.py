@@ -61,7 +61,7 @@ def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
     lines = [f"it came from {first['actor_name']} on {formatting.text(first['accepted_at'])}, and is {first['state']}"]
     try:
         again = resend_rules.data_to_resend(context.policy(), WEB, first["type"], first["data"])
-        plan = load("registrar.cli.plan:plan_resend")(context, again)  # it imports mlflow
+        plan = load("registrar.cli.local_answers:plan_resend")(context, again)  # it imports mlflow
         state = plan.state
         lines += plan.lines
     except resend_rules.ResendRefused as error:

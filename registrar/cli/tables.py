@@ -13,8 +13,8 @@ from operator import sub
 from typing import Any
 
 import click
-from rich.cells import cell_len
 
+from registrar.cli.lazy_group import load
 from registrar.config.settings import process_environment
 from registrar.text.tones import Tone, tone
 
@@ -24,6 +24,11 @@ _STYLES: dict[Tone, dict[str, Any]] = {
     "bad": {"fg": "red", "bold": True},
     "off": {"dim": True},
 }
+
+
+def _width(text: str) -> int:
+    """Return the columns that a text takes on a terminal."""
+    return len(text) if text.isascii() and text.isprintable() else int(load("rich.cells:cell_len")(text))
 
 
 def state(name: str, *, padded: int = 0) -> str:
@@ -69,7 +74,7 @@ class Table:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], least: Sequence[int] = ()) -> Table:
     """Make each column as wide as its widest cell or its heading, and at least as wide as `least`."""
     widths = [
-        max(*least[at : at + 1], cell_len(heading), *(cell_len(row[at]) for row in rows))
+        max(*least[at : at + 1], _width(heading), *(_width(row[at]) for row in rows))
         for at, heading in enumerate(columns)
     ]
     return Table(columns, rows, widths)
@@ -94,9 +99,9 @@ def lines(whole: Table, width: int | None, *, heading: bool) -> Iterator[str]:
 
 def cut(text: str, width: int) -> str:
     """Cut a text to a number of cells, with … at the cut; an id is left out whole."""
-    if cell_len(text) <= width:
+    if _width(text) <= width:
         return text
-    left = accumulate((cell_len(character) for character in text[:width]), sub, initial=width - 1)
+    left = accumulate((_width(character) for character in text[:width]), sub, initial=width - 1)
     end = next(at for at, room in enumerate((*left, -1)) if room < 0) - 1
     begun = next((found.start() for found in _ID.finditer(text) if found.start() < end < found.end()), end)
     return text[:begun].rstrip() + "…"
@@ -116,7 +121,7 @@ def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -
     for name, text, width in zip(shown.columns, cells, shown.widths, strict=True):
         fits = cut(text, width)
         painted = styled(fits, tone(text)) if name in states else fits
-        padded.append(painted + " " * (width - cell_len(fits)))
+        padded.append(painted + " " * (width - _width(fits)))
     return _BETWEEN.join(padded).rstrip()
 
 
@@ -161,13 +166,13 @@ def _join_cells(row: Sequence[str], columns: Sequence[int]) -> str:
 
 def _minimum_width(whole: Table, at: int) -> int:
     """Return the cells that a column needs to be readable, apart from its heading."""
-    widest = max(cell_len(row[at]) for row in whole.rows)
+    widest = max(_width(row[at]) for row in whole.rows)
     return min(widest, _READABLE) if any(" " in row[at] and not _TIME.match(row[at]) for row in whole.rows) else widest
 
 
 def _second_line(ids: str, more: str, width: int) -> str:
     """Return a row's second line: its ids, then the other cells that don't fit, on a third line if need be."""
-    shown, left = _BENEATH + styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
+    shown, left = _BENEATH + styled(ids, "off"), width - len(_BENEATH) - _width(ids) - len(_BETWEEN)
     if ids and more and left >= _READABLE:
         return f"{shown}{_BETWEEN}{cut(more, left)}"
     alone = _BENEATH + cut(more, width - len(_BENEATH))
@@ -179,7 +184,7 @@ def _squeezed(whole: Table, width: int) -> Table:
     every = range(len(whole.columns))
     named = [at for at in every if whole.columns[at] not in _STATES and not whole.columns[at].endswith(" UTC")]
     text = [at for at in named if any(" " in row[at] for row in whole.rows)]
-    cells = {at: max([_LEAST_OF_ALL, *(cell_len(row[at]) for row in whole.rows)]) for at in every}
+    cells = {at: max([_LEAST_OF_ALL, *(_width(row[at]) for row in whole.rows)]) for at in every}
     steps = [_floors(whole, columns, least) for columns, least in ((text, _LEAST), (named, _LEAST))]
     last = [_floors(whole, columns, _LEAST_OF_ALL) for columns in (named, every)]
     widths = list(whole.widths)

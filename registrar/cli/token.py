@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import formatting
+from registrar.cli import formatting, params
 from registrar.cli.context import Context, local_user
 from registrar.config.key_generation import new_token
 from registrar.errors import UserError
@@ -14,7 +14,7 @@ from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy.access import ROLES, Role, lesser
-from registrar.policy.duration import PATTERN, length
+from registrar.text.duration import PATTERN, length
 from registrar.text.wording import did_you_mean
 
 COLUMNS = ("name", "state", "role", "acts_as", "created_at", "expires_at", "used_at")
@@ -65,7 +65,12 @@ def token() -> None:
 @token.command()
 @click.argument("name", type=Name())
 @click.option("--role", type=click.Choice(ROLES), required=True, help="Each includes those before it.")
-@click.option("--person", metavar="ID", help="Of registrar.yml, as whom it acts; else as token:NAME, a machine.")
+@click.option(
+    "--person",
+    type=params.PERSON,
+    metavar="ID",
+    help="Of registrar.yml, as whom it acts; else as token:NAME, a machine.",
+)
 @click.option("--expires", type=Lasting(), default="90d", show_default=True, help="After so long, or never.")
 @formatting.as_json
 @click.pass_obj

@@ -68,7 +68,7 @@ class LedgerChange(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """summary: one sentence, the answer to the person who asked. seen: as in Cause.
+    """summary: one sentence, the answer to the person who asked. answer: to a question, JSON-able. seen: as in Cause.
 
     refused: the request was not allowed or not possible; the summary says why.
     """
@@ -79,6 +79,8 @@ class Outcome:
     records: tuple[LedgerChange, ...] = ()
     seen: Mapping[tuple[str, int], Incarnation] = field(default_factory=dict)
     refused: bool = False
+    answer: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"summary": self.summary, "facts": [fact.to_json() for fact in self.facts]}
+        answer = {} if self.answer is None else {"answer": self.answer}
+        return {"summary": self.summary, "facts": [fact.to_json() for fact in self.facts], **answer}

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+STAGES = ("None", "Staging", "Production", "Archived")  # MLflow's
+
 
 class TaskState(StrEnum):
     """Queued and running tasks are open; a failed or dead one is a dead letter."""

@@ -102,6 +102,14 @@ class Client:
         except (requests.RequestException, ValueError):
             raise Unreachable(f"{self.url} broke off in the middle of its answer; ask again") from None
 
+    def chunks(self, *path: str, **query: object) -> Iterator[bytes]:
+        """Yield an answer's bytes. Raises what lines() does."""
+        answer = self._request("GET", path, params=_query_params(query), stream=True)
+        try:
+            yield from answer.iter_content(65_536)
+        except requests.RequestException:
+            raise Unreachable(f"{self.url} broke off in the middle of a file; ask again") from None
+
     def command(self, type_: str, data: Mapping[str, Any], *, key: str) -> Receipt:
         """Send a command; sent again with the same key, it is done once. Raises what get() does."""
         body = {"type": type_, "data": data}

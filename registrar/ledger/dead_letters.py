@@ -22,8 +22,8 @@ from registrar.ledger.lane_priority import Rank
 from registrar.ledger.predicates import is_failed
 from registrar.ledger.promotions import get
 from registrar.ledger.tables import events, tasks
+from registrar.queries.filters import DEAD_STATES
 
-STATES = (TaskState.FAILED, TaskState.DEAD)
 # Tasks that retry, drop or resend are no dead letters when they fail: their author is told at once, and may try again.
 ABOUT = (TaskRetry.task, TaskDrop.task, EventReplay.task)
 _DECIDING = (PromotionRequest.task, ModelVersionTransition.task)  # a promotion that they name fails with them
@@ -119,7 +119,7 @@ def explain_not_dead(letter: DeadLetter) -> str | None:
     """Say why a task is no dead letter; None: it failed or is dead."""
     if letter.name in ABOUT:
         return f"{letter.id} is a {letter.event_type} that could not be done: send it again"
-    if letter.state in STATES:
+    if letter.state in DEAD_STATES:
         return None
     endings: dict[str, str] = {
         TaskState.SUCCEEDED: "is done",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all, update
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.events.event import Event
 from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger.capacity import Capacity, NoCapacity
 from registrar.ledger.deliveries import Arrival, Receipt, known
 from registrar.ledger.engine import Ledger, LedgerUnavailable

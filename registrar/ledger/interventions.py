@@ -14,13 +14,14 @@ from registrar.errors import UserError
 from registrar.events.event import Event
 from registrar.events.outcome import Cause
 from registrar.events.states import TaskState
-from registrar.ledger.dead_letters import STATES, DeadLetter
+from registrar.ledger.dead_letters import DeadLetter
 from registrar.ledger.deliveries import add
 from registrar.ledger.event_rows import Delivery, new_id
 from registrar.ledger.journal.append import EntryKind, append
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER
+from registrar.queries.filters import DEAD_STATES
 
 # Begins the delivery id of a resent event; the id of the event.replay follows.
 RESENT = "replay:"
@@ -82,7 +83,7 @@ class TaskDiscarded:
 
 def _settle(connection: Connection, dead_letter: DeadLetter, change: Mapping[str, Any]) -> bool:
     """Change a dead letter; return False if it is none any more. Its lane keeps others from doing so meanwhile."""
-    still = and_(tasks.c.id == dead_letter.id, tasks.c.state.in_(STATES))
+    still = and_(tasks.c.id == dead_letter.id, tasks.c.state.in_(DEAD_STATES))
     return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
 
 

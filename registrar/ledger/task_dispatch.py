@@ -9,7 +9,7 @@ from sqlalchemy import (
     Row,
 )
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger import predicates
 from registrar.ledger.predicates import as_of
 from registrar.ledger.task_statements import (

@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.events.outcome import Cause, FollowUp, Outcome
 from registrar.events.states import TaskState
 from registrar.events.types import MODEL_LANE

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from registrar.policy.base_model import Strict
-from registrar.policy.duration import Duration
+from registrar.text.duration import Duration
 
 
 class Rule(Strict):

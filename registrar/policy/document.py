@@ -13,11 +13,11 @@ from registrar.events.types.terms import Form
 from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Members, Person, Role, same_account
 from registrar.policy.approvals import Approval
 from registrar.policy.base_model import Glob, Strict, most_specific
-from registrar.policy.duration import length
 from registrar.policy.errors import Place
 from registrar.policy.models import FromMlflow, ModelPolicy
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
+from registrar.text.duration import length
 
 Key = Annotated[
     str,

@@ -19,8 +19,8 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from registrar.events.types.terms import Form
 from registrar.policy.base_model import Strict
-from registrar.policy.duration import Duration
 from registrar.policy.time_gates import Freeze, MaxPerDay, Soak
+from registrar.text.duration import Duration
 from registrar.text.wording import nearest
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {

@@ -9,9 +9,9 @@ from registrar.events.types import ArtifactPath, Name, Stage
 from registrar.events.types.terms import Form
 from registrar.policy.approvals import Approval
 from registrar.policy.base_model import Strict
-from registrar.policy.duration import Duration
 from registrar.policy.gates import Gate
 from registrar.policy.time_gates import Cron
+from registrar.text.duration import Duration
 
 FromMlflow = Literal["adopt", "tell", "ignore"]
 
@@ -130,7 +130,10 @@ class Target(Strict):
 class ModelPolicy(Strict):
     """The policy of one model, or of all that a glob matches. The most specific entry wins whole."""
 
-    artifact_path: Annotated[ArtifactPath, Field(description="the name models are logged under")] = "model"
+    artifact_path: Annotated[
+        ArtifactPath,
+        Field(description="the name models are logged under; else a run's only model counts"),
+    ] = "model"
     mode: Annotated[
         Literal["stages+aliases", "stages", "aliases"], Field(description="what says in MLflow where a version is")
     ] = "stages+aliases"
@@ -177,6 +180,11 @@ class ModelPolicy(Strict):
             if self.mode == "stages" and (target.alias or target.previous_alias):
                 raise ValueError(f"mode: stages sets no alias: take those of {target.stage} away")
         return self
+
+    @property
+    def names_artifact_path(self) -> bool:
+        """Whether the name is written down, so that a run's only model counts under no other name."""
+        return "artifact_path" in self.model_fields_set
 
     def target(self, stage: str) -> Target | None:
         """The target of that stage, or None where the stage is not governed."""

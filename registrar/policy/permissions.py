@@ -6,7 +6,7 @@ The pages, the API and the worker ask these. Chat and CI have the grants of thei
 
 from collections.abc import Iterable
 
-from registrar.events.types import ModelRollback, PromotionApprove, PromotionCancel, PromotionReject
+from registrar.events.types import ModelRollback, PromotionApprove, PromotionCancel, PromotionReject, RegistryQuery
 from registrar.policy.access import ROLES, Role
 from registrar.policy.approvals import Approval
 from registrar.policy.document import Policy
@@ -15,9 +15,13 @@ from registrar.policy.models import Target
 # The worker decides by groups whether a vote counts, as for votes from chat.
 VOTES = frozenset({PromotionApprove.type, PromotionReject.type, PromotionCancel.type})
 
+QUESTIONS = frozenset({RegistryQuery.type})  # they change nothing
+
 
 def required_role(policy: Policy, type_: str, *, model: str | None, target: str | None) -> Role:
     """Return the role that a command needs. Approvers of a target may also roll it back, as from chat."""
+    if type_ in QUESTIONS:
+        return "viewer"
     if type_ in VOTES:
         return "approver"
     if type_ == ModelRollback.type and model and target:

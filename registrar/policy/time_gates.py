@@ -14,7 +14,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
 
 from registrar.policy.base_model import Strict
-from registrar.policy.duration import Duration, length
+from registrar.text.duration import Duration, length
 from registrar.text.wording import nearest
 
 _LONGEST = 366  # days

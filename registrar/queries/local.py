@@ -13,18 +13,19 @@ from registrar.ledger.journal.stream import entries
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import event_status, models, promotion_record
 from registrar.ledger.queries.archived_journal import journal_files
-from registrar.ledger.queries.event_search import EventFilter, search
+from registrar.ledger.queries.event_search import search
 from registrar.ledger.queries.event_status import dead_letter_detail
 from registrar.ledger.queries.find import archive_location
-from registrar.ledger.queries.holdings import ALL, HistoryFilter, history
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.queries.incidents import incidents
-from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
+from registrar.ledger.queries.promotion_record import votes_on
 from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.queue import overview, waiting
 from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.queries import journal_archive, policy_view
 from registrar.queries.cursor import decode, encode
+from registrar.queries.filters import ALL, OPEN, PROMOTION_STATES, EventFilter, HistoryFilter
 from registrar.queries.journal_archive import JournalFilter
 from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
@@ -32,8 +33,10 @@ from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.queries.voting import voting
 from registrar.text.sanitize import is_visible
+from registrar.text.wording import nearest
 
 _LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
+_NAMES = 500  # models that a misspelt name is compared with
 _AT_ONCE = 1000  # journal entries of one read
 
 
@@ -66,8 +69,8 @@ class LocalQueries:
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page:
         _check(model)
-        if state not in (None, OPEN, *STATES):
-            raise BadQuestion(f"state must be one of {', '.join((OPEN, *STATES))}")
+        if state not in (None, OPEN, *PROMOTION_STATES):
+            raise BadQuestion(f"state must be one of {', '.join((OPEN, *PROMOTION_STATES))}")
         before = promotion_record.Place(*decode("promotions", cursor, datetime, str)) if cursor else None
         with self.ledger.read() as connection:
             rows = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
@@ -106,7 +109,10 @@ class LocalQueries:
         with self.ledger.read() as connection:
             summary = models.get_model(connection, name) if _is_text(name) else None
             if summary is None:
-                raise Unknown(f"the ledger knows no model {_printable(name)}; `registrar models` lists those it does")
+                known = (row["model"] for row in models.page(connection, limit=_NAMES))
+                near = nearest(name, known)
+                others = f"did you mean {near}?" if near else "`registrar models` lists those it does"
+                raise Unknown(f"the ledger knows no model {_printable(name)}; {others}")
             policy = self.policies()
             return {
                 **summary,

@@ -7,8 +7,8 @@ from typing import Any
 from registrar.ledger import Connection
 from registrar.ledger.heartbeats import CONFIG, KEYS, PARTS, Heartbeat, all_known, mismatches, time_of
 from registrar.ledger.tasks import LEASE_SECONDS
+from registrar.queries.filters import WELL
 
-WELL = "alive"
 _START = {"worker": "python -m worker run", "beat": "python -m worker beat"}  # no receiver: none is there to answer
 _SILENT = "not heard of for more than 35 s: it is dead, hangs, or can't reach the ledger"
 _STUCK = "it lives, and its loop stands still"

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.errors import UserError
-from registrar.ledger.queries.event_search import EventFilter
-from registrar.ledger.queries.holdings import ALL, HistoryFilter
+from registrar.queries.filters import ALL, EventFilter, HistoryFilter
 
 Row = dict[str, Any]
 MOST = 500  # rows of a page
@@ -51,7 +50,7 @@ class QueryService(Protocol):
     def promotions(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page:
-        """List promotions. state: one of promotion_record.STATES, or open."""
+        """List promotions. state: one of PROMOTION_STATES, or open."""
 
     def promotion(self, promotion_id: str) -> Row:
         """Return a promotion with evidence, votes, and who may still vote (voting.Voting; None: nobody is asked)."""

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.http.event_client import NotTaken
-from registrar.ledger.queries.event_search import EventFilter
-from registrar.ledger.queries.holdings import ALL, HistoryFilter
+from registrar.queries.filters import ALL, EventFilter, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
 # Fields of senders, workers and gates, which are returned unchanged.

@@ -14,14 +14,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TAKEN = 5.0
 
 
-def address(text: str) -> tuple[str, int]:
-    """Parse HOST:PORT, with [..] around an IPv6 address. Raises ValueError."""
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname or parts.port is None or parts.netloc != text:
-        raise ValueError("an address such as 127.0.0.1:9102")
-    return parts.hostname, parts.port
-
-
 class MetricsServer:
     """Serve GET /metrics in threads. A taken address is tried again, and fails nothing."""
 

@@ -3,10 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
-
-from registrar.telemetry.metrics_server import address
+from urllib.parse import urlsplit
 
 _SWITCH = {"1": True, "0": False, "": False}
+
+
+def address(text: str) -> tuple[str, int]:
+    """Parse HOST:PORT, with [..] around an IPv6 address. Raises ValueError."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or parts.port is None or parts.netloc != text:
+        raise ValueError("an address such as 127.0.0.1:9102")
+    return parts.hostname, parts.port
 
 
 @dataclass(frozen=True)

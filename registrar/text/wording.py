@@ -32,6 +32,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(words[:_MOST])}{more}"
 
 
+def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
+    """Name who approved, for people; None where nobody had to."""
+    names = ", ".join(dict.fromkeys(approvers))
+    return f"{names or 'nobody'} (BROKE THE GLASS)" if broke_glass else names or None
+
+
 def cut(text: str, most: int) -> str:
     """Return a text of at most `most` characters; a longer one is cut, and ends with an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -7,8 +7,8 @@ from hashlib import sha256
 from registrar.config.encryption import REPLY
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries import event_status
+from registrar.queries.fetched_artifacts import MANIFEST
 from tests.worker.harness import ADA, POLICY
-from worker.actions.fetch import MANIFEST
 
 
 def registered(harness) -> None:

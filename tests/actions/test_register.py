@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from registrar.ledger.queries import models
 from registrar.ledger.tables import events
 from tests.policies import gate_on_staging
+from tests.worker.harness import POLICY
 from worker.actions import register
 from worker.registry import entities
 from worker.registry.entities import ModelSource
@@ -310,3 +311,39 @@ def test_a_model_is_listed_as_soon_as_something_is_under_way_for_it(harness):
     harness.until_nothing_waits()
     assert harness.stages() == {1: "None"}  # held back: nothing holds it, and nothing is open
     assert listed(harness) == ["taxi"]
+
+
+def test_a_runs_only_model_needs_no_name(harness):
+    harness.registry.trained("r1", model="models", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "Staging"}
+    harness.post("model_version.register", model="taxi", run_id="r1", artifact_path="models")
+    assert harness.stages() == {1: "Staging"}
+
+
+def test_a_version_that_was_registered_by_the_path_of_a_runs_only_model_is_the_same_models(harness):
+    harness.registry.trained("r1", model="models", rmse=5.0)
+    harness.registry.ensure_model("taxi")
+    harness.registry.create_version("taxi", ModelSource("runs:/r1/models"), run_id="r1", description="", tags={})
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "Staging"}
+
+
+def test_of_several_models_of_a_run_one_is_to_be_named_and_all_are_listed(harness):
+    for name in ("scaler", "booster"):
+        harness.registry.trained("r1", model=name, rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    told = harness.fact("task.failed")
+    assert "run r1 logged no model named 'model', but 'booster', 'scaler': say which in artifact_path" in told
+    harness.post("training_run.finished", model="taxi", run_id="r1", artifact_path="booster")
+    assert harness.stages() == {1: "Staging"}
+
+
+@pytest.mark.parametrize("by", ["event", "policy"])
+def test_a_name_that_is_given_is_never_another_models(harness, by: str):
+    harness.registry.trained("r1", model="scaler", rmse=5.0)
+    given = {"artifact_path": "model"} if by == "event" else {}
+    if by == "policy":
+        harness.policy(POLICY.replace("  taxi:\n", "  taxi:\n    artifact_path: model\n"))
+    harness.post("training_run.finished", model="taxi", run_id="r1", **given)
+    assert "logged no model named 'model', but 'scaler'" in harness.fact("task.failed")

@@ -41,7 +41,7 @@ RECOVERING = [
 
 
 @pytest.mark.parametrize(("type_", "data"), [("promotion.approve", VOTE), BACK, *OPERATING, *RECOVERING])
-def test_a_viewer_s_token_can_not_command_anything(make: Make, type_, data):
+def test_a_viewer_s_token_can_not_change_anything(make: Make, type_, data):
     assert commanded(make(), "viewer", type_, data) == 403
 
 

@@ -308,6 +308,26 @@ def test_registry_query_can_not_change_anything(harness):
     assert (harness.registry.writes, entries(harness)) == (written, said)
 
 
+def test_model_archive_can_not_archive_what_holds_a_stage_or_an_alias(harness):
+    live(harness, "r1")
+    train(harness, "r2")
+    train(harness, "r3", rmse=99.0)
+    harness.registry.set_alias("taxi", "shadow", 3)
+    before = harness.stages()
+    for number in (1, 2, 3):
+        harness.registry._change("taxi", number, created_at=now() - timedelta(days=400))
+    harness.post("model.archive", model="taxi", older_than="1s", keep=1)
+    assert harness.stages() == before
+
+
+def test_model_archive_can_not_delete_anything(harness):
+    for run in ("r1", "r2", "r3"):
+        train(harness, run, rmse=99.0)
+    harness.post("model.archive", model="taxi", older_than="1s", keep=1)
+    harness.later(days=400)
+    assert set(harness.stages()) == {1, 2, 3}
+
+
 def test_model_prune_can_not_delete_what_holds_a_target(harness):
     harness.policy(KEPT)
     live(harness, "r1")

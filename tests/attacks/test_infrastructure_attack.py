@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger.journal.append import GENESIS, link
 from registrar.ledger.journal.chain import Damaged, Head
 from registrar.ledger.journal.stream import entries

@@ -86,7 +86,7 @@ def test_who_may_approve_may_ask_to_go_back(make: Make):
     assert make().commands.submit(ADA, "model.rollback", BACK).event_ids
 
 
-@pytest.mark.parametrize("type_", ["training_run.finished", "deployment.succeeded", "registry.query", "model.review"])
+@pytest.mark.parametrize("type_", ["training_run.finished", "deployment.succeeded", "model.review"])
 def test_a_fact_is_told_by_its_sender_alone(make: Make, type_: str):
     with pytest.raises(InvalidEvent, match="is no command"):
         make().commands.submit(BOB, type_, {"model": "taxi", "run_id": "r1"})

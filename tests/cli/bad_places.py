@@ -27,6 +27,9 @@ VALUES = {
     "experiment": "taxi",
     "reason": "because",
     "name": "dashboard",
+    "description": "good",
+    "folder": "fetched",
+    "words": "1 team=fares",
 }
 # What a command needs beside what it requires, to come as far as its work.
 MORE = {
@@ -34,6 +37,12 @@ MORE = {
     "dead retry": (VALUES["task_id"],),
     "adopt": ("taxi",),
     "reconcile": ("taxi",),
+    "register": ("--run", "0123abcd"),
+    "transition": ("1",),
+    "promote": ("1",),
+    "describe": ("1",),
+    "archive": ("taxi", "1"),
+    "fetch": ("taxi", "1"),
     "compact": ("--older-than", "30d"),
 }
 
@@ -53,7 +62,7 @@ def words(name: str) -> list[str]:
 def _given(param: click.Parameter) -> list[str]:
     choices = getattr(param.type, "choices", None)
     value = str(choices[0]) if choices else VALUES[str(param.name)]
-    return [value] if isinstance(param, click.Argument) else [param.opts[0], value]
+    return value.split(" ") if isinstance(param, click.Argument) else [param.opts[0], value]
 
 
 def _leaves(

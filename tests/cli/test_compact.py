@@ -83,11 +83,10 @@ def fact(record, at: datetime) -> str:
     return receipt.events[0][0]
 
 
-def test_the_former_name_still_works_and_says_the_new_one(run, record):
+def test_its_former_name_is_about_versions_now_and_says_so(run, record):
     former = run("archive", "--older-than", "90d", "--plan", "--json")
-    assert (former.exit_code, json.loads(former.stdout)["archive"]) == (0, [])
-    assert "`registrar archive` is now `registrar compact`" in former.stderr
-    assert "archive" not in [line.split()[0] for line in run("--help").stdout.splitlines() if line.strip()]
+    assert (former.exit_code, "old events go into files by `registrar compact`" in former.stderr) == (2, True)
+    assert run("archive", "show", "evt_0").exit_code == 2
 
 
 def test_tasks_and_entries_that_went_are_told_and_verified(run, record, data, monkeypatch):

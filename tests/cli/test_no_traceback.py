@@ -23,6 +23,19 @@ ALONE = {"completion", "schema", "secret"}
 ASKING = {"alive", "check-config", "experiments", "runs", "versions", "address", "send", "policy", "policy show"}
 ASKING |= {"prune", "adopt", "reconcile", "replay", "rollback", "dead retry", "dead drop", "queue drop"}
 ASKING |= {"mlflow connect", "mlflow status", "mlflow disconnect"}
+ASKING |= {
+    "register",
+    "promote",
+    "transition",
+    "archive",
+    "fetch",
+    "experiments list",
+    "experiments create",
+    "describe",
+    "tag",
+    "approve",
+    "reject",
+}
 ASKING |= {"promotions approve", "promotions cancel", "promotions reject", "plan promotion", "plan prune"}
 
 

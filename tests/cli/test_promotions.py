@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from registrar.cli import main
-from tests.cli.setting import House, living
+from tests.cli.setting import House, elsewhere, living, token_of_ada
 from webhooks.auth.loopback import Loopback
 
 POLICY = """
@@ -54,24 +54,6 @@ def house(tmp_path, ledger, ledger_url) -> Iterator[House]:
         yield house
 
 
-def token_of_ada(house: House) -> str:
-    file = house.data / "token of ada"
-    if not file.exists():
-        made = house.run("token", "create", "ada-laptop", "--role", "operator", "--person", "ada")
-        file.write_text(made.stdout)
-    return file.read_text().strip()
-
-
-def elsewhere(house: House, *arguments: str, **changed: str | None) -> Result:
-    """From a machine that has nothing but the address and a token, Ada's."""
-    given = {
-        "REGISTRAR_TOKEN": changed["token"] if changed else token_of_ada(house),
-        "REGISTRAR_URL": house.url,
-        "REGISTRAR_DATA": str(house.data / "nothing here"),
-    }
-    return CliRunner().invoke(main, arguments, env=given)
-
-
 def waiting(house: House) -> str:
     return str(json.loads(house.run("promotions", "list", "--json").output)[0]["id"])
 
@@ -103,7 +85,7 @@ def test_what_waits_for_whom_is_said_and_an_approval_is_waited_for(house: House)
     assert (again.exit_code, said in again.output, "to ask:" in again.output) == (1, True, False)
     nowhere = house.run("promotions", "approve", "taxi", "7")
     assert "nothing is open for taxi version 7; `registrar promotions list`" in nowhere.stderr
-    assert "to ask: registrar send promotion.request model=taxi version=7" in nowhere.stderr
+    assert "to ask: registrar promote taxi 7 --to Production" in nowhere.stderr
     unknown = house.run("promotions", "approve", "taxa", "1")
     assert (unknown.exit_code, "knows no model" in unknown.output, "to ask:" in unknown.output) == (1, True, False)
     with house.working():
@@ -176,7 +158,7 @@ def test_the_address_of_the_receiver_here_means_the_parts_here(house: House):
     assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
     given["REGISTRAR_URL"] = "http://localhost:1"  # its public name
     assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
-    named = ["--data", str(house.data), "--url", house.url, "plan", "taxi", "1", "--to", "staging"]
+    named = ["--data", str(house.data), "--url", house.url, "address", "mlflow"]
     assert "and not on http://127.0.0.1" in runner.invoke(main, named, env=given).stderr
 
 
@@ -278,7 +260,6 @@ def test_a_promotion_is_shown_by_its_model_and_version(house: House):
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (("promotions", "approve", "taxi"), "name the version, too"),
         (("promotions", "approve", "prm_x"), "the ledger has no promotion prm_x"),
         (("promotions", "list", "--all", "--state", "failed"), "leave out one of the two"),
         (("events", "show", "evt_x"), "the ledger has no event evt_x"),

@@ -92,7 +92,8 @@ def test_json_stays_json(house, at_once):
 
 def test_on_a_terminal_it_stands_under_what_is_printed(house, monkeypatch):
     told = []
-    monkeypatch.setattr(formatting, "Console", lambda **_: Terminal(told))
+    monkeypatch.setattr(formatting, "_is_terminal", lambda: True)
+    monkeypatch.setattr("rich.console.Console", lambda **_: Terminal(told))
     house.run(*trained("--timeout", "0.2"))
     assert told[0] == "waiting at most 0.2 s"
     assert re.search(r"waiting, at most 0\.2 s: training_run.finished evt_\w+: worker.register is queued", told[1])

@@ -18,13 +18,12 @@ from registrar.policy import Policy
 from tests.docs.pages import DOCS
 
 Schema = Mapping[str, Any]
-CHAT_ONLY = {"registry.query"}  # questions from chat; no webhook sends them
 _KINDS = {"BIGINT": "int", "INTEGER": "int", "SMALLINT": "int", "DATETIME": "time", "BOOLEAN": "bool", "FLOAT": "float"}
 
 
 def events() -> str:
     """Return a section per event type: what it asks for, the Celery task that starts, and its fields."""
-    return "\n\n".join(_event(VOCABULARY[name]) for name in sorted(VOCABULARY) if name not in CHAT_ONLY)
+    return "\n\n".join(_event(VOCABULARY[name]) for name in sorted(VOCABULARY))
 
 
 def _event(kind: Any) -> str:

@@ -6,15 +6,17 @@ from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
 
+import click
 import pytest
 import yaml
 
 from registrar import plugins
+from registrar.cli import main
 from registrar.events.types import VOCABULARY
 from registrar.policy import plugin_options
 from registrar.policy.load import parse
-from tests.docs.pages import ROOT, examples, pages
-from tests.recipes import TUTORIAL, recipe
+from tests.docs.pages import examples, pages
+from tests.recipes import ROOT, TUTORIAL, recipe
 from worker.__main__ import ROLES
 from worker.notifications import channels
 
@@ -47,10 +49,21 @@ def test_every_example_is_a_registrar_yml_that_the_parts_start_with(example: str
 
 def test_every_event_that_the_readme_sends_is_valid():
     sent = re.findall(r"`registrar send ([a-z][^`]+)`", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(sent) > 5
+    assert sent
     for line in sent:
         type_, *fields = shlex.split(line.partition(" --")[0])
         assert VOCABULARY[type_].model_validate(dict(field.split("=", 1) for field in fields))
+
+
+def test_every_command_that_the_readme_shows_for_mlflow_client_is_understood():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## From MlflowClient")[2].partition("\n## ")[0]
+    shown = [line for line in re.findall(r"`registrar ([a-z][^`]+)`", table) if "TYPE" not in line]
+    assert len(shown) > 15
+    for line in shown:
+        name, *words = shlex.split(line.replace("...", "x"))
+        command = main.get_command(click.Context(main), name)
+        assert command, line
+        command.make_context(name, words, parent=click.Context(main), resilient_parsing=False)
 
 
 def test_every_program_of_ours_that_a_page_starts_can_be_started():

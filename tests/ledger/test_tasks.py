@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.event import listen, remove
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.events.event import Actor, Event
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause, Fact, FollowUp, Outcome

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from registrar.policy.duration import Duration, length
+from registrar.text.duration import Duration, length
 
 DURATIONS: TypeAdapter[str] = TypeAdapter(Duration)
 

@@ -11,11 +11,11 @@ from sqlalchemy import event
 from registrar.ledger import Ledger
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged
-from registrar.ledger.queries.event_search import STATES, EventFilter
 from registrar.ledger.queries.find import find_record
 from registrar.ledger.votes import VoteCast
 from registrar.queries.cursor import encode
 from registrar.queries.dashboard import read_model
+from registrar.queries.filters import EVENT_STATES, EventFilter
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import BadQuestion, Unknown, up_to
 from tests.ledger.chain import EVIDENCE, NOON
@@ -53,9 +53,9 @@ def test_each_filter_finds_what_it_says(town: Town, local: LocalQueries):
     assert local.events(EventFilter(model="taxi", actor="ada")).rows == []
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", EVENT_STATES)
 def test_events_are_found_by_what_became_of_them(town: Town, local: LocalQueries, state: str):
-    made = {each: town.event(state=None if each == "unfinished" else each) for each in reversed(STATES)}
+    made = {each: town.event(state=None if each == "unfinished" else each) for each in reversed(EVENT_STATES)}
     found = local.events(EventFilter(state=state)).rows
     assert (ids(found), [row["state"] for row in found]) == ([made[state]], [state])
     assert local.event(made[state])["state"] == state

@@ -8,7 +8,8 @@ import requests
 
 from registrar.config.settings import Settings, SettingsError
 from registrar.telemetry import metrics_server
-from registrar.telemetry.metrics_server import MetricsServer, address
+from registrar.telemetry.metrics_server import MetricsServer
+from registrar.telemetry.observability_settings import address
 from tests.telemetry.test_redaction import ENVIRON
 
 

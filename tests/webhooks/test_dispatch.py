@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from registrar.broker import dispatcher as module
-from registrar.broker.celery_app import PUBLISH_BATCH, QUEUE, TaskMessage
+from registrar.broker.celery_app import PUBLISH_BATCH, QUEUE
 from registrar.broker.dispatcher import Dispatcher
+from registrar.broker.task_message import TaskMessage
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from tests.broker import Broker

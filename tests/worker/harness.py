@@ -8,7 +8,8 @@ from typing import Any
 import requests
 from sqlalchemy import select
 
-from registrar.broker.celery_app import TaskMessage, celery_app
+from registrar.broker.celery_app import celery_app
+from registrar.broker.task_message import TaskMessage
 from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
 from registrar.events.event import Actor, Event

@@ -6,6 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from registrar.events.types import RunSearch, TrainingRunFinished
+from registrar.policy import ModelPolicy
 from tests.mlflow_server import train
 from webhooks.ci.training import ByCommit, search
 from worker.promotions.registration import choose_run
@@ -32,8 +33,8 @@ def test_it_is_the_newest_of_the_experiment_that_finished(mlflow_address, tag):
         trained(status)
     trained("FINISHED", where=f"{experiment} of another team")
     with pytest.raises(PermanentError, match="no run in experiment"):
-        choose_run(registry, asked, "model")
+        choose_run(registry, asked, ModelPolicy())
     expected = trained("FINISHED")
     for status in ("RUNNING", "FAILED"):
         trained(status)
-    assert choose_run(registry, asked, "model")[0].id == expected
+    assert choose_run(registry, asked, ModelPolicy())[0].id == expected

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from registrar.broker.celery_app import TaskMessage, celery_app
+from registrar.broker.celery_app import celery_app
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger.task_dispatch import sweep
 from registrar.ledger.tasks import LEASE_SECONDS, Task
 from tests.broker import Broker

@@ -2,7 +2,8 @@
 
 import json
 
-from registrar.broker.celery_app import QUEUE, TaskMessage, celery_app
+from registrar.broker.celery_app import QUEUE, celery_app
+from registrar.broker.task_message import TaskMessage
 from tests.broker import Broker
 from worker import dispatcher
 from worker.context import WorkerContext

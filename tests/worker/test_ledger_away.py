@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks

@@ -512,6 +512,21 @@ def test_the_model_of_an_mlflow_3_run_is_its_logged_model(real, name):
     assert found.source == source.uri
 
 
+def test_the_models_of_a_run_are_listed_by_name_in_either_style(real):
+    run = real.registry.run(train_logged_model(real.client, name="models"))
+    assert real.registry.logged_models(run) == ["models"]
+    assert real.registry.source_of(run, "models").name == "models"
+    older = train(real.client, artifact="models")
+    assert real.registry.logged_models(real.registry.run(older)) == []
+    history = json.dumps([{"artifact_path": "models", "run_id": older}, {"artifact_path": None}, "x"])
+    real.client.set_tag(older, "mlflow.log-model.history", history)
+    run = real.registry.run(older)
+    assert real.registry.logged_models(run) == ["models"]
+    assert real.registry.source_of(run, "models").uri == f"{run.artifact_uri}/models"
+    real.client.set_tag(older, "mlflow.log-model.history", "[broken")
+    assert real.registry.logged_models(real.registry.run(older)) == []
+
+
 @pytest.mark.parametrize("style", [train, train_logged_model])
 def test_a_version_of_either_style_can_be_fetched(real, name, tmp_path: Path, style):
     run = real.registry.run(style(real.client))

@@ -3,12 +3,13 @@
 Answers come from registrar.queries, as for the command line; responses.py checks them against their schemas.
 """
 
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from registrar.queries.query_service import QueryService
-from webhooks.api import commands, queries, responses
+from webhooks.api import artifacts, commands, queries, responses
 from webhooks.auth import Authenticator
 from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import ALIVE, ALIVE_PATH, Health
@@ -16,11 +17,18 @@ from webhooks.monitoring.metrics import CONTENT_TYPE, Metrics
 
 
 def blueprint(
-    service: QueryService, submission: CommandSubmission, health: Health, metrics: Metrics, access: Authenticator
+    service: QueryService,
+    submission: CommandSubmission,
+    health: Health,
+    metrics: Metrics,
+    access: Authenticator,
+    *,
+    artifacts_folder: Path,
 ) -> Blueprint:
     api = Blueprint("api", __name__)
     queries.add(api, service, access)
     commands.add(api, service, submission, access)
+    artifacts.add(api, artifacts_folder, access)
     _add_probes(api, health, metrics, access)
     api.after_request(responses.add_etag)
     return api

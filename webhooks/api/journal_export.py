@@ -1,4 +1,4 @@
-"""Streams the journal, line by line. Each export takes a thread until it ends, so only a few run at once."""
+"""Streams the journal and fetched files. Each export takes a thread until it ends, so only a few run at once."""
 
 import threading
 from collections import Counter
@@ -34,10 +34,14 @@ class Exports:
 
     def answer(self, entries: Entries, form: Form, reader: Principal, *, name: str = "journal") -> Response:
         """Start an export. name: the saved file's, without its extension. Raises TooMany."""
+        chunks = _chunks(LINES[form](entries))
+        return self.stream(chunks, reader, content_type=CONTENT_TYPES[form], filename=f"{name}.{form}")
+
+    def stream(self, chunks: Iterator[bytes], reader: Principal, *, content_type: str, filename: str) -> Response:
+        """Start to send chunks as a file. Raises TooMany."""
         self._begin(reader.actor.id)
-        lines = _Lines(LINES[form](entries), partial(self._end, reader.actor.id))
-        response = Response(lines, content_type=CONTENT_TYPES[form])
-        response.headers.set("Content-Disposition", "attachment", filename=f"{name}.{form}")
+        response = Response(_Chunks(chunks, partial(self._end, reader.actor.id)), content_type=content_type)
+        response.headers.set("Content-Disposition", "attachment", filename=filename)
         return response
 
     def _begin(self, reader_id: str) -> None:
@@ -57,11 +61,11 @@ class Exports:
             self._under_way += Counter()  # drops the zeros
 
 
-class _Lines:
-    """Calls `ended` once, at the response's end: WSGI calls close() even if the client left before the first line."""
+class _Chunks:
+    """Calls `ended` once, at the response's end: WSGI calls close() even if the client left before the first chunk."""
 
-    def __init__(self, lines: Iterator[str], ended: Callable[[], None]) -> None:
-        self._chunks = _chunks(lines)
+    def __init__(self, chunks: Iterator[bytes], ended: Callable[[], None]) -> None:
+        self._chunks = chunks
         self._ended: Callable[[], None] | None = ended
 
     def __iter__(self) -> Iterator[bytes]:

@@ -6,11 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from registrar.ledger import dead_letters
-from registrar.ledger.queries import event_search, promotion_record
-from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.event_status import for_strangers
-from registrar.ledger.queries.holdings import HistoryFilter
+from registrar.queries.filters import DEAD_STATES, EVENT_STATES, OPEN, PROMOTION_STATES, EventFilter, HistoryFilter
 from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
 from webhooks.api.journal_export import CONTENT_TYPES, Exports
@@ -44,7 +41,7 @@ def _add_events(api: Blueprint, service: QueryService, access: Authenticator) ->
         names = ("source", "type", "model", "actor")
         filter_ = EventFilter(
             **{name: request.args.get(name) for name in names},
-            state=query_params.one_of("state", event_search.STATES),
+            state=query_params.one_of("state", EVENT_STATES),
             since=query_params.time("since"),
             until=query_params.time("until"),
         )
@@ -74,7 +71,7 @@ def _add_dead_letters(api: Blueprint, service: QueryService, access: Authenticat
     def dead() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE, "state", "model")
-        state, model = query_params.one_of("state", dead_letters.STATES), request.args.get("model")
+        state, model = query_params.one_of("state", DEAD_STATES), request.args.get("model")
         page = service.dead(state=state, model=model, limit=limit(), cursor=cursor())
         return respond_page(event_schemas.Dead, "dead", page)
 
@@ -98,7 +95,7 @@ def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator
     def promotions() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE, "state", "model")
-        states = (promotion_record.OPEN, *promotion_record.STATES)
+        states = (OPEN, *PROMOTION_STATES)
         state, model = query_params.one_of("state", states), request.args.get("model")
         page = service.promotions(state=state, model=model, limit=limit(), cursor=cursor())
         return respond_page(promotion_schemas.Promotions, "promotions", page)

@@ -9,9 +9,9 @@ from registrar.events.types import VOCABULARY
 from registrar.ledger import rejections as rejection_rows
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_context, event_search, event_status
-from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.find import archive_location
 from registrar.policy.document import OURSELVES, WEB
+from registrar.queries.filters import EVENT_STATES, EventFilter
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import NotFound
@@ -39,7 +39,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             older=_older(filters, rows),
             types=sorted(VOCABULARY),
             sources=[*context.policy.sources, WEB, OURSELVES],
-            states=event_search.STATES,
+            states=EVENT_STATES,
         )
 
     @pages.get("/events/<event_id>")
@@ -98,7 +98,7 @@ def _event_filter(filters: dict[str, str]) -> EventFilter:
         type=filters["type"] or None,
         model=filters["model"] or None,
         actor=filters["actor"] or None,
-        state=query_params.one_of("state", event_search.STATES),
+        state=query_params.one_of("state", EVENT_STATES),
         since=query_params.time("since"),
         until=query_params.time("until"),
     )

@@ -8,7 +8,7 @@ from flask import Blueprint
 
 from registrar.ledger.engine import now
 from registrar.queries.dashboard import read_overview
-from registrar.queries.processes import WELL
+from registrar.queries.filters import WELL
 from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import NotReady
 

@@ -6,9 +6,10 @@ from flask import Blueprint, Response, request, url_for
 
 from registrar.ledger import promotions as record
 from registrar.ledger.engine import now
-from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
+from registrar.ledger.queries.promotion_record import Place
 from registrar.policy.approvals import Approval
 from registrar.queries.dashboard import read_promotion, read_promotions
+from registrar.queries.filters import OPEN, PROMOTION_STATES
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import NotFound
@@ -22,7 +23,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/promotions")
     def promotions() -> str:
         principal, at = context.require_principal(), now()
-        state = query_params.one_of("state", (OPEN, *STATES))
+        state = query_params.one_of("state", (OPEN, *PROMOTION_STATES))
         model, before = query_params.text("model"), query_params.moment("before")
         place, first = Place(*before) if before else None, before is None
         with context.ledger.read() as connection:
@@ -41,7 +42,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             older=older,
             first=first,
             filters=filters,
-            states=[OPEN, *STATES],
+            states=[OPEN, *PROMOTION_STATES],
         )
 
     @pages.get("/promotions/<promotion_id>")

@@ -17,7 +17,7 @@ from registrar.ledger.inbox import Inbox, Submission
 from registrar.policy import Policy
 from registrar.policy.access import Role
 from registrar.policy.document import WEB
-from registrar.policy.permissions import VOTES, required_role
+from registrar.policy.permissions import QUESTIONS, VOTES, required_role
 from webhooks.auth.identity import Principal
 from webhooks.ingress import validation
 from webhooks.ingress.endpoint import COMMIT_SECONDS
@@ -32,6 +32,7 @@ _OPERATORS = frozenset(
     {
         "promotion.request",
         "model.rollback",
+        "model.archive",
         "model.prune",
         "model.adopt",
         "quarantine.lift",
@@ -48,7 +49,7 @@ _OPERATORS = frozenset(
         "event.replay",
     }
 )
-COMMANDS = VOTES | _OPERATORS
+COMMANDS = VOTES | QUESTIONS | _OPERATORS
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,10 @@ def paths() -> dict[str, Any]:
     one_of = {"oneOf": [_command(type_) for type_ in sorted(COMMANDS)]}
     operations = {
         "/v1/commands": _post(
-            "Submit any command", one_of, role="approver for promotion.*, else operator", more=_OMITTED
+            "Submit any command",
+            one_of,
+            role="viewer for registry.query, approver for promotion.*, else operator",
+            more=_OMITTED,
         ),
         "/v1/promotions/{id}/approve": _post("Approve a promotion", "promotion.approve", promotion, role="approver"),
         "/v1/promotions/{id}/reject": _post("Reject a promotion", "promotion.reject", promotion, role="approver"),

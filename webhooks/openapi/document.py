@@ -48,7 +48,7 @@ def document() -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     """Return the schemas of answers and events, from the classes that the code itself uses."""
     _, answers = models_json_schema([(kind, "serialization") for kind in _ANSWERS], ref_template=REF + "{model}")
-    kinds = [kind for kind in VOCABULARY.values() if kind.type != "registry.query"]
+    kinds = list(VOCABULARY.values())
     _, data = models_json_schema([(kind, "validation") for kind in kinds], ref_template=REF + "{model}")
     envelopes = {kind.__name__ + "Event": _envelope(kind.type, kind.__name__) for kind in kinds}
     mapping = {kind.type: f"{REF}{kind.__name__}Event" for kind in kinds}

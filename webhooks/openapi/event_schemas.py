@@ -21,10 +21,11 @@ class Fact(Shape):
 
 
 class Outcome(Shape):
-    """The outcome of a task."""
+    """The outcome of a task. answer: to a registry.query: a table's title, columns, rows and more, or a plan."""
 
     summary: str
     facts: list[Fact]
+    answer: dict[str, Any] | None = None
 
 
 class Was(Shape):

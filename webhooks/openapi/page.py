@@ -83,6 +83,8 @@ _EXAMPLES: dict[str, Any] = {
     "change": "model_version_alias.created",
     "alias": "champion",
     "reason": "wrong fares",
+    "older_than": "90d",
+    "question": "models",
     "trust": "mlflow",
     "description": "trained on the rides of 2025",
 }
@@ -110,7 +112,7 @@ def marked(text: str | None) -> Markup:
 
 
 def _events() -> dict[str, Any]:
-    return {type_: _event(type_) for type_ in sorted(VOCABULARY) if type_ != "registry.query"}
+    return {type_: _event(type_) for type_ in sorted(VOCABULARY)}
 
 
 def _event(type_: str) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from registrar.ledger import dead_letters
-from registrar.ledger.queries import event_search, promotion_record
-from webhooks.openapi import event_schemas, model_schemas, promotion_schemas
+from registrar.queries.filters import DEAD_STATES, EVENT_STATES, OPEN, PROMOTION_STATES
+from webhooks.openapi import event_schemas, model_schemas, promotion_schemas, schemas
 from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
 SHAPES = (
@@ -22,6 +21,7 @@ SHAPES = (
     model_schemas.Model,
     model_schemas.Overview,
     model_schemas.PolicyInEffect,
+    schemas.Manifest,
 )
 _MODEL = query("model", "only those about this registered model")
 _PAST = (
@@ -45,7 +45,7 @@ def _events() -> dict[str, Any]:
         query("type", "an event type, such as training_run.finished"),
         _MODEL,
         query("actor", "a person's id, or source:NAME, token:NAME"),
-        query("state", "the worst state of its tasks", enum=list(event_search.STATES)),
+        query("state", "the worst state of its tasks", enum=list(EVENT_STATES)),
         time("since", "accepted then or later"),
         time("until", "accepted before"),
     )
@@ -60,7 +60,7 @@ def _events() -> dict[str, Any]:
 
 
 def _promotions() -> dict[str, Any]:
-    states = ["open", *promotion_record.STATES]
+    states = [OPEN, *PROMOTION_STATES]
     state = query(
         "state", "open: it waits for a time or for approvals, or is approved and not yet promoted", enum=states
     )
@@ -76,9 +76,7 @@ def _promotions() -> dict[str, Any]:
 def _others() -> dict[str, Any]:
     model = path("model", "a registered model's name")
     task = path("task", "a task's id, from /v1/dead or an event")
-    state = query(
-        "state", "failed: no retry would help; dead: its attempts are used up", enum=list(dead_letters.STATES)
-    )
+    state = query("state", "failed: no retry would help; dead: its attempts are used up", enum=list(DEAD_STATES))
     held = "A model's history: which version held which target when, and who approved; newest first"
     governed = query("model", "adds the policy of this registered model")
     digest = query("digest", "a digest or its beginning: returns the policy text that it names instead")
@@ -99,10 +97,28 @@ def _others() -> dict[str, Any]:
             "The policy in effect", model_schemas.PolicyInEffect, governed, digest, more=_POLICY, missing=True
         ),
         "/v1/audit": _audit(),
+        "/v1/artifacts": read(
+            "What artifacts.fetch fetched of a run or a version", schemas.Manifest, *_FETCHED, missing=True
+        ),
+        "/v1/artifacts/file": _file(),
     }
 
 
 _POLICY = "Without the names of secrets, channels' addresses, and options of kinds of sources and channels."
+
+
+_FETCHED = (
+    query("run_id", "a run's id; with `path`, where only that part of its artifacts was fetched"),
+    query("path", "see `run_id`"),
+    query("model", "a registered model's name, with `version`"),
+    query("version", "a version's number", type="integer", minimum=1),
+)
+
+
+def _file() -> dict[str, Any]:
+    more = "Six files at once, two per person."
+    operation = other("A fetched file", f"{VIEWERS} {more}", "application/octet-stream", *UNKNOWN, 404, 422, 429, 503)
+    return {**operation, "parameters": [*_FETCHED, query("name", "its name in the manifest")], "security": TOKEN}
 
 
 def _audit() -> dict[str, Any]:

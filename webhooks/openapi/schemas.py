@@ -4,7 +4,7 @@ This module has what all share, receipts, health and problems; the others are in
 and model_schemas.py.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,21 @@ class Receipt(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     events: list[AcceptedEvent] = []
+
+
+class ManifestFile(Shape):
+    """A fetched file."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(Shape):
+    """What was fetched of a run or a version. version: which it was, by its registry, time and run."""
+
+    origin: str
+    version: dict[str, Any] | None = None
+    files: dict[str, ManifestFile]
 
 
 class Alive(Shape):

@@ -12,15 +12,13 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ArtifactsFetch
+from registrar.queries.fetched_artifacts import MANIFEST, origin, place
 from worker.registry.protocol import PermanentError, Refused, RetryableError
 from worker.task_context import TaskContext
-
-MANIFEST = "registrar-manifest.json"
 
 
 def act(context: TaskContext) -> Outcome:
@@ -33,20 +31,13 @@ def act(context: TaskContext) -> Outcome:
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=goal.parent))
     try:
         content = _download(context, data, incoming)
-        write_manifest(content, _origin(data), identity)
+        write_manifest(content, origin(data), identity)
         if identity != _version_identity(context, data):
-            raise RetryableError(f"{_origin(data)} was made anew while it was fetched")
+            raise RetryableError(f"{origin(data)} was made anew while it was fetched")
         _put(content, goal)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return _fetched_outcome(context, data, goal, "was fetched")
-
-
-def place(folder: Path, data: ArtifactsFetch) -> Path:
-    """Return the path of fetched artifacts: runs/<run id>[/<path>] or models/<name>/<version>, below the folder."""
-    if data.run_id:
-        return folder / "runs" / data.run_id / (data.path or "")
-    return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
 
 
 def _version_identity(context: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
@@ -73,21 +64,15 @@ def _download(context: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
     else:
         fetched = context.registry.download_version(data.model or "", data.version or 0, folder)
         if not (fetched / "MLmodel").is_file():
-            raise Refused(f"{_origin(data)} has no MLmodel file: its artifacts are not a model")
+            raise Refused(f"{origin(data)} has no MLmodel file: its artifacts are not a model")
     if fetched.is_file():
         return folder
     if not fetched.is_dir() or not any(fetched.iterdir()):
-        raise Refused(f"{_origin(data)} has no artifacts")
+        raise Refused(f"{origin(data)} has no artifacts")
     return fetched
 
 
-def _origin(data: ArtifactsFetch) -> str:
-    if data.run_id:
-        return f"run {data.run_id}" + (f", {data.path}" if data.path else "")
-    return f"{data.model} version {data.version}"
-
-
-def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = None) -> None:
+def write_manifest(folder: Path, named: str, version: dict[str, Any] | None = None) -> None:
     """Write every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
 
     version: the identity of the version, if the files are one's.
@@ -95,12 +80,12 @@ def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = N
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise PermanentError(f"{origin}: {path.relative_to(folder)} is neither a file nor a folder")
+            raise PermanentError(f"{named}: {path.relative_to(folder)} is neither a file nor a folder")
         if path.is_file():
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
-    manifest = {"origin": origin, **({"version": version} if version else {}), "files": files}
+    manifest = {"origin": named, **({"version": version} if version else {}), "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
 
 
@@ -118,6 +103,6 @@ def _fetched_outcome(context: TaskContext, data: ArtifactsFetch, goal: Path, wha
     files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
     size = sum(file["bytes"] for file in files.values())
     where = goal.relative_to(context.artifacts_folder)
-    text = f"{_origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
+    text = f"{origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
     fact = Fact(FactType.ARTIFACTS_FETCHED, text, data.model, data.version, {"folder": str(where), "files": len(files)})
     return Outcome(text, facts=(fact,))

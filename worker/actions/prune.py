@@ -10,7 +10,7 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.version_state import Key
 from registrar.policy.document import OURSELVES
-from registrar.policy.duration import length
+from registrar.text.duration import length
 from worker.promotions.version_state import set_state
 from worker.promotions.voters import format_groups
 from worker.registry.protocol import Refused

@@ -1,35 +1,34 @@
-"""worker.query, on registry.query: answer a person's question in chat."""
+"""worker.query, on registry.query: answer a question, in a text for chat and in rows or a plan for programs."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryQuery
 from registrar.http.page_links import MlflowLinks, version_page
 from registrar.ledger.queries.models import known_names
 from registrar.text.wording import nearest
-from worker import lookups
-from worker.promotions.plan import plan
+from worker.answers import answer
 from worker.registry.protocol import NotFound
-from worker.retention.plan import plan_prune
 from worker.task_context import TaskContext
+
+# Characters of an answer's JSON, which is kept in the record: the rows of 200 runs or versions take less.
+LARGEST = 200_000
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(RegistryQuery)
     try:
-        return Outcome(_answer(context, data))
+        if data.question == "fetch":
+            return Outcome(_links(context))
+        found = answer(context, data)
     except NotFound as error:
         if data.model is None:
             raise
         raise NotFound(f"{error}{_suggestion(context, data.model)}") from None
-
-
-def _answer(context: TaskContext, data: RegistryQuery) -> str:
-    match data.question:
-        case "plan":
-            return _plan(context, data)
-        case "fetch":
-            return _links(context)
-        case _:
-            return _table(context, data).as_text()
+    return Outcome(found.text, answer=_bounded(found.content))
 
 
 def _suggestion(context: TaskContext, model: str) -> str:
@@ -65,40 +64,12 @@ def _links(context: TaskContext) -> str:
     return "\n".join([f"{version} is in {version.stage}, from {version.source}", *lines])
 
 
-def _plan(context: TaskContext, data: RegistryQuery) -> str:
-    model, number, stage = data.model or "", data.version or 0, data.target or ""
-    planned = plan(context, model, number, stage)
-    return "\n".join([f"{model} version {number} to {stage}: {planned.state}", *planned.lines])
-
-
-def _table(context: TaskContext, data: RegistryQuery) -> lookups.Table:
-    match data.question:
-        case "experiments":
-            return lookups.experiments(context.registry, context.now)
-        case "models":
-            return lookups.models(context.registry, context.now)
-        case "versions":
-            return lookups.versions(context.registry, context.now, model=data.model or "")
-        case "history" | "dead":
-            return _recorded(context, data)
-        case "plan_prune":
-            return plan_prune(context, data.model or "").table()
-        case _:
-            return _runs(context, data)
-
-
-def _recorded(context: TaskContext, data: RegistryQuery) -> lookups.Table:
-    if data.question == "dead":
-        return lookups.dead(context.ledger, context.now, model=data.model)
-    return lookups.history(context.ledger, model=data.model or "")
-
-
-def _runs(context: TaskContext, data: RegistryQuery) -> lookups.Table:
-    return lookups.runs(
-        context.registry,
-        context.now,
-        experiment=data.experiment or "",
-        filter_string=data.filter_string,
-        order_by=data.order_by,
-        max_results=data.max_results,
-    )
+def _bounded(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer as JSON has it, without the last rows that are too many for the record; `more` counts them."""
+    sent: dict[str, Any] = json.loads(json.dumps(content, default=datetime.isoformat))
+    while len(json.dumps(sent)) > LARGEST and sent.get("rows"):
+        kept = len(sent["rows"]) // 2
+        sent["more"] += len(sent["rows"]) - kept
+        for holder in (sent, sent.get("plan", {})):
+            holder["rows"] = holder.get("rows", [])[:kept]
+    return sent

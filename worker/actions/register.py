@@ -21,17 +21,13 @@ SLOW = 2.0
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Registration)
     # Before anything is written, so that a run without a model leaves nothing behind.
-    run, source = choose_run(context.registry, data, _path(context))
-    if earlier := find_registered(context.registry, data, run, source, _path(context)):
+    run, source = choose_run(context.registry, data, context.policy.model(context.model))
+    if earlier := find_registered(context.registry, data, run, source):
         return _existing_outcome(context, data, run, earlier)
     began = time.monotonic()
     created = _create(context, data, run, source)
     version = _keep_older(context, run, source, created, seconds=time.monotonic() - began)
     return _existing_outcome(context, data, run, version)
-
-
-def _path(context: TaskContext) -> str:
-    return context.policy.model(context.model).artifact_path
 
 
 def _create(context: TaskContext, data: Registration, run: Run, source: ModelSource) -> Version:
@@ -71,7 +67,7 @@ def _keep_older(context: TaskContext, run: Run, source: ModelSource, created: Ve
     """
     if context.task.attempts == 1 and seconds < SLOW:
         return created
-    first = find_registered(context.registry, context.data_as(Registration), run, source, _path(context)) or created
+    first = find_registered(context.registry, context.data_as(Registration), run, source) or created
     if first.version != created.version:
         context.registry.take_back(created.model, created.version)
     return first

@@ -6,7 +6,7 @@ from typing import Literal
 from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion
 from registrar.policy.approvals import Approval
-from registrar.policy.duration import length
+from registrar.text.duration import length
 
 DueAction = Literal["go on", "expire", "escalate", "remind"]
 _ORDER: tuple[DueAction, ...] = ("go on", "expire", "escalate", "remind")  # the most important first

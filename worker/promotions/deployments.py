@@ -7,7 +7,7 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.states import DeploymentState
 from registrar.ledger.deployments import Deployment, DeploymentEnded, DeploymentRequested
-from registrar.policy.duration import length
+from registrar.text.duration import length
 from worker.registry.entities import Version
 from worker.task_context import TaskContext
 

@@ -13,9 +13,9 @@ from registrar.ledger.promotions import Promotion, latest, promoted_at
 from registrar.ledger.version_state import GivenTag, Key, given_tags, states
 from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
-from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.time_gates import Timing
+from registrar.text.duration import length
 from worker.promotions import attribution
 from worker.promotions.baseline import find_baseline
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from registrar.ledger.version_state import GivenTag
-from registrar.policy.duration import length
 from registrar.policy.gates import (
     OPERATORS,
     Comparison,
@@ -26,6 +25,7 @@ from registrar.policy.gates import (
     named,
 )
 from registrar.policy.time_gates import Timing
+from registrar.text.duration import length
 
 _CLOCKS_APART = timedelta(minutes=1)  # allowed difference between the clocks of trainers and workers
 

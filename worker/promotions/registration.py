@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import Registration, RunSearch
+from registrar.policy import ModelPolicy
 from registrar.text.wording import cut
 from worker.promotions.stage_occupancy import refresh_periodically
 from worker.promotions.version_state import current_stage
@@ -20,37 +21,55 @@ from worker.registry.protocol import NotFound, Refused, Registry
 from worker.task_context import TaskContext
 
 _ENDED_BADLY = ("FAILED", "KILLED")
+_MOST_LISTED = 10  # names of a run's models in a message
 
 
-def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
+def choose_run(registry: Registry, data: Registration, policy: ModelPolicy) -> tuple[Run, ModelSource]:
     """Return the run that the event names, or the first of its search that has a model, and where the model is.
 
-    Raises Refused where there is none. artifact_path: the name of the logged model, where the event gives none.
+    Raises Refused where there is none.
     """
-    path = data.artifact_path or artifact_path
     if data.search:
-        return _best_run(registry, data.search, path)
+        return _best_run(registry, data, data.search, policy)
     run = registry.run(data.run_id or "")
     if run.deleted or run.status in _ENDED_BADLY:
         state = "was deleted" if run.deleted else f"ended as {run.status}"
         raise Refused(f"run {run.id} {state}: a version is registered from a run that finished")
-    return run, registry.source_of(run, path)
+    return run, _find_source(registry, run, data, policy)
 
 
-def find_registered(
-    registry: Registry, data: Registration, run: Run, source: ModelSource, artifact_path: str
-) -> Version | None:
+def _find_source(registry: Registry, run: Run, data: Registration, policy: ModelPolicy) -> ModelSource:
+    """Return where the run's model is: of the name in the event, else in the policy. Where neither names one, the run's
+    only model counts, whatever its name. Raises NotFound, which lists the run's models.
+    """
+    name = data.artifact_path or policy.artifact_path
+    try:
+        return registry.source_of(run, name)
+    except NotFound:
+        logged = registry.logged_models(run)
+        if logged == [name] or not logged:
+            raise
+        if len(logged) == 1 and data.artifact_path is None and not policy.names_artifact_path:
+            return registry.source_of(run, logged[0])
+        others = ", ".join(map(repr, logged[:_MOST_LISTED]))
+        raise NotFound(
+            f"run {run.id} logged no model named {name!r}, but {others}: say which in artifact_path"
+        ) from None
+
+
+def find_registered(registry: Registry, data: Registration, run: Run, source: ModelSource) -> Version | None:
     """Return the version of this run's model, if this task before a crash, an earlier event or the training made it.
 
     A registration by hand may name the model by the run's path, or by where the run's files are.
     """
-    path = data.artifact_path or artifact_path
-    sources = {source.uri, f"runs:/{run.id}/{path}", f"{run.artifact_uri.rstrip('/')}/{path}"}
+    sources = {source.uri, f"runs:/{run.id}/{source.name}", f"{run.artifact_uri.rstrip('/')}/{source.name}"}
     versions = registry.versions(data.model, run_id=run.id)
     return next((version for version in reversed(versions) if version.source in sources), None)
 
 
-def _best_run(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
+def _best_run(
+    registry: Registry, data: Registration, search: RunSearch, policy: ModelPolicy
+) -> tuple[Run, ModelSource]:
     runs = registry.search_runs(
         search.experiment,
         filter_string=search.filter_string,
@@ -62,10 +81,11 @@ def _best_run(registry: Registry, search: RunSearch, artifact_path: str) -> tupl
         if run.deleted or run.status in _ENDED_BADLY:
             continue
         try:
-            return run, registry.source_of(run, artifact_path)
+            return run, _find_source(registry, run, data, policy)
         except NotFound:
             continue
-    none = "no run" if not runs else f"none of {len(runs)} run(s) ended well with a model named {artifact_path!r}"
+    named = f"a model named {data.artifact_path or policy.artifact_path!r}"
+    none = "no run" if not runs else f"none of {len(runs)} run(s) ended well with {named}"
     raise Refused(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registrar.policy.duration import length
 from registrar.policy.gates import Gate
 from registrar.policy.time_gates import Freeze, MaxPerDay, Soak, Timing
+from registrar.text.duration import length
 
 _DAY = timedelta(days=1)
 

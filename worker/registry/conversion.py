@@ -1,5 +1,7 @@
 """Convert MLflow's answers to entities.py, by attribute: nothing of MLflow is imported here."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +31,16 @@ def to_version(answer: Any) -> Version:
         changed=int(answer.last_updated_timestamp or 0),
         user=_named(answer.user_id),
     )
+
+
+def log_model_history(tags: Mapping[str, str]) -> set[str]:
+    """Return the names of a run's models by the tag that MLflow 2 sets; a run's author can write anything there."""
+    try:
+        logged = json.loads(tags.get("mlflow.log-model.history", "[]"))
+    except ValueError:
+        return set()
+    names = [each.get("artifact_path") for each in logged if isinstance(each, dict)] if isinstance(logged, list) else []
+    return {name for name in names if isinstance(name, str) and name}
 
 
 def to_run(answer: Any) -> Run:

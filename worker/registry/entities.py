@@ -81,12 +81,13 @@ class Run:
 @dataclass(frozen=True)
 class ModelSource:
     """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None. address:
-    where its files are, "" where that is not known.
+    where its files are, "" where that is not known. name: the one that it was logged under.
     """
 
     uri: str
     logged_model: str | None = None
     address: str = field(default="", compare=False)
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

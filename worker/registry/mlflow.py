@@ -137,24 +137,35 @@ class MlflowRegistry(Files, Versions):
             names = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
         if "MLmodel" in names:
             uri = f"{run.artifact_uri}/{artifact_path}"
-            return ModelSource(uri, address=uri)
+            return ModelSource(uri, address=uri, name=artifact_path)
         raise NotFound(
             f"run {run.id} logged no model named {artifact_path!r}: log one with log_model(name={artifact_path!r}), "
             "or say its name in artifact_path"
         )
 
+    def logged_models(self, run: Run) -> list[str]:
+        """Return the names of the run's outputs (MLflow 3), and of what MLflow 2 noted in a tag of the run."""
+        with translate_errors(f"looking for the models of run {run.id}"):
+            names = {str(model.name) for _, model in self._ready_models(run)}
+        return sorted(names | conversion.log_model_history(run.tags))
+
     def _logged_model(self, run: Run, name: str) -> ModelSource | None:
         """Return the run's newest ready model of a name; there may be several, of different steps."""
-        models = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
         ready = [
             (step, int(model.creation_timestamp), str(model.model_id), str(model.artifact_location or ""))
-            for step, model in models
-            if model.name == name and str(model.status) in ("READY", "LoggedModelStatus.READY")
+            for step, model in self._ready_models(run)
+            if model.name == name
         ]
         if not ready:
             return None
         *_, model_id, address = max(ready)
-        return ModelSource(f"models:/{model_id}", model_id, address)
+        return ModelSource(f"models:/{model_id}", model_id, address, name)
+
+    def _ready_models(self, run: Run) -> list[tuple[int, Any]]:
+        """Return the models that MLflow 3 logged in a run, each with its step."""
+        models = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
+        ready = ("READY", "LoggedModelStatus.READY")
+        return [(step, model) for step, model in models if str(model.status) in ready]
 
     def models(self, *, max_results: int | None = 100) -> list[Model]:
         with translate_errors("listing models"):

@@ -81,6 +81,9 @@ class Registry(Protocol):
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
         """Return where the model is that a run logged under a name. Raises NotFound."""
 
+    def logged_models(self, run: Run) -> list[str]:
+        """Return the names of the models that a run logged, sorted."""
+
     def models(self, *, max_results: int | None = 100) -> list[Model]:
         """Return registered models by name. max_results: None for all."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from registrar.policy.duration import length
+from registrar.text.duration import length
 from worker.lookups import Table
 from worker.promotions.evidence import EvaluationContext
 from worker.retention.survey import RetentionDecision, Step, format_sizes, name_versions, sizes, survey

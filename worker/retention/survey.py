@@ -14,8 +14,8 @@ from registrar.ledger.deployments import under_way
 from registrar.ledger.promotions import still_open
 from registrar.ledger.version_state import Key, State, current, states
 from registrar.policy import Target
-from registrar.policy.duration import length
 from registrar.policy.models import Retention
+from registrar.text.duration import length
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.rollback_target import find_rollback_target, past_holders
 from worker.registry.entities import Version
@@ -53,15 +53,20 @@ class RetentionFacts:
         return state.get(Key.PRUNE_AFTER)
 
 
-def survey(context: EvaluationContext, model: str) -> list[RetentionDecision]:
-    """Decide about every version of a model, oldest first. Raises NotFound, RetryableError, PermanentError."""
-    facts = _gather_facts(context, model)
+def survey(context: EvaluationContext, model: str, retention: Retention | None = None) -> list[RetentionDecision]:
+    """Decide about every version of a model, oldest first. retention: in place of the model's own.
+
+    Raises NotFound, RetryableError, PermanentError.
+    """
+    facts = _gather_facts(context, model, retention)
     return [_decide(context, facts, version) for version in reversed(context.registry.versions(model))]
 
 
-def judge_version(context: EvaluationContext, model: str, number: int) -> RetentionDecision | None:
+def judge_version(
+    context: EvaluationContext, model: str, number: int, retention: Retention | None = None
+) -> RetentionDecision | None:
     """Decide about one version right before its deletion, reading it last. None where it is gone."""
-    facts = _gather_facts(context, model)
+    facts = _gather_facts(context, model, retention)
     version = find_version(context.registry, model, number)
     return _decide(context, facts, version) if version else None
 
@@ -90,11 +95,12 @@ def _reasons(context: EvaluationContext, facts: RetentionFacts, version: Version
     return reasons
 
 
-def _gather_facts(context: EvaluationContext, model: str) -> RetentionFacts:
+def _gather_facts(context: EvaluationContext, model: str, instead: Retention | None) -> RetentionFacts:
     policy = context.policy.model(model)
+    retention = instead or policy.retention
     reasons: defaultdict[int, list[str]] = defaultdict(list)
-    if policy.retention:
-        last = policy.retention.keep_last
+    if retention:
+        last = retention.keep_last
         for version in context.registry.versions(model, newest=last):
             reasons[version.version].append(f"it is one of the newest {last}")
     for target in policy.targets:
@@ -110,7 +116,7 @@ def _gather_facts(context: EvaluationContext, model: str) -> RetentionFacts:
             reasons[deployment.version].append(f"its deployment to {deployment.target} is under way")
     aliases = context.registry.model(model).aliases
     by_version = {number: tuple(texts) for number, texts in reasons.items()}
-    return RetentionFacts(policy.retention, aliases, by_version, _states(context, model))
+    return RetentionFacts(retention, aliases, by_version, _states(context, model))
 
 
 def _states(context: EvaluationContext, model: str) -> dict[int, list[State]]:

@@ -7,6 +7,7 @@ To add a type, write a subclass of `Data` in the fitting file of this folder, wi
 import difflib
 from typing import Any
 
+from registrar.events.states import STAGES
 from registrar.events.types.promotions import (
     ModelReview,
     ModelRollback,
@@ -19,6 +20,7 @@ from registrar.events.types.promotions import (
 from registrar.events.types.recovery import EventReplay, TaskDrop, TaskRetry
 from registrar.events.types.registry import (
     ModelAdopt,
+    ModelArchive,
     ModelPrune,
     RegistryChanged,
     RegistryQuery,
@@ -38,7 +40,6 @@ from registrar.events.types.runs import (
 from registrar.events.types.terms import (
     LINK,
     MODEL_LANE,
-    STAGES,
     ArtifactPath,
     Data,
     Link,
@@ -77,6 +78,7 @@ __all__ = [
     "ExperimentCreate",
     "Link",
     "ModelAdopt",
+    "ModelArchive",
     "ModelName",
     "ModelPrune",
     "ModelReview",

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from registrar.events.types.filters import Filter, OrderBy
 from registrar.events.types.terms import Data, ModelName, Name, Stage, Text, Version
+from registrar.text.duration import Duration
+
+Kept = Annotated[int, Field(ge=1, le=1000, description="the newest so many stay, however old they are")]
 
 
 class RegistryChanged(Data):
@@ -85,26 +88,59 @@ class ModelAdopt(Data):
     reason: Text | None = None
 
 
+class ModelArchive(Data):
+    """Move old versions to Archived: none that holds a stage or an alias, or that a promotion or a rollback needs."""
+
+    type = "model.archive"
+    task = "worker.archive_old"
+
+    model: ModelName
+    older_than: Annotated[Duration, Field(description="only what was registered longer ago")]
+    keep: Kept = 1
+    reason: Text | None = None
+
+
+_OF_MODEL = ("versions", "history", "plan", "plan_prune", "plan_archive", "fetch")
+
+
 class RegistryQuery(Data):
-    """A person's question, answered to the address that came with it."""
+    """A question about the registry or the record. The task's outcome has the answer, also as rows or as a plan; it is
+    sent to the address that came with the question, if any.
+    """
 
     type = "registry.query"
     task = "worker.query"
     pressing = True
 
-    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune", "fetch", "dead"]
+    question: Literal[
+        "experiments",
+        "runs",
+        "models",
+        "versions",
+        "history",
+        "plan",
+        "plan_prune",
+        "plan_archive",
+        "fetch",
+        "dead",
+    ]
     model: ModelName | None = None
     version: Version | None = Field(None, description="of fetch; of a plan, with target: the stage it should reach")
     target: Stage | None = None
     experiment: Name | None = None
     filter_string: Filter = ""
     order_by: OrderBy = []
-    max_results: Annotated[int, Field(ge=1, le=50)] = 10
+    max_results: Annotated[int | None, Field(ge=1, le=1000, description="of runs or versions")] = None
+    run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
+    older_than: Annotated[Duration | None, Field(description="of a plan to archive, as of model.archive")] = None
+    keep: Kept = 1
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.question in ("versions", "history", "plan", "plan_prune", "fetch") and self.model is None:
+        if self.question in _OF_MODEL and self.model is None:
             raise ValueError(f"{self.question.replace('_', ' ')} needs a model")
+        if (self.question == "plan_archive") != (self.older_than is not None):
+            raise ValueError("a plan to archive needs older_than, and nothing else takes it")
         if self.question == "plan" and (self.version is None or self.target is None):
             raise ValueError("plan needs a version and a stage")
         if self.question == "fetch" and self.version is None:

@@ -18,9 +18,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from registrar.events.states import STAGES
 from registrar.text.sanitize import absent, kept, unseen
-
-STAGES = ("None", "Staging", "Production", "Archived")
 
 
 def _version(value: object) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from registrar.events.types import PromotionRequest
-from registrar.ledger.dead_letters import ABOUT, STATES
+from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import (
     deployments,
@@ -23,6 +23,7 @@ from registrar.ledger.tables import (
     version_states,
     votes,
 )
+from registrar.queries.filters import DEAD_STATES
 
 # Rows that one scan reads.
 _AT_ONCE = 500
@@ -123,7 +124,7 @@ def _reasons_to_keep(
     columns = (tasks.c.event_id, tasks.c.name, tasks.c.state, tasks.c.finished_at)
     for task in connection.execute(select(*columns).where(tasks.c.event_id.in_(ids))):
         task_counts[task.event_id] += 1
-        if task.state in STATES and task.name not in ABOUT:
+        if task.state in DEAD_STATES and task.name not in ABOUT:
             reasons[task.event_id] = FAILED
         elif task.finished_at is None or task.finished_at >= cutoff:
             reasons[task.event_id] = OPEN

@@ -5,8 +5,6 @@ are found by bisection, since events are accepted in the order of their numbers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, not_, select
@@ -16,8 +14,8 @@ from registrar.ledger.predicates import is_failed, is_open
 from registrar.ledger.queries.event_status import WORST_FIRST, state_of
 from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, tasks
+from registrar.queries.filters import EventFilter
 
-STATES = tuple(state.value for state in EventState)
 _ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 # Conditions on a task, each as its partial index has it: ix_tasks_dropped, ix_tasks_refused, ix_tasks_failed.
 _HAS_STATE: Mapping[str, ColumnElement[bool]] = {
@@ -26,22 +24,6 @@ _HAS_STATE: Mapping[str, ColumnElement[bool]] = {
     EventState.FAILED: and_(is_failed(), tasks.c.state == TaskState.FAILED),
     EventState.DEAD: and_(is_failed(), tasks.c.state == TaskState.DEAD),
 }
-
-
-@dataclass(frozen=True)
-class EventFilter:
-    """None: any. actor: an id, such as ada or source:ci. state: one of STATES.
-
-    since, until: accepted in [since, until).
-    """
-
-    source: str | None = None
-    type: str | None = None
-    model: str | None = None
-    actor: str | None = None
-    state: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 def search(

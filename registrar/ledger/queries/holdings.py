@@ -1,15 +1,16 @@
 """A model's history: its holdings, each with the promotion behind it, its approvals and evidence."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
 
-from registrar.events.types import STAGES
 from registrar.ledger.tables import events, holders, incarnations, promotions, votes
+from registrar.queries.filters import ALL, HistoryFilter
+from registrar.text.wording import approved_by
 
 _COLUMNS = (
     "seq",
@@ -80,12 +81,6 @@ class Holding:
         return approved_by((approval.name for approval in self.approvals), self.broke_glass)
 
 
-def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
-    """For people; None where nobody had to."""
-    names = ", ".join(dict.fromkeys(approvers))
-    return f"{names or 'nobody'} (BROKE THE GLASS)" if broke_glass else names or None
-
-
 def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding]:
     """Return holdings, oldest first. which: a condition on the table holders."""
     joined = holders.join(events, holders.c.event_id == events.c.id)
@@ -134,44 +129,20 @@ def _approvals(connection: Connection, promotion_ids: set[str]) -> Mapping[str, 
     return approvals
 
 
-@dataclass(frozen=True)
-class HistoryFilter:
-    """Select a part of a model's history; None: no restriction.
-
-    target: a stage, in any case, or @alias. at: holdings open at that time. since, until: holdings open at any time in
-    [since, until).
-    """
-
-    target: str | None = None
-    at: datetime | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def place(self) -> tuple[str, str] | None:
-        """(kind, key) of the target; None where it is neither a stage nor an @alias."""
-        target = self.target or ""
-        if target.startswith("@"):
-            return "alias", target[1:]
-        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
-
-    def where(self) -> list[ColumnElement[bool]]:
-        """Return the conditions on the table holders."""
-        conditions: list[ColumnElement[bool]] = []
-        since, until = holders.c.since, holders.c.until
-        if self.target is not None:
-            kind, key = self.place or ("", "")
-            conditions += [holders.c.kind == kind, holders.c.key == key]
-        if self.at is not None:
-            conditions += [since <= self.at, or_(until.is_(None), until > self.at)]
-        if self.since is not None:
-            conditions.append(or_(until.is_(None), until > self.since))
-        if self.until is not None:
-            conditions.append(since < self.until)
-        return conditions
-
-
-ALL = HistoryFilter()
+def _within(past: HistoryFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on the table holders."""
+    conditions: list[ColumnElement[bool]] = []
+    since, until = holders.c.since, holders.c.until
+    if past.target is not None:
+        kind, key = past.place or ("", "")
+        conditions += [holders.c.kind == kind, holders.c.key == key]
+    if past.at is not None:
+        conditions += [since <= past.at, or_(until.is_(None), until > past.at)]
+    if past.since is not None:
+        conditions.append(or_(until.is_(None), until > past.since))
+    if past.until is not None:
+        conditions.append(since < past.until)
+    return conditions
 
 
 def history(
@@ -183,7 +154,7 @@ def history(
     limit: int | None = None,
 ) -> list[Holding]:
     """Return a model's holdings in the order of writing. before: only smaller seqs; limit: only so many, the newest."""
-    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
+    newest = select(holders.c.seq).where(holders.c.model == model, *_within(past))
     if before is not None:
         newest = newest.where(holders.c.seq < before)
     newest = newest.order_by(holders.c.seq.desc()).limit(limit)

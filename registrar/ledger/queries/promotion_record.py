@@ -8,13 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registrar.events.facts import FactType
-from registrar.events.states import PromotionState
 from registrar.events.types import ModelReview
 from registrar.ledger.promotions import Promotion, is_open
 from registrar.ledger.tables import events, promotions, tasks, votes
-
-STATES = tuple(PromotionState)
-OPEN = "open"  # the first three
+from registrar.queries.filters import OPEN
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ def page(
     before: Place | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Return promotions, newest first, each with requested_by_name. state: one of STATES, or OPEN."""
+    """Return promotions, newest first, each with requested_by_name. state: one of PROMOTION_STATES, or OPEN."""
     query = _query().order_by(promotions.c.created_at.desc(), promotions.c.id.desc()).limit(limit)
     if state == OPEN:
         query = query.where(is_open())

@@ -8,12 +8,12 @@ from cronsim import CronSim
 
 from registrar.policy.approvals import Approval
 from registrar.policy.document import Policy
-from registrar.policy.duration import length
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import Comparison, Evaluated, Gate, MaxAge, Threshold
 from registrar.policy.lint.patterns import samples
 from registrar.policy.models import ModelPolicy, Target
 from registrar.policy.time_gates import Freeze, Soak
+from registrar.text.duration import length
 from registrar.text.wording import did_you_mean
 
 _STARTS = 500  # starts of a freeze that are compared

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from pydantic import ValidationError
 from sqlalchemy import Row, or_, select
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger import Ledger, LedgerUnavailable, task_dispatch

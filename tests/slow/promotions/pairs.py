@@ -18,7 +18,7 @@ from typing import Any
 from mlflow import MlflowClient
 from sqlalchemy import select
 
-from registrar.broker.celery_app import TaskMessage
+from registrar.broker.task_message import TaskMessage
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, act_subjects
 from registrar.ledger import tasks as tasks_of

@@ -1,0 +1,23 @@
+"""Checks the data of an event before it is sent. Apart from command.py, as it loads pydantic and all event types."""
+
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from registrar.events.types import Data, UnknownType, parse
+from registrar.events.types.errors import wording
+
+
+def check(type_: str, data: dict[str, Any]) -> Data:
+    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it."""
+    try:
+        return parse(type_, data)
+    except UnknownType as error:
+        raise click.UsageError(str(error)) from None
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, detail['loc'])) or 'data'} {wording(detail, type_)}"
+            for detail in error.errors(include_url=False)
+        ]
+        raise click.UsageError("\n  ".join([f"this is no {type_}:", *problems])) from None
