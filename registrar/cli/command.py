@@ -82,9 +82,12 @@ def new_id() -> str:
     return f"msg_{uuid.uuid4().hex}"
 
 
-def check_data(type_: str, data: dict[str, Any]) -> Any:
-    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it."""
-    return load("registrar.cli.event_data:check")(type_, data)  # it imports pydantic
+def check_data(type_: str, data: dict[str, Any], *, signed: bool = False) -> Any:
+    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it.
+
+    signed: by a source, which must say what a person may leave out.
+    """
+    return load("registrar.cli.event_data:check")(type_, data, command=not signed)  # it imports pydantic
 
 
 def submit_and_exit(

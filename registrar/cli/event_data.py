@@ -5,14 +5,18 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from registrar.events.left_out import parse_command
 from registrar.events.types import Data, UnknownType, parse
 from registrar.events.types.errors import wording
 
 
-def check(type_: str, data: dict[str, Any]) -> Data:
-    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it."""
+def check(type_: str, data: dict[str, Any], *, command: bool = False) -> Data:
+    """Return the data as the receiver would read it. Raises click.UsageError where it would refuse it.
+
+    command: of a person, who may leave out what the record says.
+    """
     try:
-        return parse(type_, data)
+        return parse_command(type_, data) if command else parse(type_, data)
     except UnknownType as error:
         raise click.UsageError(str(error)) from None
     except ValidationError as error:

@@ -97,7 +97,7 @@ def send(
         raise click.UsageError("give KEY=VALUE or --data-json, not both")
     data = data_json if data_json is not None else params.nested(words)
     if not no_check:
-        check_data(type_, data)
+        check_data(type_, data, signed=True)
     at = timestamp or (None if id_given else datetime.now(UTC))  # sent again with its --id, it is the same body
     token = target.client.token if target.client else None
     ctx.exit(_report_answer(send_event(target, type_, data, at=at, id=id_), how, token=token))

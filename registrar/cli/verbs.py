@@ -8,18 +8,11 @@ from typing import Any
 import click
 
 from registrar.cli import command, params, plan
-from registrar.cli.context import Context
-from registrar.cli.lazy_group import load
-from registrar.errors import UserError
 
 _model = click.argument("model", type=params.MODEL)
 _version = click.argument("version", type=params.VERSION, required=False)
 _reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
 _tags = click.option("--tag", "tags", multiple=True, type=params.Tag(), help="May be given again.")
-
-
-class HoldsNothing(UserError):
-    """The version, or every version of the model, holds no target that it could be taken out of."""
 
 
 @click.command()
@@ -134,7 +127,7 @@ def transition(
 @command.options(wait=True)
 @click.pass_context
 def demote(ctx: click.Context, *, model: str, version: int | None, reason: str | None, how: command.How) -> None:
-    """Take MODEL VERSION out of the target that it holds, one step back; without VERSION, the last target's holder.
+    """Take MODEL VERSION out of the target that it holds, one step back; without VERSION, the only one that holds one.
 
     \b
     registrar demote churn --reason "wrong fares at night"
@@ -142,10 +135,10 @@ def demote(ctx: click.Context, *, model: str, version: int | None, reason: str |
     One step back is the target before, where registrar.yml lets a version come `from` the one it holds; else the stage
     None. Nothing takes its place (`registrar rollback` puts the version before back), and it may be promoted again.
     Asks for a model_version.transition, as the token's bearer or this machine's local operator: those who approve for
-    the target may. Exit code 0: it is done; 1: it holds no target, or it may not; 3: nobody answers.
+    the target may. Exit code 0: it is done; 1: it holds no target, which one is meant is in doubt, or it may not;
+    3: nobody answers.
     """
-    held, stage = _step_back(ctx.obj, model, version)
-    data = {"model": model, "version": held, "stage": stage} | _drop_empty({"reason": reason})
+    data = _about(model, version) | {"stage": None} | _drop_empty({"reason": reason})
     command.submit_and_exit(ctx, how, "model_version.transition", data)
 
 
@@ -180,27 +173,6 @@ def tag(ctx: click.Context, *, model: str, words: tuple[str, ...], how: command.
     if not tags:
         raise click.UsageError("name a tag: KEY=VALUE, such as team=pricing")
     command.submit_and_exit(ctx, how, "model_version.describe", _about(model, version) | {"tags": tags})
-
-
-def _step_back(context: Context, model: str, version: int | None) -> tuple[int, str]:
-    """Return the version, which holds a target by the record, and the stage one step back from it.
-
-    Raises HoldsNothing, Unknown, click.UsageError.
-    """
-    with context.reading() as reading:
-        holders, shown = reading.model(model)["holders"], reading.policy(model=model)
-    entry = shown["model"]["entry"]
-    written = shown["document"]["models"][entry] if entry else {}
-    policy = load("registrar.policy.models:ModelPolicy").model_validate(written)  # it imports pydantic
-    for target in reversed(policy.targets):
-        places = {("stage", target.stage), ("alias", target.alias)}
-        held = {row["version"] for row in holders if (row["kind"], row["key"]) in places}
-        if version is None and len(held) > 1:
-            raise click.UsageError(f"{target.stage} has more than one version: {', '.join(map(str, sorted(held)))}")
-        if held and (version is None or version in held):
-            return version or held.pop(), policy.before(target)
-    what = f"version {version} of {model}" if version else f"no version of {model}"
-    raise HoldsNothing(f"{what} holds {'no' if version else 'a'} target: registrar models lists who does")
 
 
 def _about(model: str, version: int | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from registrar.events.types import (
     PromotionReject,
     PromotionRequest,
     RegistryQuery,
+    parse,
 )
 from registrar.text.sanitize import absent
 
@@ -34,7 +35,21 @@ MAY_OMIT = frozenset(
 _QUESTIONS = ("plan", "fetch")  # of registry.query that are about a version
 
 
-def steps_back(type_: str, data: Mapping[str, Any]) -> bool:
+def parse_command(type_: str, content: Mapping[str, Any]) -> Data:
+    """Parse a person's command like `parse`: what it leaves to the record is LEFT_OUT or STEP_BACK then.
+
+    Raises UnknownType, ValidationError.
+    """
+    left_out: dict[str, tuple[Any, Any]] = {}  # what is valid there, and what stands for it
+    if omits_version(type_, content):
+        left_out["version"] = (1, LEFT_OUT)
+    if _steps_back(type_, content):
+        left_out["stage"] = ("None", STEP_BACK)
+    parsed = parse(type_, {**content, **{name: valid for name, (valid, _) in left_out.items()}})
+    return parsed.model_copy(update={name: mark for name, (_, mark) in left_out.items()})
+
+
+def _steps_back(type_: str, data: Mapping[str, Any]) -> bool:
     """Return whether the data of a transition leaves its stage to the record: it is there, and null."""
     return type_ == ModelVersionTransition.type and "stage" in data and data["stage"] is None
 

@@ -54,13 +54,15 @@ VERBS = (
         "promotion.request",
         {**ONE, "target": "Production", "reason": "ready"},
     ),
+    Verb("promote", "taxi --to production", "promotion.request", {**ONE, "target": "Production"}),
+    Verb("approve", "taxi --reason good", "promotion.approve", {**ONE, "target": "Production", "reason": "good"}),
     Verb("approve", "taxi 1 --reason good", "promotion.approve", {**ONE, "target": "Production", "reason": "good"}),
     Verb("promotions approve", "taxi 1", "promotion.approve", {**ONE, "target": "Production"}),
     Verb("reject", "taxi 1 --reason bad", "promotion.reject", {**ONE, "target": "Production", "reason": "bad"}),
     Verb("promotions cancel", "taxi 1", "promotion.cancel", {**ONE, "target": "Production"}),
+    Verb("describe", "taxi --text 'of 2025'", "model_version.describe", {**ONE, "description": "of 2025"}),
     Verb("transition", "taxi 1 --to staging", "model_version.transition", {**ONE, "stage": "Staging"}),
-    Verb("demote", "taxi --reason odd", "model_version.transition", {**ONE, "stage": "None", "reason": "odd"}),
-    Verb("demote", "taxi 1", "model_version.transition", {**ONE, "stage": "None"}),
+    Verb("demote", "taxi 1 --reason odd", "model_version.transition", {**ONE, "stage": "None", "reason": "odd"}),
     Verb("describe", "taxi 1 --text 'of 2025'", "model_version.describe", {**ONE, "description": "of 2025"}),
     Verb("tag", "taxi 1 a.b=c team=x", "model_version.describe", {**ONE, "tags": {"a.b": "c", "team": "x"}}),
     Verb("archive", "taxi 1 --reason old", "model_version.archive", {**ONE, "reason": "old"}),
@@ -112,7 +114,7 @@ def test_what_they_do_is_done_in_the_registry(house: House):
         "approve taxi 1",
         "describe taxi 1 --text best",
         "tag taxi 1 team=fares",
-        "demote taxi",
+        "demote taxi 1",
     ):
         done = house.done(*shlex.split(line))
         assert (done.exit_code, done.output.splitlines()[-1]) == (0, "succeeded"), done.output
@@ -126,7 +128,7 @@ def test_a_version_goes_one_step_back_where_the_policy_lets_it_come_from_there(t
     assert back != POLICY
     with living(tmp_path, ledger, ledger_url, policy=back) as house:
         house.harness.registry.trained("r1", rmse=5.0)
-        for line in ("register taxi --run r1", "promote taxi 1 --to staging", "approve taxi 1", "demote taxi"):
+        for line in ("register taxi --run r1", "promote taxi 1 --to staging", "approve taxi 1", "demote taxi 1"):
             done = house.done(*line.split())
             assert done.exit_code == 0, done.output
         version = house.harness.registry.version("taxi", 1)
@@ -137,7 +139,9 @@ def test_a_version_goes_one_step_back_where_the_policy_lets_it_come_from_there(t
     ("line", "code", "says"),
     [
         ("demote taxi 7", 1, "version 7 of taxi holds no target"),
-        ("demote taxy", 1, "the ledger knows no model taxy"),
+        ("demote taxi", 1, "version 1 (@challenger) came there just now: name the version"),
+        ("demote taxy", 1, "the record has no model taxy; did you mean taxi?"),
+        ("fetch taxi --to here", 1, "no version of taxi is in Production, so name one: 1"),
         ("register taxi", 2, "say which run: --run ID, or --experiment NAME"),
         ("register taxi --run r1 -e nightly", 2, "say which run"),
         ("register taxi --run r1 --best x", 2, "--run names one"),

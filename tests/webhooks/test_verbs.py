@@ -88,22 +88,22 @@ def voted(verb: str, *, cli: str) -> Verb:
 
 
 VERBS = {
-    "approve": voted("approve", cli="promotions approve taxi 2 --reason so"),
-    "reject": voted("reject", cli="promotions reject taxi 2 --reason so"),
+    "approve": voted("approve", cli="approve taxi --reason so"),
+    "reject": voted("reject", cli="reject taxi --reason so"),
     "cancel": voted("cancel", cli="promotions cancel taxi 2 --reason so"),
     "promote": Verb(
         "promotion.request",
         {**V1, "target": "Production", "reason": "so"},
         {**V1, "target": "Production", "reason": "so"},
         "promote taxi 1 so",
-        None,  # `registrar promote taxi 1 --to production --reason so`
+        "promote taxi 1 --to production --reason so",
     ),
     "promote, without a version": Verb(
         "promotion.request",
         {**V2, "target": "Production"},
         {**TAXI, "target": "Production"},
         "promote taxi",
-        None,
+        "promote taxi --to production",
     ),
     "promote, the older word": Verb(
         "promotion.request", {**V1, "target": "Staging"}, {**V1, "target": "staging"}, "request taxi 1 staging", None
@@ -113,7 +113,7 @@ VERBS = {
         {**TAXI, "version": 3, "target": "Staging", "reason": "so"},
         {**TAXI, "version": 3, "target": "Staging", "reason": "so"},
         "promote taxi 3 staging so",
-        None,
+        "promote taxi 3 --to staging --reason so",
         Form("/models/taxi/versions/3", "/models/taxi/versions/3/request", {"reason": "so"}),
     ),
     "transition": Verb(
@@ -121,14 +121,14 @@ VERBS = {
         {**V2, "stage": "Archived", "reason": "so"},
         {**V2, "stage": "Archived", "reason": "so"},
         "transition taxi 2 archived so",
-        None,
+        "transition taxi 2 --to archived --reason so",
     ),
     "demote": Verb(
         "model_version.transition",
         {**V2, "stage": "None", "reason": "so"},
         {**V2, "stage": None, "reason": "so"},
         "demote taxi 2 so",
-        None,
+        "demote taxi 2 --reason so",
         Form(ABOUT_2, f"{ABOUT_2}/demote", {"reason": "so"}),
     ),
     "archive": Verb(
@@ -136,7 +136,7 @@ VERBS = {
         {**V2, "reason": "so"},
         {**V2, "reason": "so"},
         "archive taxi 2 so",
-        None,
+        "archive taxi 2 --reason so",
         Form(ABOUT_2, f"{ABOUT_2}/archive", {"reason": "so"}),
     ),
     "describe": Verb(
@@ -144,7 +144,7 @@ VERBS = {
         {**V2, "description": "of 2025"},
         {**V2, "description": "of 2025"},
         "describe taxi 2 of 2025",
-        None,
+        "describe taxi 2 --text 'of 2025'",
         Form(ABOUT_2, f"{ABOUT_2}/describe", {"description": "of 2025", "tags": ""}),
     ),
     "tag": Verb(
@@ -152,11 +152,15 @@ VERBS = {
         {**V2, "tags": {"team": "fares", "note": "a b"}},
         {**V2, "tags": {"team": "fares", "note": "a b"}},
         "tag taxi 2 team=fares note='a b'",
-        None,
+        "tag taxi 2 team=fares 'note=a b'",
         Form(ABOUT_2, f"{ABOUT_2}/describe", {"tags": "team=fares\nnote=a b"}),
     ),
     "register": Verb(
-        "model_version.register", {**TAXI, "run_id": "r9"}, {**TAXI, "run_id": "r9"}, "register taxi r9", None
+        "model_version.register",
+        {**TAXI, "run_id": "r9"},
+        {**TAXI, "run_id": "r9"},
+        "register taxi r9",
+        "register taxi --run r9",
     ),
     "rollback": Verb(
         "model.rollback",

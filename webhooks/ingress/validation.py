@@ -1,13 +1,13 @@
 """Validates an event's data by the vocabulary, and turns pydantic's errors into sentences."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
-from registrar.events.left_out import LEFT_OUT, STEP_BACK, omits_version, steps_back
+from registrar.events.left_out import parse_command
 from registrar.events.types import VOCABULARY, Data, UnknownType, parse
 from registrar.events.types.errors import wording
 from webhooks.ci.payload import Ignored
@@ -44,8 +44,17 @@ def _near(type_: str, likeness: float) -> str | None:
 
 def data(type_: str, content: Mapping[str, Any]) -> Data:
     """Validate an event's data. Raises InvalidEvent, with one entry in `errors` per wrong or missing field."""
+    return _parsed(parse, type_, content)
+
+
+def command(type_: str, content: Mapping[str, Any]) -> Data:
+    """Validate a person's command like `data`, but for what it may leave to the record (omitted_version.complete)."""
+    return _parsed(parse_command, type_, content)
+
+
+def _parsed(parser: Callable[[str, dict[str, Any]], Data], type_: str, content: Mapping[str, Any]) -> Data:
     try:
-        return parse(type_, dict(content))
+        return parser(type_, dict(content))
     except UnknownType as error:
         raise InvalidEvent(str(error), errors=[{"field": "type", "message": "is not a known event type"}]) from None
     except ValidationError as error:
@@ -54,19 +63,6 @@ def data(type_: str, content: Mapping[str, Any]) -> Data:
             {"field": _field(detail), "message": clean(wording(detail, type_), length=_LONGEST)} for detail in details
         ]
         raise InvalidEvent(sentence(type_, errors), errors=errors) from None
-
-
-def command(type_: str, content: Mapping[str, Any]) -> Data:
-    """Validate a person's command like `data`, but for what it may leave to the record (omitted_version.complete).
-
-    A version that is left out is LEFT_OUT then, the stage of a step back STEP_BACK.
-    """
-    version = {"version": (1, LEFT_OUT)} if omits_version(type_, content) else {}
-    left_out: dict[str, tuple[Any, Any]] = version | (
-        {"stage": ("None", STEP_BACK)} if steps_back(type_, content) else {}
-    )
-    stand_ins = {name: valid for name, (valid, _) in left_out.items()}
-    return data(type_, {**content, **stand_ins}).model_copy(update={name: mark for name, (_, mark) in left_out.items()})
 
 
 def sentence(subject: str, errors: list[dict[str, str]]) -> str:
