@@ -139,7 +139,7 @@ def test_a_version_goes_one_step_back_where_the_policy_lets_it_come_from_there(t
     ("line", "code", "says"),
     [
         ("demote taxi 7", 1, "version 7 of taxi holds no target"),
-        ("demote taxi", 1, "version 1 (@challenger) came there just now: name the version"),
+        ("demote taxi", 1, "came there just now: name the version"),
         ("demote taxy", 1, "the record has no model taxy; did you mean taxi?"),
         ("fetch taxi --to here", 1, "no version of taxi is in Production, so name one: 1"),
         ("register taxi", 2, "say which run: --run ID, or --experiment NAME"),
