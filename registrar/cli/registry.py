@@ -5,7 +5,6 @@ import click
 from registrar.cli import command, params
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.events.types import ModelAdopt
 from registrar.queries.query_service import pages
 
 
@@ -84,7 +83,7 @@ def adopt(
     if (model is None) != everything:
         raise click.UsageError("name a model, or say --all")
     data = {"model": model, "plan": plan, "reason": reason}
-    command.submit_and_exit(ctx, how, ModelAdopt.type, {name: value for name, value in data.items() if value})
+    command.submit_and_exit(ctx, how, "model.adopt", {name: value for name, value in data.items() if value})
 
 
 class NothingHeld(UserError):

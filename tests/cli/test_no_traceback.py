@@ -27,6 +27,7 @@ ASKING |= {
     "register",
     "promote",
     "transition",
+    "demote",
     "archive",
     "fetch",
     "experiments list",
