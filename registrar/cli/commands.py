@@ -50,8 +50,7 @@ SECTIONS = {
         ),
         "demote": LazyCommand(
             "registrar.cli.verbs:demote",
-            "Take MODEL VERSION out of the target that it holds, one step back; without VERSION, the last target's "
-            "holder.",
+            "Take MODEL VERSION out of the target that it holds, one step back.",
         ),
         "rollback": LazyCommand(
             "registrar.cli.registry:rollback",
