@@ -133,7 +133,9 @@ def demote(ctx: click.Context, *, model: str, version: int | None, reason: str |
     registrar demote churn --reason "wrong fares at night"
 
     One step back is the target before, where registrar.yml lets a version come `from` the one it holds; else the stage
-    None. VERSION may be left out where one version alone holds a target. Nothing takes its place (`registrar rollback` puts the version before back), and it may be promoted again.
+    None. VERSION may be left out where one version alone holds a target. Nothing takes its place (`registrar rollback`
+    puts the version before back), and it may be promoted again.
+
     Asks for a model_version.transition, as the token's bearer or this machine's local operator: those who approve for
     the target may. Exit code 0: it is done; 1: it holds no target, which one is meant is in doubt, or it may not;
     3: nobody answers.
