@@ -168,7 +168,7 @@ def test_changes_by_hand_are_found(server: Reached, harness: WorkerHarness, clie
     client.set_registered_model_alias(model, "mine", "3")
     registry_poll.poll(harness.context)
     harness.work()
-    told, seen = " ".join(text for _, text in harness.facts()), f"{model} version 3 was registered by hand in MLflow"
+    told, seen = " ".join(text for _, text in harness.facts()), f"{model} version 3 was registered in MLflow"
     assert told.count(seen) == told.count(f"@mine of {model}") == 1, told
     client.delete_model_version(model, "3")
     assert ("mine" not in harness.registry.model(model).aliases) == server.known.drops_aliases
