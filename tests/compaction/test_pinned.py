@@ -17,7 +17,7 @@ from registrar.ledger import archives, tables
 from registrar.ledger.deployments import DeploymentRequested
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.event_rows import Delivery
-from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.chain import Damaged, Head
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.promotions import PromotionRequested
@@ -27,6 +27,7 @@ from registrar.ledger.queries.archived_journal import checkpoint
 from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.find import archive_location
 from registrar.ledger.queries.holdings import history
+from registrar.ledger.queries.incidents import incidents
 from registrar.queries import local
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import Unknown
@@ -181,6 +182,21 @@ def test_disputes_stay_as_they_are_looked_up(past):
         kinds = list(connection.execute(select(tables.journal.c.kind).order_by(tables.journal.c.seq)).scalars())
     assert kinds == ["record.disputed", "released", "held"]
     assert proven(past) == 4
+
+
+@pytest.mark.both_ledgers
+def test_an_alias_named_as_a_stage_in_lower_case_is_none(past):
+    """SQL and Python agree on which entries are incidents: none that compaction deletes is demanded."""
+    past.event(150, records=(HoldingStarted("taxi", "alias", "archived", 1),))
+    past.event(149, records=(HoldingEnded("taxi", "alias", 1, key="archived", because="by hand"),))
+    moves(past, 140, 130)
+    before = proven(past)
+    with past.ledger.read() as connection:
+        listed = [entry.kind for entry in incidents(connection)]
+    past.archive()
+    assert proven(past) == before
+    with past.ledger.read() as connection:
+        assert [entry.kind for entry in incidents(connection)] == listed == ["released"]
 
 
 def test_entries_of_an_event_that_has_younger_ones_stay_together(past):
