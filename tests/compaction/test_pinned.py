@@ -164,6 +164,17 @@ def test_an_export_has_the_archived_entries_too(past):
         queries.audit()
 
 
+def test_an_export_reads_the_files_where_they_are_now(past, tmp_path):
+    moves(past, 150, 140, 130)
+    before = list(LocalQueries(past.ledger, lambda: None).audit())
+    past.archive()
+    past.folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(Unknown, match="--from FOLDER if it was moved"):
+        LocalQueries(past.ledger, lambda: None).audit()
+    moved = LocalQueries(past.ledger, lambda: None, str(tmp_path / "elsewhere"))
+    assert list(moved.audit()) == before
+
+
 def test_an_export_that_is_overtaken_by_a_compaction_has_each_entry_once(past, monkeypatch):
     monkeypatch.setattr(local, "_AT_ONCE", 2)
     moves(past, 150, 140, 130, 120)
@@ -247,6 +258,18 @@ def test_a_run_that_died_leaves_a_record_that_is_proven_and_is_gone_on_with(past
     with past.ledger.read() as connection:
         shown = [event_status.event(connection, each) for each in old]
     assert all((each["archived"] is None) == bool(each["tasks"]) for each in shown)
+
+
+def test_a_resumed_run_calls_no_row_changed_that_went_before_it(past, monkeypatch):
+    monkeypatch.setattr(writer, "_AT_ONCE", 1)
+    moves(past, 116, 115, 114, 113)
+    monkeypatch.setattr(writer, "KINDS", {"tasks": writer.KINDS["tasks"]})
+    monkeypatch.setattr(run, "KINDS", writer.KINDS)
+    with monkeypatch.context() as dying:
+        crash_at(dying, writer, "_delete", 3)
+        with pytest.raises(Crash):
+            past.archive()
+    assert [(each.resumed, each.rows, each.left) for each in past.archive()] == [(True, 3, 0)]
 
 
 def test_a_file_that_was_altered_or_lost_is_noticed(past):
