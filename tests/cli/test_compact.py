@@ -135,7 +135,5 @@ def test_a_file_that_was_lost_or_altered_is_told_by_the_audit(run, record, data,
     assert json.loads(run("audit", "verify", "--offline", "--json").stdout)["files"]["intact"] == 1
     journal.rename(journal.with_suffix(".away"))
     no_proof = run("audit", "verify", "--offline")
-    assert (
-        no_proof.exit_code,
-        "if it was moved, or restore it from its backup; without it nothing up to entry 1 is" in no_proof.stderr,
-    ) == (1, True)
+    unproven = f"{journal} is not there; say --from FOLDER if it was moved, or restore it from its backup;"
+    assert (no_proof.exit_code, f"{unproven} without it nothing up to entry " in no_proof.stderr) == (1, True)
