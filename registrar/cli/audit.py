@@ -174,10 +174,18 @@ def _walk_chain(walk: ChainVerifier, say: Callable[[str], None]) -> ChainVerifie
 @click.option("--model", help="About this model only.")
 @click.option("--since", type=Time(), help="Not before: 2026-11-22T14:30, in UTC unless it says otherwise.")
 @click.option("--until", type=Time(), help="Before.")
+@click.option("--from", "folder", metavar="PLACE", help="Where the files of `registrar compact` are now, if moved.")
 @click.option("--output", type=click.File("w", encoding="utf-8"), default="-", help="A file; stdout, if not given.")
 @click.pass_obj
 def export(
-    context: Context, *, form: str, model: str | None, since: datetime | None, until: datetime | None, output: TextIO
+    context: Context,
+    *,
+    form: str,
+    model: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    folder: str | None,
+    output: TextIO,
 ) -> None:
     """Write the journal, oldest entry first.
 
@@ -189,7 +197,7 @@ def export(
     entries out). csv is for spreadsheets: cells that begin with = + - @ or a tab, which
     would be taken for formulas, get an apostrophe before them.
     """
-    with context.reading() as reading, formatting.show_progress("writing the journal") as say:
+    with context.reading(archive=folder) as reading, formatting.show_progress("writing the journal") as say:
         found = reading.audit(model=model, since=since, until=until)
         output.writelines(exports.LINES[form](_count_entries(found, say)))
 

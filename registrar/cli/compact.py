@@ -9,7 +9,7 @@ from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.events import print_event
 from registrar.compaction import archive_file, run
-from registrar.compaction.places import place
+from registrar.compaction.places import lasting_place
 from registrar.compaction.writer import Written
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
@@ -17,6 +17,7 @@ from registrar.ledger.queries import event_status
 from registrar.ledger.queries.find import archive_location
 from registrar.queries.query_service import Unknown
 from registrar.text.duration import PATTERN, length
+from registrar.text.wording import plural
 
 COLUMNS = ("file", "rows", "tasks")
 PLANNED = ("kind", "month", "rows", "tasks")
@@ -40,8 +41,8 @@ class Age(click.ParamType[timedelta]):
 @click.option(
     "--to",
     metavar="PLACE",
-    help="A folder for the files, or an address of fsspec: s3://bucket/prefix. By default, archive in the folder of "
-    "`registrar up`.",
+    help="A folder for the files, or an object store by fsspec: s3://bucket/prefix. By default, archive in the "
+    "folder of `registrar up`.",
 )
 @click.option("--plan", is_flag=True, help="Say what would go and what stays, and why; change nothing.")
 @formatting.as_json
@@ -69,7 +70,7 @@ def compact(ctx: click.Context, *, older_than: timedelta | None, to: str | None,
         if plan:
             _plan(run.plan(ledger, cutoff=cutoff), as_json=as_json)
         else:
-            where = place(to or _default(context))
+            where = lasting_place(to or _default(context))
             with formatting.show_progress("moving what is old") as say:
                 found = []
                 for written in run.archive(ledger, cutoff=cutoff, where=where):
@@ -91,7 +92,7 @@ def _plan(found: run.Plan, *, as_json: bool) -> None:
         return
     formatting.table(PLANNED, rows, empty="nothing is old enough and may go")
     for why, count in found.kept.items():
-        click.echo(f"{count:,} events of that age stay whole: {why}", err=True)
+        click.echo(f"{plural(count, 'event')} of that age {'stays' if count == 1 else 'stay'} whole: {why}", err=True)
 
 
 def _written(found: list[Written], *, as_json: bool) -> None:
@@ -105,7 +106,8 @@ def _written(found: list[Written], *, as_json: bool) -> None:
         if each.resumed:
             click.echo(f"{each.path} is of a run that broke off: it was gone on with", err=True)
         if each.left:
-            click.echo(f"{each.left} rows of {each.path} changed meanwhile, and stay in the ledger", err=True)
+            stay = plural(each.left, "row stays", "rows stay")
+            click.echo(f"{stay} in the ledger, changed since {each.path} was begun", err=True)
 
 
 @compact.command("show")

@@ -105,13 +105,18 @@ class Context:
             yield opened
 
     @contextmanager
-    def reading(self) -> "Iterator[QueryService]":
-        """Yield the queries of the remote receiver, or of the ledger here. Raises UserError."""
+    def reading(self, *, archive: str | None = None) -> "Iterator[QueryService]":
+        """Yield the queries of the remote receiver, or of the ledger here. Raises UserError.
+
+        archive: where the archive files of the ledger here are now; None: where they were written.
+        """
+        if archive is not None:
+            self.here()
         if self.remote:
             yield load("registrar.queries.remote:RemoteQueries")(self.remote)
         else:
             with self.ledger() as ledger:
-                yield load("registrar.queries.local:LocalQueries")(ledger, self.policy)
+                yield load("registrar.queries.local:LocalQueries")(ledger, self.policy, archive)
 
     def _client(self, url: str) -> "Client":
         client: Client = load("registrar.http.api_client:Client")(url, self._token(), answer_within=self.answer_within)

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -59,6 +60,9 @@ class ArchiveFile:
     def __str__(self) -> str:
         return f"{self.place.address}/{self.name}"
 
+    def is_there(self) -> bool:
+        return self.place.exists(self.name)
+
     def missing(self) -> ArchiveMissing:
         return ArchiveMissing(f"{self} is not there; say --from FOLDER if it was moved")
 
@@ -66,7 +70,7 @@ class ArchiveFile:
 def spool(file: ArchiveFile, header: Header, lines: Iterable[dict[str, Any]]) -> str:
     """Write a file beside its place and sync it to disk; ArchiveFile.place publishes it. Returns its SHA-256.
 
-    Raises OSError; ArchiveDamaged where the count differs. Nothing is left behind then.
+    Within its place's `writing`. Raises OSError; ArchiveDamaged where the count differs. Nothing is left behind then.
     """
     part = file.place.spool(file.name)
     try:
@@ -101,7 +105,9 @@ def _write_lines(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str
 
 
 def read(file: ArchiveFile) -> tuple[Header, Iterator[str]]:
-    """Return the header, and the lines after it. Raises ArchiveMissing; ArchiveDamaged, also while lines are read."""
+    """Return the header, and the lines after it. Raises ArchiveMissing; ArchiveDamaged and PlaceUnavailable, also
+    while lines are read.
+    """
     lines = _lines(file)
     try:
         header = Header(**json.loads(next(lines, "")))
@@ -118,12 +124,15 @@ def _lines(file: ArchiveFile) -> Iterator[str]:
             yield from text
     except FileNotFoundError:
         raise file.missing() from None
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         raise ArchiveDamaged(f"{file} can't be read: {error}") from None
 
 
 def digest(file: ArchiveFile) -> str:
-    """Return the SHA-256 of a file, in hexadecimal, as read back from its place. Raises ArchiveMissing."""
+    """Return the SHA-256 of a file, in hexadecimal, as read back from its place.
+
+    Raises ArchiveMissing, PlaceUnavailable.
+    """
     found = hashlib.sha256()
     try:
         with file.place.open(file.name) as raw:
@@ -134,13 +143,18 @@ def digest(file: ArchiveFile) -> str:
     return found.hexdigest()
 
 
+def located(location: ArchiveLocation, *, folder: str | None = None) -> ArchiveFile:
+    """Return a file. folder: where it may be now; else it is where it was written. Raises PlaceUnavailable."""
+    moved = folder is not None and (there := ArchiveFile(place(folder), location.name)).is_there()
+    return there if moved else ArchiveFile(place(location.folder), location.name)
+
+
 def checked(location: ArchiveLocation, *, folder: str | None = None) -> ArchiveFile:
-    """Return a file that is as it was written. folder: where it may be now; else it is where it was written.
+    """Return a file that is as it was written. folder: as above.
 
     Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable.
     """
-    moved = folder is not None and (now := place(folder)).exists(location.name)
-    file = ArchiveFile(now if moved else place(location.folder), location.name)
+    file = located(location, folder=folder)
     if digest(file) != location.sha256:
         raise ArchiveDamaged(f"{file} is not as it was written: its SHA-256 is not {location.sha256}")
     return file

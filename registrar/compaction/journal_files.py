@@ -48,7 +48,11 @@ def file_entries(
     for location, end in files:
         if end.seq <= after:
             continue
-        file, last = checked(location, folder=folder), Head()
+        try:
+            file, last = checked(location, folder=folder), Head()
+        except ArchiveMissing as missing:
+            otherwise = f"or restore it from its backup; without it nothing up to entry {end.seq} is proven"
+            raise ArchiveMissing(f"{missing}, {otherwise}") from None
         header, lines = read(file)
         if since is not None and datetime.fromisoformat(header.until) < since:
             continue

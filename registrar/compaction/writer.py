@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from registrar.compaction.archive_file import ArchiveDamaged, ArchiveFile, ArchiveMissing, Header, digest, read, spool
-from registrar.compaction.places import Place, place
+from registrar.compaction.places import Place, PlaceUnavailable, place
 from registrar.ledger import Connection, Ledger, archive_rows, archives
 from registrar.ledger.archive_rows import Line, parse_line
 from registrar.ledger.archives import UnfinishedArchive
@@ -18,6 +18,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.queries import archivable, archivable_journal, archivable_tasks
 from registrar.ledger.queries.archivable import Candidate, Scan
 from registrar.ledger.schema import HEAD
+from registrar.text.wording import plural
 
 # Rows in one transaction: other writers wait for about 10 ms.
 _AT_ONCE = 200
@@ -76,7 +77,7 @@ KINDS = {kind.name: kind for kind in (_JOURNAL, _EVENTS, _TASKS, _REJECTIONS)}
 
 @dataclass(frozen=True)
 class Written:
-    """A file whose rows were deleted from the ledger. left: rows that changed meanwhile and stay in the ledger.
+    """A file whose rows were deleted from the ledger. left: rows that changed since it was begun, and stay.
 
     resumed: the file was written by an earlier run that broke off.
     """
@@ -102,39 +103,52 @@ def move(ledger: Ledger, kind: Kind, chosen: Sequence[Candidate], where: Place) 
     since, until = (f(each.at for each in chosen).isoformat() for f in (min, max))
     tasks = sum(each.tasks for each in chosen)
     header = Header(kind.name, month, HEAD, since, until, len(chosen), tasks)
-    sha256 = spool(file, header, _lines(ledger, kind, [each.key for each in chosen]))
-    with ledger.write() as connection:
-        archives.record_digest(connection, seq, sha256)
-    where.publish(file.name)
+    with where.writing(file.name):
+        sha256 = spool(file, header, _lines(ledger, kind, [each.key for each in chosen]))
+        with ledger.write() as connection:
+            archives.record_digest(connection, seq, sha256)
+        where.publish(file.name)
     return _clear(ledger, seq, file, expected=sha256)
 
 
 def resume(ledger: Ledger) -> Iterator[Written]:
-    """Finish what an earlier run left. Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable."""
+    """Finish what earlier runs left. Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable; they name the run."""
     with ledger.read() as connection:
         unfinished = archives.unfinished_archives(connection)
     for archive in unfinished:
+        try:
+            written = _resume(ledger, archive)
+        except (ArchiveMissing, ArchiveDamaged, PlaceUnavailable) as error:
+            run = f"a run of {archive.started_at:%Y-%m-%d %H:%M} UTC to {archive.folder} broke off"
+            raise type(error)(f"{run}, and this one can't go on with it: {error}") from None
+        if written:
+            yield written
+
+
+def _resume(ledger: Ledger, archive: UnfinishedArchive) -> Written | None:
+    """Go on with a file, or drop it if no row of it is deleted: its rows are all in the ledger, and are chosen again.
+
+    What can't be reached or removed of a dropped one stays at its place. Where this ledger does not know the file's
+    digest, it may be a copy, and the file that of the ledger it was copied from: a file with its name stays.
+    """
+    try:
         file = ArchiveFile(place(archive.folder), archive.name)
         there = file.place.exists(archive.name)
-        if there and archive.sha256 is not None and (archive.deleted or digest(file) == archive.sha256):
-            yield replace(_clear(ledger, archive.seq, file, expected=archive.sha256), resumed=True)
-        elif archive.deleted:
-            raise ArchiveMissing(
-                f"{file} is not there, and {archive.deleted} rows of it are deleted: bring it back, then archive again"
-            )
-        else:
-            _forget(ledger, archive, file.place)
-
-
-def _forget(ledger: Ledger, archive: UnfinishedArchive, where: Place) -> None:
-    """Drop an archive whose file was never finished; its rows are all in the ledger, and are chosen again.
-
-    Where this ledger does not know the file's digest, it may be a copy, and the file that of the ledger it was copied
-    from: a file with its name stays.
-    """
-    where.discard(archive.name, published=archive.sha256 is not None)
+        if not (archive.deleted or (there and digest(file) == archive.sha256)):
+            file.place.discard(archive.name, published=there and archive.sha256 is not None)
+            there = False
+    except PlaceUnavailable:
+        if archive.deleted:
+            raise
+        there = False
+    if there and archive.sha256 is not None:
+        return replace(_clear(ledger, archive.seq, file, expected=archive.sha256), resumed=True)
+    if archive.deleted:
+        rows = plural(archive.deleted, "row of it is", "rows of it are")
+        raise ArchiveMissing(f"{file} is not there, and {rows} deleted: bring it back, then archive again")
     with ledger.write() as connection:
         archives.forget_archive(connection, archive.seq)
+    return None
 
 
 def _lines(ledger: Ledger, kind: Kind, keys: Iterable[str | int]) -> Iterator[Line]:
@@ -172,7 +186,8 @@ def _clear(ledger: Ledger, seq: int, file: ArchiveFile, *, expected: str) -> Wri
 def _delete(ledger: Ledger, kind: Kind, lines: Sequence[Line], seq: int) -> int:
     """Delete rows that are unchanged in the ledger. Returns how many have changed, and stay."""
     with ledger.write() as connection:
-        present = kind.lines(connection, [kind.key(line) for line in lines], lock=True)
+        rows = kind.lines(connection, [kind.key(line) for line in lines], lock=True)
+        present = {key: row for key, row in rows.items() if not archive_rows.is_moved(row, seq)}
         unchanged = [line for line in lines if kind.same(present.get(kind.key(line)), line)]
         if unchanged:
             kind.delete(connection, unchanged, seq)

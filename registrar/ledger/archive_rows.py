@@ -92,6 +92,11 @@ def delete_tasks(connection: Connection, lines: Sequence[Line], archive_seq: int
     connection.execute(update(events).where(events.c.id.in_(ids)).values(archive_seq=archive_seq))
 
 
+def is_moved(line: Line, archive_seq: int) -> bool:
+    """Return whether a row in the ledger is an event whose tasks an archive already has, so that they are gone."""
+    return "event" in line and line["event"]["archive_seq"] == archive_seq
+
+
 def describe_event(connection: Connection, line: Line) -> dict[str, Any]:
     """Return an archived event as event_status.event would return it."""
     task_rows = [from_json(tasks, task) for task in line["tasks"]]

@@ -19,7 +19,7 @@ _LOCK = 0x4172_6368  # any constant: the key of PostgreSQL's advisory lock
 
 @dataclass(frozen=True)
 class UnfinishedArchive:
-    """An archive whose run broke off. folder: its path or address.
+    """An archive whose run broke off. folder: its path or address. started_at: when that run began to write it.
 
     sha256: of the file; None: it was not whole. deleted: rows, from the ledger.
     """
@@ -29,6 +29,7 @@ class UnfinishedArchive:
     name: str
     sha256: str | None
     deleted: int
+    started_at: datetime
 
 
 class AlreadyArchiving(UserError):
@@ -46,7 +47,7 @@ def begin_archive(connection: Connection, folder: str, name: str, *, kind: str, 
 
 def unfinished_archives(connection: Connection) -> list[UnfinishedArchive]:
     rows = connection.execute(select(archives).where(archives.c.done_at.is_(None)))
-    return [UnfinishedArchive(row.seq, row.folder, row.name, row.sha256, row.deleted) for row in rows]
+    return [UnfinishedArchive(row.seq, row.folder, row.name, row.sha256, row.deleted, row.started_at) for row in rows]
 
 
 def record_digest(connection: Connection, seq: int, sha256: str) -> None:

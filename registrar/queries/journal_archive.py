@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from registrar.compaction.archive_file import located
 from registrar.compaction.journal_files import file_entries
-from registrar.compaction.places import PlaceUnavailable, place
+from registrar.compaction.places import PlaceUnavailable
 from registrar.ledger.journal.chain import Head
 from registrar.ledger.queries.find import ArchiveLocation
 from registrar.queries.query_service import Row, Unknown
@@ -29,26 +30,28 @@ class JournalFilter:
         return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
 
 
-def check_here(files: Files, *, after: int) -> None:
+def check_here(files: Files, *, after: int, folder: str | None) -> None:
     """Raise Unknown where a file with an entry above `after` can't be read from this machine.
 
-    An export that has begun can't say so any more.
+    folder: where the files are now; None: where they were written. An export that has begun can't say so any more.
     """
     for location, end in files:
-        if end.seq > after and not _is_here(location):
+        if end.seq > after and not _is_here(location, folder):
             raise Unknown(
                 f"the journal's entries up to {end.seq} were archived into a file that this machine does not have: "
-                f"export on the machine that has the archive, or only what comes after entry {files[-1][1].seq}"
+                "`registrar audit export` on the machine that has it, --from FOLDER if it was moved; "
+                f"or only what comes after entry {files[-1][1].seq}"
             )
 
 
-def _is_here(location: ArchiveLocation) -> bool:
+def _is_here(location: ArchiveLocation, folder: str | None) -> bool:
     try:
-        return place(location.folder).exists(location.name)
+        return located(location, folder=folder).is_there()
     except PlaceUnavailable:
         return False
 
 
-def of_files(files: Files, wanted: JournalFilter, *, after: int) -> Iterator[Row]:
+def of_files(files: Files, wanted: JournalFilter, *, after: int, folder: str | None) -> Iterator[Row]:
     """Yield the entries of files that an export asks for. Raises ArchiveMissing, ArchiveDamaged, PlaceUnavailable."""
-    return (entry for entry in file_entries(files, after=after, since=wanted.since) if wanted.matches(entry))
+    found = file_entries(files, folder=folder, after=after, since=wanted.since)
+    return (entry for entry in found if wanted.matches(entry))

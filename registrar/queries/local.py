@@ -42,10 +42,11 @@ _AT_ONCE = 1000  # journal entries of one read
 
 @dataclass(frozen=True)
 class LocalQueries:
-    """policy: returns the policy in effect; called only for queries about it."""
+    """policies: returns the policy in effect, for queries about it. archive: where archive files are now, if moved."""
 
     ledger: Ledger
     policies: Callable[[], Policy]
+    archive: str | None = None
 
     def events(self, filter_: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
         _check(filter_.source, filter_.type, filter_.model, filter_.actor)
@@ -198,7 +199,7 @@ class LocalQueries:
     ) -> Iterator[Row]:
         _check(model)
         with self.ledger.read() as connection:
-            journal_archive.check_here(journal_files(connection), after=after)
+            journal_archive.check_here(journal_files(connection), after=after, folder=self.archive)
         return self._entries(JournalFilter(model, since, until), after)
 
     def _entries(self, wanted: JournalFilter, after: int) -> Iterator[Row]:
@@ -211,7 +212,7 @@ class LocalQueries:
                 batch = list(entries(connection, **vars(wanted), after=after, limit=_AT_ONCE))
                 files = [(location, end) for location, end in journal_files(connection) if end.seq > after]
             if files:
-                yield from journal_archive.of_files(files, wanted, after=after)
+                yield from journal_archive.of_files(files, wanted, after=after, folder=self.archive)
                 after = files[-1][1].seq
                 continue
             yield from batch

@@ -14,7 +14,7 @@ from tests.cli.conftest import NOON, approve
 from tests.cli.test_record import rows
 
 OLD = datetime(2025, 3, 1, tzinfo=UTC)
-KEPT = "1 events of that age stay whole: an open promotion, a deployment under way or a present holder rests on it"
+KEPT = "1 event of that age stays whole: an open promotion, a deployment under way or a present holder rests on it"
 
 
 def test_what_is_old_goes_into_the_folder_and_is_shown_from_there(run, record, data):
@@ -43,6 +43,14 @@ def test_files_that_were_moved_are_found_where_one_says(run, record, data, tmp_p
     lost = run("compact", "show", old)
     assert (lost.exit_code, "say --from FOLDER if it was moved" in lost.stderr) == (1, True)
     assert run("compact", "show", old, "--from", str(tmp_path / "b")).exit_code == 0
+
+
+def test_a_place_that_ends_with_the_command_is_refused_and_nothing_goes(run, record):
+    old = fact(record, OLD)
+    for where in ("memory://x", "simplecache::memory://x"):
+        refused = run("compact", "--older-than", "90d", "--to", where)
+        assert (refused.exit_code, f"{where} ends with this command" in refused.stderr) == (1, True)
+    assert run("events", "show", old).exit_code == 0
 
 
 def test_history_stays_and_that_is_said(run, record):
@@ -100,6 +108,12 @@ def test_tasks_and_entries_that_went_are_told_and_verified(run, record, data, mo
         f"its tasks succeeded, and were archived: registrar compact show {first}" in run("events", "show", first).output
     )
     assert "worker.vote" in run("compact", "show", first).output
+    (data / "archive").rename(data / "moved")
+    moved = run("audit", "export", "--format", "jsonl", "--from", str(data / "moved"))
+    assert moved.stdout == before[1]
+    lost = run("audit", "export", "--format", "jsonl")
+    assert (lost.exit_code, "--from FOLDER if it was moved" in lost.stderr) == (1, True)
+    (data / "moved").rename(data / "archive")
     verified = run("audit", "verify", "--offline")
     assert (verified.exit_code, "2 archive files are as written" in verified.stdout) == (0, True)
 
@@ -121,4 +135,5 @@ def test_a_file_that_was_lost_or_altered_is_told_by_the_audit(run, record, data,
     assert json.loads(run("audit", "verify", "--offline", "--json").stdout)["files"]["intact"] == 1
     journal.rename(journal.with_suffix(".away"))
     no_proof = run("audit", "verify", "--offline")
-    assert (no_proof.exit_code, f"{journal} is not there; say --from" in no_proof.stderr) == (1, True)
+    unproven = f"{journal} is not there; say --from FOLDER if it was moved, or restore it from its backup;"
+    assert (no_proof.exit_code, f"{unproven} without it nothing up to entry " in no_proof.stderr) == (1, True)

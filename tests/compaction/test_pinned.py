@@ -17,7 +17,7 @@ from registrar.ledger import archives, tables
 from registrar.ledger.deployments import DeploymentRequested
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.event_rows import Delivery
-from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.chain import Damaged, Head
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.promotions import PromotionRequested
@@ -27,6 +27,7 @@ from registrar.ledger.queries.archived_journal import checkpoint
 from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.find import archive_location
 from registrar.ledger.queries.holdings import history
+from registrar.ledger.queries.incidents import incidents
 from registrar.queries import local
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import Unknown
@@ -163,6 +164,17 @@ def test_an_export_has_the_archived_entries_too(past):
         queries.audit()
 
 
+def test_an_export_reads_the_files_where_they_are_now(past, tmp_path):
+    moves(past, 150, 140, 130)
+    before = list(LocalQueries(past.ledger, lambda: None).audit())
+    past.archive()
+    past.folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(Unknown, match="--from FOLDER if it was moved"):
+        LocalQueries(past.ledger, lambda: None).audit()
+    moved = LocalQueries(past.ledger, lambda: None, str(tmp_path / "elsewhere"))
+    assert list(moved.audit()) == before
+
+
 def test_an_export_that_is_overtaken_by_a_compaction_has_each_entry_once(past, monkeypatch):
     monkeypatch.setattr(local, "_AT_ONCE", 2)
     moves(past, 150, 140, 130, 120)
@@ -181,6 +193,21 @@ def test_disputes_stay_as_they_are_looked_up(past):
         kinds = list(connection.execute(select(tables.journal.c.kind).order_by(tables.journal.c.seq)).scalars())
     assert kinds == ["record.disputed", "released", "held"]
     assert proven(past) == 4
+
+
+@pytest.mark.both_ledgers
+def test_an_alias_named_as_a_stage_in_lower_case_is_none(past):
+    """SQL and Python agree on which entries are incidents: none that compaction deletes is demanded."""
+    past.event(150, records=(HoldingStarted("taxi", "alias", "archived", 1),))
+    past.event(149, records=(HoldingEnded("taxi", "alias", 1, key="archived", because="by hand"),))
+    moves(past, 140, 130)
+    before = proven(past)
+    with past.ledger.read() as connection:
+        listed = [entry.kind for entry in incidents(connection)]
+    past.archive()
+    assert proven(past) == before
+    with past.ledger.read() as connection:
+        assert [entry.kind for entry in incidents(connection)] == listed == ["released"]
 
 
 def test_entries_of_an_event_that_has_younger_ones_stay_together(past):
@@ -231,6 +258,18 @@ def test_a_run_that_died_leaves_a_record_that_is_proven_and_is_gone_on_with(past
     with past.ledger.read() as connection:
         shown = [event_status.event(connection, each) for each in old]
     assert all((each["archived"] is None) == bool(each["tasks"]) for each in shown)
+
+
+def test_a_resumed_run_calls_no_row_changed_that_went_before_it(past, monkeypatch):
+    monkeypatch.setattr(writer, "_AT_ONCE", 1)
+    moves(past, 116, 115, 114, 113)
+    monkeypatch.setattr(writer, "KINDS", {"tasks": writer.KINDS["tasks"]})
+    monkeypatch.setattr(run, "KINDS", writer.KINDS)
+    with monkeypatch.context() as dying:
+        crash_at(dying, writer, "_delete", 3)
+        with pytest.raises(Crash):
+            past.archive()
+    assert [(each.resumed, each.rows, each.left) for each in past.archive()] == [(True, 3, 0)]
 
 
 def test_a_file_that_was_altered_or_lost_is_noticed(past):

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, or_, select
 
 from registrar.ledger.journal.chain import Head
 from registrar.ledger.queries.find import ArchiveLocation
 from registrar.ledger.tables import archives, journal
 
-_ENDS = (archives.c.until_seq.is_not(None), archives.c.sha256.is_not(None))
+# Until the first row of a file is deleted, all of them are in the ledger: a run may just be writing it, or was killed.
+_NEEDED = or_(archives.c.done_at.is_not(None), archives.c.deleted > 0)
+_ENDS = (archives.c.until_seq.is_not(None), archives.c.sha256.is_not(None), _NEEDED)
 
 
 def checkpoint(connection: Connection) -> Head:
@@ -35,7 +37,7 @@ def rows_in_both(connection: Connection) -> Iterator[RowMapping]:
 
 
 def all_files(connection: Connection) -> list[ArchiveLocation]:
-    """Return all files that are complete, oldest first."""
+    """Return all files that have what the ledger has no more, oldest first."""
     columns = [archives.c[name] for name in ArchiveLocation.__dataclass_fields__]
-    query = select(*columns).where(archives.c.sha256.is_not(None)).order_by(archives.c.seq)
+    query = select(*columns).where(_NEEDED).order_by(archives.c.seq)
     return [ArchiveLocation(*row) for row in connection.execute(query)]

@@ -5,7 +5,7 @@ deployments, and rejected promotions and votes.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
 
 from registrar.events.states import DeploymentState, PromotionState
 from registrar.ledger.holders import ARCHIVED
@@ -24,6 +24,11 @@ _BY_A_MOVE = '"because":null'  # a reason is given only where no move ended the 
 _ARCHIVED = f'"key":"{ARCHIVED}"'  # holds any number of versions
 
 
+def _in_body(piece: str) -> ColumnElement[bool]:
+    """Match as Python's `in` does. LIKE would not: on SQLite it ignores case, and an alias may be named archived."""
+    return func.replace(journal.c.body, piece, "") != journal.c.body
+
+
 @dataclass(frozen=True)
 class _Kind:
     """What makes an entry of a kind an incident: pieces that its body has, and pieces that it lacks."""
@@ -34,8 +39,8 @@ class _Kind:
 
     @property
     def clause(self) -> ColumnElement[bool]:
-        has = (journal.c.body.contains(piece) for piece in self.has)
-        lacks = (not_(journal.c.body.contains(piece)) for piece in self.lacks)
+        has = (_in_body(piece) for piece in self.has)
+        lacks = (not_(_in_body(piece)) for piece in self.lacks)
         return and_(journal.c.kind == self.kind, *has, *lacks)
 
     def matches(self, kind: str, body: str) -> bool:
