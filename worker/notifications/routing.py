@@ -50,8 +50,10 @@ def _edit_card_tasks(
     the lane, each runs after the tasks that post cards.
     """
     promotion = fact.details.get("promotion")
+    if traits(fact.type).promotion is None or not promotion:
+        return []
     lanes = {name: _lane(name, fact) for name, channel in policy.channels.items() if _can_edit(channel.kind)}
-    if traits(fact.type).promotion is None or not promotion or not lanes:
+    if not lanes:
         return []
     with ledger.read() as connection:
         channels = channels_with_cards(connection, promotion, lanes)
