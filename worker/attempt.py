@@ -116,7 +116,9 @@ def _record_change(worker_context: WorkerContext, task: Task, change: Outcome) -
     responses = deployment_gate_response.responses(
         worker_context.ledger, worker_context.encryptor, task, TaskState.SUCCEEDED, change, others=True
     )
-    notifications = routing.notification_tasks(worker_context.policy, change, task=task, state=None, at=at)
+    notifications = routing.notification_tasks(
+        worker_context.ledger, worker_context.policy, change, task=task, state=None, at=at
+    )
     complete = replace(change, follow_ups=(*notifications, *responses))
 
     def write() -> list[TaskMessage]:
@@ -207,17 +209,17 @@ def _finish(
     worker_context: WorkerContext, task: Task, state: TaskState, outcome: Outcome, *, error: str | None = None
 ) -> Ended:
     at: datetime = worker_context.now()
-    notifications = (
-        *routing.notification_tasks(worker_context.policy, outcome, task=task, state=state, at=at),
-        *routing.reply_tasks(worker_context.encryptor, task, outcome.summary),
-    )
+    replies = routing.reply_tasks(worker_context.encryptor, task, outcome.summary)
 
     def end() -> Ended:
+        notifications = routing.notification_tasks(
+            worker_context.ledger, worker_context.policy, outcome, task=task, state=state, at=at
+        )
         responses = deployment_gate_response.responses(
             worker_context.ledger, worker_context.encryptor, task, state, outcome
         )
         steps = (version_binding.bind_follow_up(step, task, outcome.seen) for step in outcome.follow_ups)
-        complete = replace(outcome, follow_ups=(*steps, *notifications, *responses))
+        complete = replace(outcome, follow_ups=(*steps, *notifications, *replies, *responses))
         with worker_context.ledger.write() as connection:
             task_messages = tasks.finish(connection, task, state, complete, error=error, at=at)
             return _claim_following(worker_context, connection, task, task_messages)

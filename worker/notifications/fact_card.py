@@ -10,6 +10,7 @@ from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
 from registrar.events.facts import FactTraits, FactType, traits
 from registrar.events.outcome import Fact
+from registrar.ledger.promotions import Promotion
 from worker.notifications import approval_summary
 from worker.notifications.notifiers import Notification
 from worker.promotions.instructions import chat_command
@@ -36,6 +37,11 @@ def headline(fact: Fact) -> str:
 def closing_line(fact: Fact, at: datetime) -> str:
     """Return the line that says how and when a promotion ended: it replaces the question on its card."""
     return f"{headline(fact)} ({at:%Y-%m-%d %H:%M} UTC)"
+
+
+def state_line(promotion: Promotion) -> str:
+    """Return the line of a card whose promotion needs no decision any more, where the fact of that is not known."""
+    return f"{FactTraits().icon} {promotion} no longer waits for approval: {promotion.state}"
 
 
 def title(notification: Notification) -> str:

@@ -9,58 +9,56 @@ from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.states import TaskState
 from registrar.events.types import VOCABULARY
+from registrar.ledger import Ledger
 from registrar.ledger.fact_references import reference
+from registrar.ledger.notification_cards import EDIT, POST, channels_with_cards
 from registrar.ledger.tasks import Task
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
-from registrar.policy.approvals import Approval
 from worker.notifications import fact_card
 from worker.promotions import deployment_gate_response
 
 
 def notification_tasks(
-    policy: Policy, outcome: Outcome, *, task: Task, state: TaskState | None, at: datetime
+    ledger: Ledger, policy: Policy, outcome: Outcome, *, task: Task, state: TaskState | None, at: datetime
 ) -> list[FollowUp]:
     """Return a task per fact and channel, in a lane of channel and model: in order, and blocking nothing else.
 
-    task: whose outcome it is. state: how it ends; None: it goes on, and its facts are not stored with it.
+    task: whose outcome it is. state: how it ends; None: it goes on, and its facts are not stored with it. The ledger is
+    read for facts that decide or end a promotion. Raises LedgerUnavailable.
     """
     return [
         step
         for nth, fact in enumerate(outcome.facts)
         for told in [reference(fact, task_id=task.id, nth=nth, state=state)]
-        for step in (*_notify_tasks(policy, fact, told), *_edit_card_tasks(policy, fact, told, at))
+        for step in (*_notify_tasks(policy, fact, told), *_edit_card_tasks(ledger, policy, fact, told, at))
     ]
 
 
 def _notify_tasks(policy: Policy, fact: Fact, told: Mapping[str, Any]) -> list[FollowUp]:
+    card = {"promotion": fact.details["promotion"]} if fact_card.is_card(fact) else {}
     return [
-        FollowUp("worker.notify", {"channel": to, **told}, lane=_lane(to, fact))
+        FollowUp(POST, {"channel": to, **told, **card}, lane=_lane(to, fact))
         for to in dict.fromkeys([*policy.channels_for(fact.type, fact.model), *fact.to])
     ]
 
 
-def _edit_card_tasks(policy: Policy, fact: Fact, told: Mapping[str, Any], at: datetime) -> list[FollowUp]:
-    """Return the tasks that edit the promotion's cards, for every channel that got the question; in the lane, each runs
-    after the task that posts the card.
+def _edit_card_tasks(
+    ledger: Ledger, policy: Policy, fact: Fact, told: Mapping[str, Any], at: datetime
+) -> list[FollowUp]:
+    """Return the tasks that edit the promotion's cards, for every channel that has one, whatever the routes are now; in
+    the lane, each runs after the tasks that post cards.
     """
     promotion = fact.details.get("promotion")
     if traits(fact.type).promotion is None or not promotion:
         return []
+    lanes = {name: _lane(name, fact) for name, channel in policy.channels.items() if _can_edit(channel.kind)}
+    if not lanes:
+        return []
+    with ledger.read() as connection:
+        channels = channels_with_cards(connection, promotion, lanes)
     args = {"promotion": promotion, **told, "at": at.isoformat()}
-    return [
-        FollowUp("worker.edit_card", {**args, "channel": to}, lane=_lane(to, fact))
-        for to in _approval_channels(policy, fact.model or "")
-        if to in policy.channels and _can_edit(policy.channels[to].kind)
-    ]
-
-
-def _approval_channels(policy: Policy, model: str) -> list[str]:
-    """Return the channels that get requests about the model, by routes or escalation."""
-    routed = [to for type_ in fact_card.ASKING for to in policy.channels_for(type_, model)]
-    approvals = [target.approval for target in policy.model(model).targets]
-    escalated = [to for one in approvals if isinstance(one, Approval) and one.escalate for to in one.escalate.to]
-    return list(dict.fromkeys([*routed, *escalated]))
+    return [FollowUp(EDIT, {**args, "channel": to}, lane=lanes[to]) for to in channels]
 
 
 def _lane(channel: str, fact: Fact) -> str:
