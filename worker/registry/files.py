@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from worker.registry.errors import translate_errors
 from worker.registry.instrumented_client import download_artifacts, instrumented, list_artifacts, store
 from worker.registry.protocol import PermanentError
 
+_OF_RUN = re.compile(r"runs:/([^/]+)/(.+)")
 _MAX_FILES = 10_000  # of one model; further ones are ignored
 _MAX_MLMODEL = 1_000_000  # characters
 _MAX_HASHED = 1_000  # files of one model; each takes a call
@@ -42,7 +44,19 @@ class Files:
         """Return the address of a version's files, by a call that does not read the whole model first, as
         MlflowClient's does to rule out a prompt.
         """
-        return str(self._store.get_model_version_download_uri(model, version))
+        return self._within_run(str(self._store.get_model_version_download_uri(model, version)))
+
+    def _within_run(self, address: str) -> str:
+        """Return where the files at runs:/RUN/PATH are, for a run without logged models: among its own artifacts.
+
+        MLflow's client would search for logged models, which servers before 3.0 do not know.
+        """
+        if not (named := _OF_RUN.fullmatch(address)):
+            return address
+        run = self._client.get_run(named[1])
+        if run.outputs and run.outputs.model_outputs:
+            return address
+        return f"{run.info.artifact_uri.rstrip('/')}/{named[2]}"
 
     def listed(self, uri: str) -> set[str]:
         """Return the names in a folder of an artifact store."""

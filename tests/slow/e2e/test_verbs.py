@@ -119,7 +119,7 @@ def test_each_thing_that_is_done_with_versions_is_a_command(
 
     ada.types("rollback", model, "--reason", "wrong fares at night")
     assert stages(client, model) == {1: "Production", 2: "Archived", 3: "Archived", 4: "Archived"}
-    assert "may not" in engineer.types("demote", model, code=1)
+    assert "may not" in engineer.types("demote", model, "1", code=1)
     holds = [row["version"] for row in json.loads(engineer.types("history", model, "--target", "production", "--json"))]
     assert holds == [1, 2, 1]
 
