@@ -43,6 +43,7 @@ POLICY = """
 version: 1
 models:
   "*":
+    register: {from_mlflow: ignore}  # the versions that are written into MLflow's database
     targets:
       - stage: Production
         from: [Staging]
