@@ -69,7 +69,7 @@ def registrant_in_mlflow(policy: Policy, version: Version, run: Run | None) -> s
 
 
 def _mlflow_user(version: Version, run: Run | None) -> str:
-    """Return MLflow's name of who registered a version: the version's user, else its run's, whoever wrote that."""
+    """Return MLflow's name of who registered a version: the version's user, else its run's. Not verified."""
     return cut(shown(version.user or (run.user if run else "")), _LONGEST_USER)
 
 

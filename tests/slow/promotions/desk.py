@@ -194,7 +194,7 @@ class Desk:
         return self._first() is None
 
     def hear(self, task: Row[Any], reads: RecentReads | None = None, claimed: Task | None = None) -> None:
-        """One bell, whoever rang it and however often, and what the same worker does after it, which it has claimed."""
+        """Handle one message, which may be a repeated one, and the tasks that the same worker claims after it."""
         outer, self.witness.task, self.stirred = self.witness.task, task, True
         if outer is None:
             self.world.came = set()
