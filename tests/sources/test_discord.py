@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
-from registrar.events.left_out import STEP_BACK
+from registrar.events.left_out import LEFT_OUT, STEP_BACK
 from registrar.events.outcome import Fact
 from tests.sources.captured import FIXTURES, read
 from webhooks.ingress.errors import BadSignature, InvalidEvent
@@ -204,6 +204,12 @@ def test_a_task_is_tried_again_in_the_grammars_order():
             {"version": 3, "stage": STEP_BACK},
         ),
         ("archive", {"version": 3, "reason": "old"}, "model_version.archive", {"version": 3, "reason": "old"}),
+        (
+            "archive-old",
+            {"reason": "space", "keep": 5, "age": "90d"},
+            "model.archive",
+            {"older_than": "90d", "keep": 5, "reason": "space"},
+        ),
         ("transition", {"version": 3, "stage": "staging"}, "model_version.transition", {"stage": "Staging"}),
         ("describe", {"version": 3, "description": "fares 5"}, "model_version.describe", {"description": "fares 5"}),
         ("tag", {"version": 3, "tags": "a=b c=d"}, "model_version.describe", {"tags": {"a": "b", "c": "d"}}),
@@ -216,6 +222,20 @@ def test_every_verb_has_options(name: str, options: dict[str, object], type_: st
     [event] = said_with({"name": name, "type": 1, "options": given_options}).events
     assert (event.type, event.data.registered_model) == (type_, "nyc taxi")
     assert {key: getattr(event.data, key) for key in expected} == expected
+
+
+def test_a_vote_with_a_reason_and_no_version_is_about_the_open_promotion_to_whatever_stage():
+    options = [option("model", "nyc taxi"), option("reason", "looks good")]
+    [event] = said_with({"name": "approve", "type": 1, "options": options}).events
+    assert (event.data.version, event.data.reason) == (LEFT_OUT, "looks good")
+    assert "target" not in event.data.model_fields_set
+
+
+@pytest.mark.parametrize("reason", ["staging was worse", "3 is fine", "latest is best"])
+def test_the_reason_of_a_vote_without_a_version_is_never_taken_for_one_or_for_a_stage(reason: str):
+    options = [option("model", "nyc taxi"), option("reason", reason)]
+    with pytest.raises(InvalidEvent, match="the reason begins with"):
+        said_with({"name": "approve", "type": 1, "options": options})
 
 
 def test_the_best_run_is_registered_by_options():

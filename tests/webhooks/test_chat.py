@@ -57,6 +57,13 @@ TASK = f"tsk_{'0' * 32}"
         ("rollback taxi to be safe", "model.rollback", {"to": None, "target": "Production", "reason": "to be safe"}),
         ("  versions   taxi  ", "registry.query", {"question": "versions", "model": "taxi"}),
         ("history taxi", "registry.query", {"question": "history", "model": "taxi"}),
+        ("archive-old taxi 90d", "model.archive", {"model": "taxi", "older_than": "90d", "keep": 1, "reason": None}),
+        ("archive-old taxi 90d keep 5 disk", "model.archive", {"older_than": "90d", "keep": 5, "reason": "disk"}),
+        (
+            "plan archive-old taxi 90d keep 5",
+            "registry.query",
+            {"question": "plan_archive", "model": "taxi", "older_than": "90d", "keep": 5},
+        ),
         ("plan taxi 3", "registry.query", {"question": "plan", "model": "taxi", "version": 3, "target": "Production"}),
         ("plan taxi v3 staging", "registry.query", {"question": "plan", "version": 3, "target": "Staging"}),
         ("plan prune taxi", "registry.query", {"question": "plan_prune", "model": "taxi", "version": None}),
@@ -121,8 +128,9 @@ def test_the_best_run_is_registered_by_a_search():
     }
 
 
-def test_the_whole_help_fits_into_a_message_of_discord():
-    assert len(markdown.escape(parse("help").text, most=4000)) <= 1900
+@pytest.mark.parametrize("granted", [True, False])
+def test_the_whole_help_fits_into_a_message_of_discord(granted: bool):
+    assert len(markdown.escape(parse("help", granted=lambda type_: granted).text, most=4000)) <= 1900
 
 
 def test_help_lists_what_the_source_is_granted():
@@ -190,6 +198,11 @@ def test_help_lists_every_command_and_does_nothing(text):
         ("breakglass taxi it burns", "version is missing. Use: /registry breakglass MODEL VERSION"),
         ("archive taxi", "version is missing. Use: /registry archive MODEL VERSION [reason]"),
         ("archive taxi old one", "version is missing"),
+        ("archive-old taxi", "age is missing. Use: /registry archive-old MODEL AGE [keep N] [reason]"),
+        ("archive-old taxi 90d keep", "keep is no whole number"),
+        ("archive-old taxi 90d keep all", "keep"),
+        ("archive-old taxi ninety", "age"),
+        ("plan archive-old taxi 90d please", "unexpected: please"),
         ("transition taxi 3", "stage is missing. Use: /registry transition MODEL [VERSION] STAGE [reason]"),
         ("transition taxi 3 Stagin", "Stagin is no stage; did you mean Staging?"),
         ("describe taxi 3", "give a description, tags, or both"),

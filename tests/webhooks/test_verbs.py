@@ -170,6 +170,13 @@ VERBS = {
         "rollback taxi --target Staging --to 1 --reason 'so slow'",
         Form("/models/taxi/rollback?target=Staging&to=1", "/models/taxi/rollback", {"reason": "so slow"}),
     ),
+    "archive old versions": Verb(
+        "model.archive",
+        {**TAXI, "older_than": "90d", "keep": 5, "reason": "so"},
+        {**TAXI, "older_than": "90d", "keep": 5, "reason": "so"},
+        "archive-old taxi 90d keep 5 so",
+        "archive taxi --older-than 90d --keep 5 --reason so",
+    ),
     "prune": Verb(
         "model.prune", {**TAXI, "reason": "so"}, {**TAXI, "reason": "so"}, "prune taxi so", "prune taxi --reason so"
     ),

@@ -35,7 +35,7 @@ def _words(text: str, *names: str) -> tuple[Fields, str]:
 
 
 _VERSION = re.compile(r"v?[0-9]{1,9}", re.IGNORECASE)
-_LIKE_A_VERSION = re.compile(r"#?v?[0-9].*|version|latest|newest|last|current", re.IGNORECASE)
+LIKE_A_VERSION = re.compile(r"#?v?[0-9].*|version|latest|newest|last|current", re.IGNORECASE)
 
 
 def _versioned(text: str) -> tuple[Fields, str]:
@@ -44,7 +44,7 @@ def _versioned(text: str) -> tuple[Fields, str]:
     word, after = first_word(rest)
     if word and _VERSION.fullmatch(word):
         return fields | {"version": word.lower().removeprefix("v")}, after.strip()
-    if word and _LIKE_A_VERSION.fullmatch(word):
+    if word and LIKE_A_VERSION.fullmatch(word):
         raise InvalidEvent(f"{clean(word)} is no version; a version is a whole number such as 3")
     if number := next(filter(_VERSION.fullmatch, rest.split()), None):
         raise InvalidEvent(
@@ -54,11 +54,16 @@ def _versioned(text: str) -> tuple[Fields, str]:
     return fields, rest
 
 
+def _refuse_rest(text: str | None) -> None:
+    """Raise InvalidEvent for what follows a command that takes nothing more."""
+    if text:
+        raise InvalidEvent(f"unexpected: {clean(text)}")
+
+
 def exactly(question: str, *names: str) -> Callable[[str], Fields]:
     def read(text: str) -> Fields:
         fields, more = _words(text, *names)
-        if more:
-            raise InvalidEvent(f"unexpected: {clean(more)}")
+        _refuse_rest(more)
         return {"question": question, **fields}
 
     return read
@@ -66,8 +71,7 @@ def exactly(question: str, *names: str) -> Callable[[str], Fields]:
 
 def fetch(text: str) -> Fields:
     fields, more = _versioned(text)
-    if more:
-        raise InvalidEvent(f"unexpected: {clean(more)}")
+    _refuse_rest(more)
     return {"question": "fetch", **fields}
 
 
@@ -117,15 +121,22 @@ def break_glass(text: str) -> Fields:
 
 
 _PRUNE = re.compile(r"\s*prune(?=\s|$)", re.IGNORECASE)
+_ARCHIVE_OLD = re.compile(r"\s*archive-old(?=\s|$)", re.IGNORECASE)
 
 
 def plan(text: str) -> Fields:
-    """Read MODEL [VERSION] [STAGE], or prune MODEL. A model with the name prune must be in quotes."""
+    """Read MODEL [VERSION] [STAGE], prune MODEL, or archive-old MODEL AGE [keep N].
+
+    A model with the name of such a word must be in quotes.
+    """
     if match := _PRUNE.match(text):
         return exactly("plan_prune", "model")(text[match.end() :])
+    if match := _ARCHIVE_OLD.match(text):
+        fields = archive_old(text[match.end() :])
+        _refuse_rest(fields.pop("reason", ""))
+        return {"question": "plan_archive", **fields}
     fields = request(text)
-    if reason := fields.pop("reason"):
-        raise InvalidEvent(f"unexpected: {clean(reason)}")
+    _refuse_rest(fields.pop("reason"))
     return {"question": "plan", **fields}
 
 
@@ -145,6 +156,18 @@ def archive(text: str) -> Fields:
     """Read MODEL VERSION [reason]."""
     fields, reason = _versioned(text)
     return fields | {"reason": reason or None}
+
+
+_KEEP = re.compile(r"\s*keep(?=\s|$)", re.IGNORECASE)
+
+
+def archive_old(text: str) -> Fields:
+    """Read MODEL AGE [keep N] [reason]."""
+    fields, rest = _words(text, "model", "older_than")
+    if match := _KEEP.match(rest):
+        kept, rest = _words(rest[match.end() :], "keep")
+        fields |= kept or {"keep": None}
+    return fields | ({"reason": rest} if rest else {})
 
 
 def description(text: str) -> Fields:
@@ -187,8 +210,7 @@ def registration(text: str) -> Fields:
         order_by = [each.strip() for order in orders for each in order.split(",")]
         return fields | {"search": {**searched, "filter_string": filter_string.strip(), "order_by": order_by}}
     run, more = _words(rest, "run_id")
-    if more:
-        raise InvalidEvent(f"unexpected: {clean(more)}")
+    _refuse_rest(more)
     return fields | run
 
 

@@ -81,7 +81,7 @@ def _answer(subcommand: Command, data: Data, later: str) -> str:
     return f"{subcommand.accepted.format_map(data.model_dump())} {later}"
 
 
-_IN_USAGES = {"target": "stage", "filter_string": "filter", "task_id": "task", "run_id": "run"}
+_IN_USAGES = {"target": "stage", "filter_string": "filter", "task_id": "task", "run_id": "run", "older_than": "age"}
 
 
 def _message(field: str, message: str) -> str:
@@ -96,7 +96,7 @@ def _help(command: str, granted: Callable[[str], bool]) -> str:
     usable = [each for each in COMMANDS.values() if granted(each.type)]
     none = [] if usable else ["registrar.yml grants none of these here yet (`may` of this source):"]
     lines = [f"{command} {each.usage}: {each.description}" for each in usable or COMMANDS.values()]
-    closing = 'Quote a name with spaces: "nyc taxi". A version may be left out where only one can be meant.'
+    closing = 'Quote a name with spaces: "nyc taxi". A version may be left out where only one fits.'
     return "\n".join([*none, *lines, closing])
 
 
