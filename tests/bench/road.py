@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy import Connection, func, select, text
@@ -115,10 +116,18 @@ class Site:
 
     @property
     def server(self) -> int:
-        """The process that listens, or the first of those that do."""
+        """The process that was started for it, whose descendants answer."""
         port = int(self.mlflow.address.rpartition(":")[2])
-        pids = [one.pid for one in psutil.net_connections("tcp") if one.laddr.port == port and one.status == "LISTEN"]
-        return min(pid for pid in pids if pid)
+        listening = {one.pid for one in psutil.net_connections("tcp") if one.status == "LISTEN" and _port(one) == port}
+        started = psutil.Process().children()
+        return next(
+            one.pid for one in started if listening & {each.pid for each in (one, *one.children(recursive=True))}
+        )
+
+
+def _port(connection: Any) -> int | None:
+    """Of the address that a connection of psutil has here, if it has one."""
+    return connection.laddr.port if connection.laddr else None
 
 
 def measure(options: Options) -> Result:
@@ -128,7 +137,7 @@ def measure(options: Options) -> Result:
         rounds = alternate(every, options.rounds, lambda case: once(found[case.registry], case))
     by_case = dict(zip(every, rounds, strict=True))
     return Result(
-        Table(("who", "workers", "MLflow", *_columns()), [_row(case, by_case) for case in every]),
+        Table(("who", "workers", "MLflow", "leg", *_FIGURES), [row for case in every for row in _rows(case, by_case)]),
         targets=list(_targets(by_case)),
         plots=[_plot(by_case)],
         rounds={f"{case.who} {case.workers}, {_name(case.registry)}": of_case for case, of_case in by_case.items()},
@@ -294,30 +303,27 @@ def _figures(first: Figures, second: Figures) -> Figures:
     }
 
 
-def _columns() -> list[str]:
-    names = (
-        "events/s",
-        "of the script's",
-        "calls",
-        "own CPU ms",
-        "MLflow CPU ms",
-        "PostgreSQL CPU ms",
-        "ledger KB",
-        "WAL KB",
-    )
-    return [f"{leg}: {name}" for leg in LEGS for name in names]
+_FIGURES = (
+    "events/s",
+    "of the script's",
+    "calls",
+    "own CPU ms",
+    "MLflow CPU ms",
+    "PostgreSQL CPU ms",
+    "ledger KB",
+    "WAL KB",
+)
 
 
-def _row(case: Case, found: Mapping[Case, Sequence[Figures]]) -> list[Cell]:
-    figures: dict[str, float | None] = dict(medians(found[case]))
+def _rows(case: Case, found: Mapping[Case, Sequence[Figures]]) -> Iterator[list[Cell]]:
+    """Yield a row for each leg."""
+    none = {"script": ("of the script's", "ledger KB", "WAL KB"), "sqlite": ("WAL KB",)}.get(case.who, ())
+    of_case = medians(found[case])
     for leg in LEGS:
-        name = f"{leg}: events/s"
-        figures[f"{leg}: of the script's"] = ratio(found[case], found[case.beside], name)
-        if case.who == SCRIPT:
-            figures |= dict.fromkeys((f"{leg}: ledger KB", f"{leg}: WAL KB", f"{leg}: of the script's"))
-        if case.who == "sqlite":
-            figures[f"{leg}: WAL KB"] = None
-    return [case.who, str(case.workers), _name(case.registry), *(figures[column] for column in _columns())]
+        figures: dict[str, float | None] = {name: of_case.get(f"{leg}: {name}") for name in _FIGURES}
+        figures["of the script's"] = ratio(found[case], found[case.beside], f"{leg}: events/s")
+        figures |= dict.fromkeys(none)
+        yield [case.who, str(case.workers), _name(case.registry), leg, *figures.values()]
 
 
 def _name(registry: tuple[str, int]) -> str:
@@ -331,7 +337,7 @@ def _targets(found: Mapping[Case, Sequence[Figures]]) -> Iterator[Target]:
             continue
         who = f"{case.who}, {case.workers} x {CONCURRENCY} threads, MLflow {_name(case.registry)}"
         yield Target(f"{who}: events/s of the script's", ratio(rounds, found[case.beside], name), at_least=AT_LEAST)
-        if case.workers == 1:
+        if case.workers == 1 and case.who == "sqlite" and case.registry[1] == 1:
             for leg, calls in zip(LEGS, CALLS, strict=True):
                 figure = medians(rounds)[f"{leg}: calls"]
                 yield Target(f"{who}: calls, {leg}", figure, at_most=calls, unit="calls")
