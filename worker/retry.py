@@ -32,6 +32,8 @@ LEDGER_FIRST_PAUSE, LEDGER_LONGEST_PAUSE, LEDGER_GIVE_UP_AFTER = 0.1, 5.0, 1800.
 LONGEST_PAUSE = 60.0  # seconds between attempts at a task
 RETRY_FOR = timedelta(hours=6)  # an outage of an hour must lose nothing
 AMBIGUOUS_ATTEMPTS = 10  # with pauses, two to four minutes
+# How long the registry must fail a task alone: one that comes and goes for minutes fails ten attempts, too, by chance.
+DOUBTED_FOR = timedelta(minutes=10)
 
 
 def failed_while_registry_answers(task: Task, error: RegistryError, answers: Callable[[], bool]) -> bool:
@@ -75,7 +77,8 @@ def final_state(
         return TaskState.FAILED, str(error)
     if isinstance(error, AmbiguousError) and task.attempts >= AMBIGUOUS_ATTEMPTS:
         return TaskState.DEAD, f"given up after {task.attempts} attempts: {error}"
-    if task.doubts + 1 >= AMBIGUOUS_ATTEMPTS and failed_while_registry_answers(task, error, answers):
+    doubted = task.doubts + 1 >= AMBIGUOUS_ATTEMPTS and at - task.started_at > DOUBTED_FOR
+    if doubted and failed_while_registry_answers(task, error, answers):
         reason = f"given up after {task.attempts} attempts; the registry answered others meanwhile"
         return TaskState.DEAD, f"{reason}: {error}"
     if at - task.started_at > RETRY_FOR:
