@@ -93,29 +93,38 @@ def _subject(event: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch(client: Client, subject: dict[str, Any], folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Fetch the files of a manifest into a folder beside the goal; then put them in place. Raises UserError."""
+    """Fetch the files of a manifest into a folder of their own; then put them in place. Raises UserError."""
     manifest: dict[str, Any] = client.get("artifacts", **subject)
     if not is_safe(manifest):
         raise NotTaken(f"{client.url} gave a manifest that names files outside of its folder, or none")
     files: Files = manifest["files"]
     there = _check_goal(folder, files)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    incoming = Path(tempfile.mkdtemp(prefix=f".{folder.name}-incoming-", dir=folder.parent))
+    # On the goal's own file system, which a folder beside it need not be on.
+    near = folder if folder.is_dir() else folder.parent
+    incoming = Path(tempfile.mkdtemp(prefix=f".{folder.name[:100]}-incoming-", dir=near))
     try:
         for nth, (name, entry) in enumerate(sorted(files.items()), start=1):
             if name not in there:
                 say(f"fetching {nth} of {len(files)}: {name}")
                 chunks = client.chunks("artifacts", "file", **subject, name=name)
                 _write(incoming / name, chunks, name, entry)
-        (incoming / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-        _put(incoming, folder)
+        own = None if MANIFEST in files else incoming / MANIFEST
+        if own:
+            own.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+        _put(incoming, folder, replacing=own)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return manifest
 
 
 def _check_goal(folder: Path, files: Files) -> set[str]:
-    """Return the names of files that are in the folder already. Raises WouldOverwrite where one differs."""
+    """Return the names of files that are in the folder already. Raises WouldOverwrite where one differs, or where a
+    link leads to another folder.
+    """
+    within = {path for name in files for path in Path(name).parents if path.name}
+    if links := sorted(str(path) for path in within if (folder / path).is_symlink()):
+        raise WouldOverwrite(f"{links[0]} in {folder} is a link to elsewhere: nothing was fetched; name another folder")
     there = {name for name in files if (folder / name).exists() or (folder / name).is_symlink()}
     differing = [name for name in sorted(there) if not _is_same(folder / name, files[name])]
     if differing:
@@ -148,8 +157,11 @@ def _write(path: Path, chunks: Iterable[bytes], name: str, entry: Mapping[str, A
         raise Damaged(f"{name} did not come as its manifest says: nothing was kept; fetch it again")
 
 
-def _put(incoming: Path, folder: Path) -> None:
-    """Put the files in place: the whole folder at once where there is none, else each without overwriting another."""
+def _put(incoming: Path, folder: Path, *, replacing: Path | None) -> None:
+    """Put the files in place: the whole folder at once where there is none, else each without overwriting another.
+
+    replacing: the one file that takes another's place.
+    """
     incoming.chmod(0o777 & ~_umask())
     if not folder.exists():
         os.rename(incoming, folder)
@@ -158,7 +170,7 @@ def _put(incoming: Path, folder: Path) -> None:
         goal = folder / path.relative_to(incoming)
         if path.is_dir():
             goal.mkdir(exist_ok=True)
-        elif path.name == MANIFEST and path.parent == incoming:
+        elif path == replacing:
             os.replace(path, goal)
         else:
             _link(path, goal)

@@ -1,8 +1,10 @@
 """What artifacts.fetch put into the artifacts folder: its places, manifests and files. The worker writes, others read.
 
-A file is opened by a name of the manifest only, step by step below the folder, and through no link.
+Manifests are in a folder of their own: what was fetched may have a file of any name, and be part of what is fetched
+next. A file is opened by a name of the manifest only, step by step below the folder, and through no link.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -36,6 +38,12 @@ def origin(data: "ArtifactsFetch") -> str:
     return f"{data.model} version {data.version}"
 
 
+def manifest_path(folder: Path, data: "ArtifactsFetch") -> Path:
+    """Return the path of the manifest of fetched artifacts, below the folder."""
+    where = place(Path(), data).as_posix()
+    return folder / "manifests" / f"{hashlib.sha256(where.encode()).hexdigest()}.json"
+
+
 def read_manifest(folder: Path, data: "ArtifactsFetch") -> dict[str, Any]:
     """Return the manifest of what was fetched: its origin, and each file's bytes and sha256. Raises Unknown."""
     if not folder.is_dir():
@@ -43,12 +51,12 @@ def read_manifest(folder: Path, data: "ArtifactsFetch") -> dict[str, Any]:
             "this receiver does not see the folder that the worker fetches into: give both the same REGISTRAR_ARTIFACTS"
         )
     try:
-        with _open(folder, (place(folder, data) / MANIFEST).relative_to(folder)) as file:
+        with _open(folder, manifest_path(Path(), data)) as file:
             manifest: dict[str, Any] = json.load(file)
     except (OSError, ValueError):
-        raise Unknown(
-            f"{origin(data)} is not in the receiver's artifacts folder; artifacts.fetch puts it there"
-        ) from None
+        manifest = {}
+    if not is_safe(manifest):
+        raise Unknown(f"{origin(data)} is not in the receiver's artifacts folder; artifacts.fetch puts it there")
     return manifest
 
 
@@ -58,15 +66,17 @@ def open_file(folder: Path, data: "ArtifactsFetch", name: str) -> tuple[int, Ite
     if name not in manifest["files"]:
         raise Unknown(f"{origin(data)} has no file of that name in its manifest")
     try:
-        file = _open(folder, (place(folder, data) / name).relative_to(folder))
+        file = _open(folder, place(Path(), data) / name)
     except OSError:
         raise Unknown(f"{origin(data)} has lost a file; artifacts.fetch puts it there again") from None
     return os.fstat(file.fileno()).st_size, _chunks(file)
 
 
 def _open(folder: Path, path: Path) -> IO[bytes]:
-    """Open a file below the folder, following no link on the way. Raises OSError."""
+    """Open a file by its path below the folder, following no link on the way. Raises OSError."""
     *folders, name = path.parts
+    if path.is_absolute() or ".." in path.parts:
+        raise OSError(f"{path} is not below the folder")
     at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for each in folders:
@@ -89,7 +99,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def is_safe(manifest: object) -> bool:
-    """Return whether a manifest from elsewhere names files below a folder alone, each with its size and SHA-256."""
+    """Return whether a manifest names files below a folder alone, each with its size and SHA-256."""
     files = manifest.get("files") if isinstance(manifest, dict) else None
     return isinstance(files, dict) and all(_is_below(name) and _is_file(entry) for name, entry in files.items())
 

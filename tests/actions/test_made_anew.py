@@ -178,7 +178,7 @@ def test_what_was_fetched_of_another_version_is_fetched_anew(real, tmp_path):
     real.post("artifacts.fetch", version=1)
     real.post("artifacts.fetch", version=1)
     assert "is there already" in real.harness.fact("artifacts.fetched")
-    [manifest] = (tmp_path / "artifacts").rglob("registrar-manifest.json")
+    [manifest] = (tmp_path / "artifacts").glob("manifests/*.json")
     before = json.loads(manifest.read_text())["version"]
     real.delete()
     real.trained()

@@ -1,13 +1,13 @@
 """The small verbs: describe, report, experiment, fetch, query."""
 
-import json
 from dataclasses import replace
 from hashlib import sha256
 
 from registrar.config.encryption import REPLY
+from registrar.events.types import ArtifactsFetch
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries import event_status
-from registrar.queries.fetched_artifacts import MANIFEST
+from registrar.queries.fetched_artifacts import read_manifest
 from tests.worker.harness import ADA, POLICY
 
 
@@ -52,7 +52,7 @@ def test_a_version_is_fetched_with_a_manifest(harness, tmp_path):
     harness.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "data/model.pkl": b"\x80never loaded"}
     harness.post("artifacts.fetch", model="taxi", version=1)
     folder = tmp_path / "artifacts" / "models" / "taxi" / "1"
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = read_manifest(tmp_path / "artifacts", ArtifactsFetch(model="taxi", version=1))
     assert manifest["origin"] == "taxi version 1"
     assert manifest["files"]["MLmodel"] == {"bytes": 11, "sha256": sha256(b"flavors: {}").hexdigest()}
     assert (folder / "data" / "model.pkl").read_bytes() == b"\x80never loaded"

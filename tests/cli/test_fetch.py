@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +177,49 @@ def test_what_can_not_be_meant_is_a_sentence(house: House, line: str, says: str)
 def test_what_could_not_be_fetched_is_said(house: House, tmp_path: Path):
     failed = house.run("fetch", "taxi", "9", "--to", str(tmp_path / "x"))
     assert (failed.exit_code, "no such version" in failed.output.lower()) == (1, True), failed.output
+
+
+EVIL = {"origin": "x", "files": {f"{'../' * 30}etc/passwd": {"bytes": 1, "sha256": "0" * 64}}}
+
+
+@pytest.mark.parametrize("forged", [EVIL, {}, [], {"files": 3}, None, {"files": {"": {}}}])
+def test_a_manifest_among_a_runs_own_files_is_a_file_like_others(house: House, tmp_path: Path, forged: object):
+    """It was believed where the folder that has it is asked for, and led to any file of the receiver's machine."""
+    files = {"sub/registrar-manifest.json": json.dumps(forged).encode(), "sub/a": b"1"}
+    house.harness.registry.files["runs/r1/"] = files
+    assert house.run("fetch", "--run", "r1", "--to", str(tmp_path / "whole")).exit_code == 0
+    assert (tmp_path / "whole" / "sub" / MANIFEST).read_bytes() == files["sub/registrar-manifest.json"]
+    sub = {"run_id": "r1", "path": "sub"}
+    assert requests.get(f"{house.url}/v1/artifacts", params=sub, timeout=10).status_code == 404
+    for name in ("a", next(iter(EVIL["files"])), "/etc/passwd", ""):
+        asked = requests.get(f"{house.url}/v1/artifacts/file", params={**sub, "name": name}, timeout=10)
+        assert asked.status_code == 404, asked.text
+
+
+def test_a_model_that_has_a_file_of_the_manifests_name_comes_with_it(house: House, tmp_path: Path):
+    files = {"MLmodel": b"flavors: {}\n", MANIFEST: b"{}"}
+    house.harness.registry.files["models/taxi/1"] = dict(files)
+    for _ in range(2):
+        done = house.run("fetch", "taxi", "1", "--to", str(tmp_path / "goal"))
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "goal" / MANIFEST).read_bytes() == b"{}"
+
+
+def test_files_come_into_a_folder_that_is_there_without_one_beside_it(house: House, tmp_path: Path, monkeypatch):
+    """It may be mounted: a link from beside it is refused then, as that is another file system."""
+    made, mkdtemp = [], tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **how: made.append(how["dir"]) or mkdtemp(**how))
+    (goal := tmp_path / "goal").mkdir()
+    done = house.run("fetch", "taxi", "1", "--to", str(goal))
+    assert done.exit_code == 0, done.output
+    assert (content(goal), goal in made, tmp_path in made) == (FILES, True, False)
+    assert sorted(path.name for path in goal.iterdir()) == ["MLmodel", "data", "empty", MANIFEST]
+
+
+def test_a_link_among_the_folders_that_are_there_is_not_followed(house: House, tmp_path: Path):
+    (goal := tmp_path / "goal").mkdir()
+    (out := tmp_path / "out").mkdir()
+    (goal / "data").symlink_to(out)
+    done = house.run("fetch", "taxi", "1", "--to", str(goal))
+    assert (done.exit_code, "data in" in done.stderr and "is a link to elsewhere" in done.stderr) == (2, True)
+    assert (list(out.iterdir()), [path.name for path in goal.iterdir()]) == ([], ["data"])

@@ -10,8 +10,10 @@ from mlflow import MlflowClient
 
 from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
+from registrar.events.types import ArtifactsFetch
 from registrar.local import orphans
 from registrar.local.data_folder import Folder
+from registrar.queries.fetched_artifacts import read_manifest
 from tests.e2e.installation import Installation
 from tests.e2e.sender import Sender
 from tests.mlflow_server import train, train_logged_model
@@ -128,9 +130,7 @@ def test_a_models_events_apply_in_the_order_they_were_accepted(sender, client, m
 def test_artifacts_are_fetched_with_a_manifest(sender, stack, client, model):
     finish_training(sender, model, train(client))
     assert sender.ended(sender.post("artifacts.fetch", model=model, version=1))["state"] == "succeeded"
-    manifest = json.loads(
-        (stack.settings.artifacts_folder / "models" / model / "1" / "registrar-manifest.json").read_text()
-    )
+    manifest = read_manifest(stack.settings.artifacts_folder, ArtifactsFetch(model=model, version=1))
     assert {"MLmodel", "data/weights.txt"} == set(manifest["files"])
 
 

@@ -1,8 +1,8 @@
 """worker.fetch, on artifacts.fetch: download artifacts of a run or version into the artifacts folder, with a manifest.
 
 Nothing is unpickled or run. Files are downloaded into a folder of their own and checked; then the whole folder moves to
-its place. A version's manifest identifies the version: it is fetched again where the folder has another one of its
-number, or no manifest.
+its place, and its manifest appears. A version's manifest identifies the version: it is fetched again where the manifest
+is that of another one of its number, or missing.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ArtifactsFetch
-from registrar.queries.fetched_artifacts import MANIFEST, origin, place
+from registrar.queries.fetched_artifacts import manifest_path, origin, place
 from worker.registry.protocol import PermanentError, Refused, RetryableError
 from worker.task_context import TaskContext
 
@@ -24,17 +24,20 @@ from worker.task_context import TaskContext
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(ArtifactsFetch)
     goal, identity = place(context.artifacts_folder, data), _version_identity(context, data)
-    if identity and _read_manifest_version(goal) == identity:
+    manifest = manifest_path(context.artifacts_folder, data)
+    if identity and goal.is_dir() and _read_manifest_version(manifest) == identity:
         return _fetched_outcome(context, data, goal, "is there already")
     goal.parent.mkdir(parents=True, exist_ok=True)
     # Beside its final path, so that the last step is a rename within one file system.
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=goal.parent))
     try:
         content = _download(context, data, incoming)
-        write_manifest(content, origin(data), identity)
+        text = make_manifest(content, origin(data), identity)
         if identity != _version_identity(context, data):
             raise RetryableError(f"{origin(data)} was made anew while it was fetched")
+        manifest.unlink(missing_ok=True)  # a manifest is never that of other files
         _put(content, goal)
+        _write(manifest, text)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return _fetched_outcome(context, data, goal, "was fetched")
@@ -48,10 +51,10 @@ def _version_identity(context: TaskContext, data: ArtifactsFetch) -> dict[str, A
     return {**vars(version), "created_at": version.created_at.isoformat()}
 
 
-def _read_manifest_version(goal: Path) -> dict[str, Any] | None:
-    """Return the identity of the version in a folder, by its manifest; None where it has none."""
+def _read_manifest_version(manifest: Path) -> dict[str, Any] | None:
+    """Return the identity of the version that was fetched, by its manifest; None where there is none."""
     try:
-        version = json.loads((goal / MANIFEST).read_text(encoding="utf-8")).get("version")
+        version = json.loads(manifest.read_text(encoding="utf-8")).get("version")
     except (OSError, ValueError, AttributeError):
         return None
     return version if isinstance(version, dict) else None
@@ -72,8 +75,8 @@ def _download(context: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
     return fetched
 
 
-def write_manifest(folder: Path, named: str, version: dict[str, Any] | None = None) -> None:
-    """Write every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
+def make_manifest(folder: Path, named: str, version: dict[str, Any] | None = None) -> str:
+    """Return every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
 
     version: the identity of the version, if the files are one's.
     """
@@ -86,7 +89,16 @@ def write_manifest(folder: Path, named: str, version: dict[str, Any] | None = No
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
     manifest = {"origin": named, **({"version": version} if version else {}), "files": files}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return json.dumps(manifest, indent=2)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file at once: readers see all of it or none."""
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).chmod(0o644)
+    os.replace(file.name, path)
 
 
 def _put(content: Path, goal: Path) -> None:
@@ -100,9 +112,10 @@ def _put(content: Path, goal: Path) -> None:
 
 
 def _fetched_outcome(context: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
-    files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
+    manifest = manifest_path(context.artifacts_folder, data)
+    files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
     size = sum(file["bytes"] for file in files.values())
     where = goal.relative_to(context.artifacts_folder)
     text = f"{origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
-    fact = Fact(FactType.ARTIFACTS_FETCHED, text, data.model, data.version, {"folder": str(where), "files": len(files)})
-    return Outcome(text, facts=(fact,))
+    details = {"folder": str(where), "files": len(files), "manifest": f"{manifest.parent.name}/{manifest.name}"}
+    return Outcome(text, facts=(Fact(FactType.ARTIFACTS_FETCHED, text, data.model, data.version, details),))
