@@ -34,6 +34,7 @@ class Key(StrEnum):
     AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run has none
     AUTHOR_SEEN = "registrar.author_seen"  # the run's user when it was first seen; of versions without AUTHOR
     REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it; mlflow:USER: in MLflow
+    NOTICED = "registrar.noticed"  # the event that noticed it in MLflow, where the policy takes it not in
     EVENT = "registrar.event"  # by which it was taken in or taken up, where it was registered in MLflow itself
     ANNOUNCED = "registrar.announced"  # the event that announced the run of a version that was taken in
     HELD_BACK_STAGING = f"{HELD_BACK}Staging"  # why its gates hold it back, until it passes
@@ -146,10 +147,10 @@ def _select_states(*, one: bool) -> Select[Any]:
 
 
 def registered(connection: Connection, model: str, *, beyond: Watermark) -> set[tuple[int, datetime]]:
-    """Return the versions beyond a watermark that the record has as registered or taken in: number, and when the
-    registry made it.
+    """Return the versions beyond a watermark that the record has as registered, taken in or noticed: number, and when
+    the registry made it.
     """
-    known = version_states.c.key == Key.REGISTRANT.value
+    known = version_states.c.key.in_((Key.REGISTRANT.value, Key.NOTICED.value))
     later = or_(version_states.c.version > beyond.version, version_states.c.version_created_at > beyond.made_at)
     query = select(version_states.c.version, version_states.c.version_created_at)
     rows = connection.execute(query.where(version_states.c.model == model, known, later))

@@ -18,7 +18,8 @@ from registrar.ledger.tables import watermarks
 class Watermark:
     """Record: the versions up to this one were dealt with. Replaces the watermark before.
 
-    version: the highest number; 0: none. made_at: the latest creation among them. registry: its address.
+    version: the highest number; 0: none. made_at: the latest creation among those that the last look at all of them
+    saw; the record has each version that was dealt with since. registry: its address.
     """
 
     model: str

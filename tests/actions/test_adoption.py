@@ -494,3 +494,59 @@ def test_a_model_with_new_versions_and_no_holder_is_looked_at_by_the_clock(harne
     register(harness)
     harness.later(hours=2)
     assert registered(harness) == [1, 2]
+
+
+TELL = POLICY.replace("  taxi:\n", "  taxi:\n    register: {from_mlflow: tell}\n")
+
+
+def announced(harness) -> list[str]:
+    return [text for kind, text in harness.facts() if kind == BY_HAND]
+
+
+def test_a_version_is_announced_once_however_often_it_is_noticed(harness):
+    harness.policy(TELL)
+    first_look(harness)
+    number = register(harness)
+    webhook(harness, number)
+    change = {"model": "taxi", "change": "model_version.created", "version": number}
+    harness.post("registry.changed", by=MLFLOW, via="registrar", **change)
+    harness.post("registry.reconcile", model="taxi")
+    assert len(announced(harness)) == 1
+
+
+def test_a_version_that_a_look_announced_is_not_announced_by_its_late_webhook(harness):
+    harness.policy(TELL)
+    first_look(harness)
+    number = register(harness)
+    harness.post("registry.reconcile", model="taxi")
+    webhook(harness, number)
+    assert len(announced(harness)) == 1
+
+
+def test_versions_whose_webhooks_were_lost_are_announced_with_the_next(harness):
+    harness.policy(TELL)
+    first_look(harness)
+    register(harness, "r1")
+    webhook(harness, register(harness, "r2"))
+    harness.post("registry.reconcile", model="taxi")
+    assert [text.split(" was ")[0] for text in announced(harness)] == ["taxi version 2", "taxi version 3"]
+
+
+def test_the_first_versions_of_a_new_model_are_taken_in_though_their_webhooks_were_lost(harness):
+    """registered_model.created says that the model is new, though it is worked on when a version is there."""
+    register(harness, "r1")
+    harness.post("registry.changed", by=MLFLOW, model="taxi", change="registered_model.created")
+    register(harness, "r2")
+    webhook(harness, 2)
+    assert registered(harness) == [1, 2]
+
+
+def test_a_copied_tag_hides_no_version_from_who_asks_for_it(harness):
+    """The tag of a task on a version of another number: left by an attempt, or copied. A webhook leaves it alone."""
+    first_look(harness)
+    task = harness.registry.version("taxi", 1).tags["registrar.task"]
+    number = register(harness, "r0", **{"registrar.task": task})
+    webhook(harness, number)
+    assert registered(harness) == [1]
+    harness.post("model.adopt", by=ADA, model="taxi")
+    assert registered(harness) == [1, number]

@@ -509,3 +509,17 @@ def test_nor_is_what_waits_to_be_tried_again(harness):
     )
     harness.until_nothing_waits()
     assert harness.stages() == {1: "None"}
+
+
+def test_versions_of_a_model_made_anew_are_taken_in_though_only_the_last_ones_webhook_came(real):
+    """Its number is above the watermark of the model before, which says nothing of those below."""
+    for _ in range(3):
+        real.trained()
+    real.delete()
+    numbers = [real.by_hand(rmse=5.0) for _ in range(4)]
+    assert numbers == [1, 2, 3, 4]
+    real.post("registry.changed", change="model_version.created", version=4)
+    for _ in range(2):
+        real.post("registry.reconcile")
+    told = [real.client.get_model_version(real.name, str(number)).tags for number in numbers]
+    assert all("registrar.event" in tags for tags in told)

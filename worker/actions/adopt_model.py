@@ -97,7 +97,7 @@ def _survey(context: TaskContext, model: str) -> Survey:
     in_use = {number for kind, _, number in places if kind == "alias" or policy.mode != "aliases"}
     new = {one.version for one in adoption.find_new(context, model, versions) or ()}
     newest = max(versions, key=lambda one: one.version, default=None)
-    if newest and newest.version not in in_use and not adoption.is_registered(context, newest):
+    if newest and newest.version not in in_use and not adoption.is_registered(context, newest, but_left=True):
         new.add(newest.version)
     stages = stage_occupancy.exclusive_stages(policy)
     snapshot = stage_occupancy.snapshot_of(context, model, stages, versions, recent.at).records

@@ -4,6 +4,7 @@ MLflow's message does not name an author, and reports our own writes, too. So th
 with the record, and the message only says where. This runs in the model's lane, after any task of ours that wrote.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from registrar.events.facts import FactType
@@ -46,16 +47,31 @@ def _version(context: TaskContext, number: int) -> Outcome:
         return _nothing(f"{context.model} version {number} is gone again")
     if adoption.is_registered(context, version):
         return replace(_nothing(f"{version} is in the record already"), records=adoption.advance(context, version))
-    handled = adoption.advance(context, version, whole=True)
+    if adoption.is_noticed(context, version):
+        return _nothing(f"{version} was noticed before")
+    handled, before = adoption.advance(context, version, whole=True), adoption.numbers_before(context, version)
     match context.policy.from_mlflow(context.model):
         case "adopt":
-            steps = adoption.steps([*adoption.numbers_before(context, version), number])
+            steps = adoption.steps([*before, number])
             return Outcome(f"{version} was registered in MLflow", follow_ups=steps, records=handled)
         case "tell":
-            fact = adoption.by_hand_fact(version)
-            return Outcome(fact.text, (fact,), records=(*_author_record(context, version), *handled))
+            return _announced(context, [*_load_versions(context, before), version], handled)
         case _:
-            return Outcome(f"{version} was registered in MLflow; the policy ignores that", records=handled)
+            records = (*adoption.notice(context, [version]), *handled)
+            return Outcome(f"{version} was registered in MLflow; the policy ignores that", records=records)
+
+
+def _load_versions(context: TaskContext, numbers: Sequence[int]) -> list[Version]:
+    """Return the versions of these numbers that are there, oldest first."""
+    found = context.registry.versions(context.model) if numbers else []
+    return sorted((one for one in found if one.version in numbers), key=lambda one: one.version)
+
+
+def _announced(context: TaskContext, versions: Sequence[Version], handled: Sequence[LedgerChange]) -> Outcome:
+    """Announce versions, the last of which the message is about."""
+    facts = tuple(map(adoption.by_hand_fact, versions))
+    records = (*_author_record(context, versions[-1]), *adoption.notice(context, versions), *handled)
+    return Outcome(facts[-1].text, facts, records=records)
 
 
 def _author_record(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
@@ -71,8 +87,9 @@ def _model(context: TaskContext) -> Outcome:
     versions = context.registry.versions(context.model)
     if versions and adoption.is_registered(context, versions[-1]):
         return _nothing(f"{context.model} was registered here")
+    # The model is new, so each of its versions is, too.
     first_look = adoption.load_watermark(context, context.model) is None
-    handled = (adoption.watermark_of(context, context.model, []),) if first_look and not versions else ()
+    handled = (adoption.watermark_of(context, context.model, []),) if first_look else ()
     if context.policy.from_mlflow(context.model) == "tell":
         return replace(_by_hand(context, f"the model {context.model} was created by hand in MLflow"), records=handled)
     return Outcome(f"the model {context.model} was created in MLflow", records=handled)

@@ -55,6 +55,7 @@ def _with_new_versions(context: TaskContext, outcome: Outcome, versions: Sequenc
         case "tell":
             facts = tuple(map(adoption.by_hand_fact, new))
             summary = "; ".join([outcome.summary, *(fact.text for fact in facts[:1])])
-            return replace(outcome, summary=summary, facts=(*outcome.facts, *facts))
+            records = (*outcome.records, *adoption.notice(context, new))
+            return replace(outcome, summary=summary, facts=(*outcome.facts, *facts), records=records)
         case _:
             return outcome

@@ -16,7 +16,7 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.holders import held_now
 from registrar.ledger.promotions import still_open
 from registrar.ledger.queries.find import registers
-from registrar.ledger.version_state import Key, TagGiven, registered
+from registrar.ledger.version_state import Key, StateSet, TagGiven, registered
 from registrar.ledger.watermarks import Watermark, watermark
 from registrar.policy.approvals import Approval
 from worker.promotions import attribution
@@ -33,18 +33,30 @@ _MAX_NAMED = 10
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def is_registered(context: EvaluationContext, version: Version) -> bool:
+def is_registered(context: EvaluationContext, version: Version, *, but_left: bool = False) -> bool:
     """Return whether the record has this very version as registered, here or by an adoption, or will have it.
 
-    A version with the tag of a task that registered its run is that task's, under the name of a renamed model too, or
-    what an attempt of it left and takes back; a task that is not done yet deals with its version itself.
+    A version with the tag of a task that registered its run is that task's, under the name of a renamed model too; a
+    task that is not done yet deals with its version itself. Under another number it is what an attempt left, and takes
+    back. but_left: this does not count, as a person asks, and anybody may copy the tag.
     """
     if Key.REGISTRANT in recorded(context.ledger, version):
         return True
     if is_copy(version) or (task := version.tags.get("registrar.task")) is None:
         return False
     with context.ledger.read() as connection:
-        return registers(connection, task, run_id=version.run_id)
+        return registers(connection, task, version=version.version if but_left else None, run_id=version.run_id)
+
+
+def is_noticed(context: EvaluationContext, version: Version) -> bool:
+    """Return whether the record has this very version as noticed, and not to be taken in by that."""
+    return Key.NOTICED in recorded(context.ledger, version)
+
+
+def notice(context: TaskContext, versions: Iterable[Version]) -> tuple[StateSet, ...]:
+    """Return the records that versions were noticed, so that each is announced once."""
+    event = context.task.event_id
+    return tuple(StateSet(one.model, one.version, one.created_at, Key.NOTICED, event, once=True) for one in versions)
 
 
 def take_in(context: TaskContext, version: Version) -> Outcome:
@@ -127,8 +139,8 @@ def advance(context: EvaluationContext, version: Version, *, whole: bool = False
     if mark is None or (version.version == 1 and not mark.covers(1, version.created_at)):
         return (watermark_of(context, version.model, [version]),)
     if version.version > mark.version and (whole or version.version == mark.version + 1):
-        made_at = max(mark.made_at, version.created_at)
-        return (replace(mark, version=version.version, made_at=made_at),)
+        # made_at stays: only a look at all versions tells whether the model was made anew with others before this one.
+        return (replace(mark, version=version.version),)
     return ()
 
 

@@ -139,6 +139,8 @@ class RegistryQuery(Data):
     def _complete(self) -> Self:
         if self.question in _OF_MODEL and self.model is None:
             raise ValueError(f"{self.question.replace('_', ' ')} needs a model")
+        if self.model is not None and self.question not in (*_OF_MODEL, "dead"):
+            raise ValueError(f"{self.question} takes no model")  # else a grant for one model would answer for all
         if (self.question == "plan_archive") != (self.older_than is not None):
             raise ValueError("a plan to archive needs older_than, and nothing else takes it")
         if self.question == "plan" and (self.version is None or self.target is None):

@@ -41,13 +41,16 @@ def newest_holdings(connection: Connection, model: str, *, version: int | None =
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
 
 
-def registers(connection: Connection, task_id: str, *, run_id: str | None) -> bool:
-    """Return whether a task registered a version of this run, or is not done yet and may."""
+def registers(connection: Connection, task_id: str, *, version: int | None, run_id: str | None) -> bool:
+    """Return whether a task registered a version of this run, or is not done yet and may. version: its number, where
+    another one does not count.
+    """
     row = connection.execute(select(tasks.c.state, tasks.c.outcome).where(tasks.c.id == task_id)).one_or_none()
     if row is None or row.state in (TaskState.QUEUED, TaskState.RUNNING):
         return row is not None
     facts = (row.outcome or {}).get("facts") or []
-    return run_id is not None and any((fact.get("details") or {}).get("run_id") == run_id for fact in facts)
+    of_number = (fact for fact in facts if version in (None, fact.get("version")))
+    return run_id is not None and any((fact.get("details") or {}).get("run_id") == run_id for fact in of_number)
 
 
 @dataclass(frozen=True)
