@@ -38,6 +38,8 @@ RETRIES = Retry(
     raise_on_status=False,
     retry_after_max=_LONGEST_PAUSE,
 )
+# For files: several `registrar fetch` of one person take turns. The whole answer's deadline ends it.
+_TAKING_TURNS = RETRIES.new(status=WHOLE, read=0, allowed_methods={"GET"})
 # The receiver accepts a command without a token only with this header, which a page of another site in a browser on
 # its machine can't send (webhooks/auth/csrf.py).
 PROGRAM_HEADER = {"X-Requested-By": "registrar"}
@@ -104,7 +106,7 @@ class Client:
 
     def chunks(self, *path: str, **query: object) -> Iterator[bytes]:
         """Yield an answer's bytes. Raises what lines() does."""
-        answer = self._request("GET", path, params=_query_params(query), stream=True)
+        answer = self._request("GET", path, params=_query_params(query), stream=True, retries=_TAKING_TURNS)
         try:
             yield from answer.iter_content(65_536)
         except requests.RequestException:
@@ -121,13 +123,13 @@ class Client:
         except (LookupError, TypeError, ValueError):
             raise _unexpected_answer(self.url) from None
 
-    def _request(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
+    def _request(self, verb: str, path: tuple[str, ...], *, retries: Retry = RETRIES, **how: Any) -> requests.Response:
         if invalid := [piece for piece in path if piece in ("", ".", "..") or "/" in piece]:
             raise Unknown(f"{invalid[0]!r} is nobody's id or name")  # in a path, it would lead to another address
         address = self._address(path)
         with requests.Session() as session:
             for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
+                session.mount(scheme, HTTPAdapter(max_retries=retries))
             try:
                 answer = within_deadline(
                     min(WHOLE, self.answer_within or WHOLE),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # it loads pydantic, which `registrar fetch` needs for nothin
 
 MANIFEST = "registrar-manifest.json"
 _CHUNK = 65_536  # bytes
+_LONGEST_NAME = 255  # bytes of a folder's name
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,7 +29,15 @@ def place(folder: Path, data: "ArtifactsFetch") -> Path:
     """Return the path of fetched artifacts: runs/<run id>[/<path>] or models/<name>/<version>, below the folder."""
     if data.run_id:
         return folder / "runs" / data.run_id / (data.path or "")
-    return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
+    return folder / "models" / _folder_name(data.model or "") / str(data.version)
+
+
+def _folder_name(model: str) -> str:
+    """Return a model's name as that of a folder; of a long one its beginning and a digest, which no name looks like."""
+    quoted = quote(model, safe=" ")
+    if len(quoted) <= _LONGEST_NAME:
+        return quoted
+    return f"{quoted[: _LONGEST_NAME // 2]}={hashlib.sha256(model.encode()).hexdigest()}"
 
 
 def origin(data: "ArtifactsFetch") -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,3 +224,44 @@ def test_a_link_among_the_folders_that_are_there_is_not_followed(house: House, t
     done = house.run("fetch", "taxi", "1", "--to", str(goal))
     assert (done.exit_code, "data in" in done.stderr and "is a link to elsewhere" in done.stderr) == (2, True)
     assert (list(out.iterdir()), [path.name for path in goal.iterdir()]) == ([], ["data"])
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nX-Evil: 1", "\u202eb", 'a;b="c"', "#?&+", "a%2fb"])
+def test_files_of_any_name_come(house: House, tmp_path: Path, name: str):
+    """A line break in a name was a 500, and took one of the person's two downloads for good."""
+    files = {"MLmodel": b"flavors: {}\n", f"d/{name}": b"12", f"e/{name}": b"3", f"f/{name}": b"4"}
+    house.harness.registry.files["models/taxi/1"] = dict(files)
+    done = house.run("fetch", "taxi", "1", "--to", str(tmp_path / "goal"))
+    assert (done.exit_code, content(tmp_path / "goal")) == (0, files), done.output
+
+
+def test_who_has_two_downloads_under_way_waits_for_one(house: House, tmp_path: Path):
+    house.harness.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}\n", "big": b"1" * 40_000_000}
+    assert house.run("fetch", "taxi", "1", "--to", str(tmp_path / "first")).exit_code == 0
+    query = {"model": "taxi", "version": "1", "name": "big"}
+    held = [requests.get(f"{house.url}/v1/artifacts/file", params=query, stream=True, timeout=10) for _ in range(2)]
+    refused = requests.get(f"{house.url}/v1/artifacts/file", params=query, timeout=10)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+    ends = threading.Timer(3, held[0].close)
+    ends.start()
+    done = house.run("fetch", "taxi", "1", "--to", str(tmp_path / "second"))
+    ends.join()
+    held[1].close()
+    assert done.exit_code == 0, done.output
+
+
+def test_a_model_with_a_long_name_of_other_letters_is_fetched(house: House, tmp_path: Path):
+    name = "\u9700\u6c42\u9884\u6d4b" * 60
+    house.harness.registry.trained("r9", rmse=5.0)
+    house.run("send", "training_run.finished", f"model={name}", "run_id=r9", "--json", "--wait")
+    house.harness.registry.files[f"models/{name}/1"] = dict(FILES)
+    done = house.run("fetch", name, "1", "--to", str(tmp_path / "goal"), "--timeout", "20")
+    assert (done.exit_code, content(tmp_path / "goal")) == (0, FILES), done.output
+
+
+def test_a_part_of_a_run_whose_place_a_file_has_is_refused(house: House, tmp_path: Path):
+    house.harness.registry.files["runs/r1/"] = {"a": b"1"}
+    assert house.run("fetch", "--run", "r1", "--to", str(tmp_path / "whole")).exit_code == 0
+    house.harness.registry.files["runs/r1/a/b"] = {"x": b"1"}
+    done = house.run("fetch", "--run", "r1", "--path", "a/b", "--to", str(tmp_path / "part"), "--timeout", "20")
+    assert (done.exit_code, "runs/r1/a in the artifacts folder is a file" in done.output) == (1, True), done.output

@@ -15,12 +15,13 @@ from webhooks.api.responses import respond
 from webhooks.auth import Authenticator
 from webhooks.openapi.schemas import Manifest
 
+_RETRY_AFTER = 2  # seconds; most files are short, and `registrar fetch` asks again
 FIELDS = ("run_id", "path", "model", "version")
 
 
 def add(api: Blueprint, folder: Path, access: Authenticator) -> None:
     """folder: the worker's artifacts folder, as this receiver sees it."""
-    exports = Exports()
+    exports = Exports(retry_after=_RETRY_AFTER)
 
     @api.get("/v1/artifacts")
     def manifest() -> dict[str, Any]:

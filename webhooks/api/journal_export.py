@@ -26,9 +26,10 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 
 class Exports:
-    """Counts the exports under way. One per route; thread-safe."""
+    """Counts the exports under way. One per route; thread-safe. retry_after: seconds that who is refused waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, retry_after: int = RETRY_AFTER) -> None:
+        self._retry_after = retry_after
         self._lock = threading.Lock()
         self._under_way: Counter[str] = Counter()  # by actor id
 
@@ -39,9 +40,11 @@ class Exports:
 
     def stream(self, chunks: Iterator[bytes], reader: Principal, *, content_type: str, filename: str) -> Response:
         """Start to send chunks as a file. Raises TooMany."""
+        response = Response(content_type=content_type)
+        seen = "".join(char if char.isprintable() else "_" for char in filename)
+        response.headers.set("Content-Disposition", "attachment", filename=seen)
         self._begin(reader.actor.id)
-        response = Response(_Chunks(chunks, partial(self._end, reader.actor.id)), content_type=content_type)
-        response.headers.set("Content-Disposition", "attachment", filename=filename)
+        response.response = _Chunks(chunks, partial(self._end, reader.actor.id))
         return response
 
     def _begin(self, reader_id: str) -> None:
@@ -53,7 +56,7 @@ class Exports:
             else:
                 self._under_way[reader_id] += 1
                 return
-        raise TooMany(f"{why}; try again in {RETRY_AFTER} s", retry_after=RETRY_AFTER)
+        raise TooMany(f"{why}; try again in {self._retry_after} s", retry_after=self._retry_after)
 
     def _end(self, reader_id: str) -> None:
         with self._lock:

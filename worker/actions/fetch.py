@@ -27,7 +27,11 @@ def act(context: TaskContext) -> Outcome:
     manifest = manifest_path(context.artifacts_folder, data)
     if identity and goal.is_dir() and _read_manifest_version(manifest) == identity:
         return _fetched_outcome(context, data, goal, "is there already")
-    goal.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        where = Path(str(error.filename)).relative_to(context.artifacts_folder)
+        raise Refused(f"{where} in the artifacts folder is a file, of an earlier fetch: remove it first") from None
     # Beside its final path, so that the last step is a rename within one file system.
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=goal.parent))
     try:
