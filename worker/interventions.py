@@ -14,7 +14,7 @@ from registrar.events.types import (
 )
 from registrar.ledger import dead_letters
 from registrar.ledger.dead_letters import DeadLetter
-from worker.promotions import announcement, registration
+from worker.promotions import adoption, announcement
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.plan import Plan, plan
 from worker.promotions.registration import choose_run, find_registered
@@ -77,7 +77,7 @@ def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
             return Plan(
                 "ready", [f"{earlier} of run {run.id}, taken in from MLflow, would get what the event says of it"]
             )
-        if registration.is_foreign(earlier):
+        if not adoption.is_registered(evaluation, earlier):
             return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])
     return Plan("ready", [f"run {run.id} would become a new version of {data.model}"])

@@ -550,3 +550,15 @@ def test_a_copied_tag_hides_no_version_from_who_asks_for_it(harness):
     assert registered(harness) == [1]
     harness.post("model.adopt", by=ADA, model="taxi")
     assert registered(harness) == [1, number]
+
+
+@pytest.mark.parametrize("tag", ["registrar.event", "registrar.task"])
+@pytest.mark.parametrize("policy", [TELL, POLICY], ids=["tell", "adopt"])
+def test_a_copied_tag_hides_no_version_from_its_training(harness, tag, policy):
+    harness.policy(policy)
+    first_look(harness)
+    copied = {tag: harness.registry.version("taxi", 1).tags[tag]}
+    number = register(harness, "r1", **copied)
+    harness.post("training_run.finished", model="taxi", run_id="r1", commit="abc", tags={"team": "fares"})
+    assert number in requests(harness)
+    assert harness.registry.version("taxi", number).tags["team"] == "fares"

@@ -95,8 +95,13 @@ def request(text: str) -> Fields:
 
 
 def _stage(text: str) -> tuple[str | None, str]:
-    """Split off the stage. A misspelt one must not count as the reason, for Production."""
+    """Split off the stage, also behind `to`. A misspelt one must not count as the reason, for Production."""
     word, rest = first_word(text)
+    if word and word.lower() == "to":
+        stage, after = first_word(rest)
+        if stage and stage.capitalize() in STAGES:
+            return stage.capitalize(), after.strip()
+        _check_misspelt_stage(stage or "")
     if word and word.capitalize() in STAGES:
         return word.capitalize(), rest.strip()
     _check_misspelt_stage(word or "")
@@ -148,8 +153,11 @@ def transition(text: str) -> Fields:
 
 
 def demotion(text: str) -> Fields:
-    """Read MODEL [VERSION] [reason]."""
-    return {**archive(text), "stage": None}
+    """Read MODEL [VERSION] [reason]. Without a version, a stage is no reason: another one may be what is left."""
+    fields = archive(text)
+    if "version" not in fields and (stage := _stage(fields["reason"] or "")[0]):
+        raise InvalidEvent(f"demote takes no stage: name the version that leaves {stage}")
+    return {**fields, "stage": None}
 
 
 def archive(text: str) -> Fields:

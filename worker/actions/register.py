@@ -84,7 +84,7 @@ def _existing_outcome(context: TaskContext, data: Registration, run: Run, versio
         text = f"{version} was registered from run {run_name}, by {context.actor_name}"
         outcome = registered_outcome(context, run, version, text)
         return _with(context, outcome, version, attribution.registration_records(context, version, run.user))
-    if not taken_in and registration.is_foreign(version, context.task.event_id):
+    if not adoption.is_registered(context, version):
         version = registration.take_up(context, data, run, version, _commit(data, run))
         text = f"{version} of run {run_name}, which was in MLflow already, was taken up by {context.actor_name}"
         outcome = registered_outcome(context, run, version, text)

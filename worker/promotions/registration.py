@@ -126,12 +126,7 @@ def registered_outcome(
     )
 
 
-_EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tags; taken up: the first
-
-
-def is_foreign(version: Version, event_id: str | None = None) -> bool:
-    """Return whether no event has handled the version yet; one of event_id may have begun to."""
-    return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
+_EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tags; taken up: the first. Shown only
 
 
 def take_up(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
