@@ -57,7 +57,7 @@ def _version(context: TaskContext, number: int) -> Outcome:
         case "tell":
             return _announced(context, [*_load_versions(context, before), version], handled)
         case _:
-            records = (*adoption.notice(context, [version]), *handled)
+            records: tuple[LedgerChange, ...] = (*adoption.notice(context, [version]), *handled)
             return Outcome(f"{version} was registered in MLflow; the policy ignores that", records=records)
 
 
