@@ -12,7 +12,7 @@ from registrar.cli.lazy_group import load
 from registrar.cli.overview import INCIDENTS, incident
 from registrar.queries.filters import HistoryFilter
 from registrar.queries.query_service import QueryService, Row, Unknown, pages, up_to
-from registrar.text.wording import approved_by
+from registrar.text.wording import approved_by, ended_text
 
 COLUMNS = ("model", "holds", "open promotions", "last event")
 
@@ -141,5 +141,7 @@ def _sought(past: HistoryFilter) -> str:
 def _history_row(holding: Mapping[str, Any]) -> tuple[object, ...]:
     holds = f"@{holding['key']}" if holding["kind"] == "alias" else holding["key"]
     who = (holding["actor_name"], approved_by((each["name"] for each in holding["approvals"]), holding["broke_glass"]))
-    event = (holding["event_type"], holding["event_id"], holding.get("reason"), holding.get("until_because"))
+    end = ("until_because", "until_event_type", "until_by", "until_reason")
+    ended = ended_text(*(holding.get(name) for name in end))
+    event = (holding["event_type"], holding["event_id"], holding.get("reason"), ended)
     return holds, holding["version"], holding["since"], holding["until"] or "now", *who, *event

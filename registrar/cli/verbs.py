@@ -18,7 +18,9 @@ _tags = click.option("--tag", "tags", multiple=True, type=params.Tag(), help="Ma
 @click.command()
 @_model
 @click.option("--run", "run_id", metavar="ID", help="The run whose model it is.")
-@click.option("--best", "filter_string", metavar="FILTER", help='MLflow\'s filter, such as "metrics.rmse < 7".')
+@click.option(
+    "--best", "--filter", "filter_string", metavar="FILTER", help='MLflow\'s filter, such as "metrics.rmse < 7".'
+)
 @click.option("--experiment", "-e", metavar="NAME", help="Where to look for the best run.")
 @click.option("--order-by", multiple=True, help='What is best, such as "metrics.rmse ASC"; may be given again.')
 @click.option("--artifact-path", metavar="NAME", help="The name that the model was logged under.")
@@ -52,7 +54,9 @@ def register(
     nobody answers.
     """
     if (run_id is None) == (experiment is None):
-        raise click.UsageError("say which run: --run ID, or --experiment NAME, with --best FILTER and --order-by")
+        raise click.UsageError("say which run: --run ID, or --experiment NAME, with --order-by and --best FILTER")
+    if experiment and not order_by:
+        raise click.UsageError('say what is best: --order-by "metrics.rmse ASC"; without it that is the newest run')
     if run_id and (filter_string is not None or order_by):
         raise click.UsageError("--best and --order-by look for a run of an --experiment; --run names one")
     search = {"experiment": experiment, "filter_string": filter_string or "", "order_by": list(order_by)}

@@ -38,6 +38,13 @@ def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
     return f"{names or 'nobody'} (BROKE THE GLASS)" if broke_glass else names or None
 
 
+def ended_text(because: str | None, event_type: str | None, by: str | None, reason: str | None) -> str | None:
+    """Say why something ended: the reason in the record, else by whose event; None where none is known."""
+    if because or not event_type:
+        return because
+    return f"{event_type} by {by}" + (f": {reason}" if reason else "")
+
+
 def cut(text: str, most: int) -> str:
     """Return a text of at most `most` characters; a longer one is cut, and ends with an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

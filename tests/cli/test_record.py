@@ -24,8 +24,8 @@ def test_history_says_which_version_was_production_when_and_by_whose_event(run, 
         "holds version since until by approved by event type event why why it ended",
         f"@champion 2 {evening} now Grace - promotion.approve {second} - -",
         f"Production 2 {evening} now Grace - promotion.approve {second} - -",
-        f"@champion 1 {then} {evening} Ada - promotion.approve {first} - -",
-        f"Production 1 {then} {evening} Ada - promotion.approve {first} - -",
+        f"@champion 1 {then} {evening} Ada - promotion.approve {first} - promotion.approve by Grace",
+        f"Production 1 {then} {evening} Ada - promotion.approve {first} - promotion.approve by Grace",
     ]
 
 

@@ -210,12 +210,14 @@ _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
 def registration(text: str) -> Fields:
-    """Read MODEL RUN, or MODEL best EXPERIMENT [FILTER] [order by ORDER]."""
+    """Read MODEL RUN, or MODEL best EXPERIMENT [FILTER] order by ORDER."""
     fields, rest = _words(text, "model")
     if match := _BEST.match(rest):
         searched, conditions = _words(rest[match.end() :], "experiment")
         filter_string, *orders = _ORDER.split(conditions, maxsplit=1)
         order_by = [each.strip() for order in orders for each in order.split(",")]
+        if searched and not order_by:
+            raise InvalidEvent("say what is best: order by metrics.rmse ASC; without it that is the newest run")
         return fields | {"search": {**searched, "filter_string": filter_string.strip(), "order_by": order_by}}
     run, more = _words(rest, "run_id")
     _refuse_rest(more)

@@ -69,7 +69,7 @@ COMMANDS: dict[str, Command] = {
         accepted="Looking up where {model} version {version} is.",
     ),
     "register": Command(
-        usage="register MODEL RUN | register MODEL best EXPERIMENT [FILTER] [order by ORDER]",
+        usage="register MODEL RUN | register MODEL best EXPERIMENT [FILTER] order by ORDER",
         description="register a run's model, or the best's",
         type="model_version.register",
         read=arguments.registration,

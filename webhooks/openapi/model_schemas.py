@@ -41,6 +41,10 @@ class Holding(Shape):
     policy_digest: str | None
     broke_glass: Annotated[bool, Field(description="approved by one person, without the approvals that the rules need")]
     until_because: Annotated[str | None, Field(description="why it ended, if not by another version taking its place")]
+    until_event_id: Annotated[str | None, Field(description="the event that ended it; null: it goes on")]
+    until_event_type: str | None
+    until_by: Annotated[str | None, Field(description="who sent that event")]
+    until_reason: Annotated[str | None, Field(description="why, if that event gave a reason")]
     version_created_at: Annotated[
         datetime | None, Field(description="when the version was created in MLflow; null: not known")
     ]

@@ -6,6 +6,7 @@ permission as a rollback.
 """
 
 from registrar.events.outcome import Outcome
+from registrar.ledger.holders import held_now
 from worker.promotions import version_state
 from worker.promotions.stage_occupancy import take_snapshot
 from worker.promotions.transition_rules import failed_gates, removal_refusal
@@ -21,12 +22,26 @@ def act(context: TaskContext) -> Outcome:
     if not held:
         if why := removal_refusal(context, version, "Archived"):
             raise Refused(why)
+        if _is_archived(context, version):
+            return Outcome(f"{version} is archived already; nothing to do")
         return move(context, version, "Archived", reason=context.param("reason"))
     goal = _goal(context, version, str(held))
     if version.stage not in (held, goal):
         return Outcome(f"{version} left {held} for {version.stage} meanwhile; it stays there")
     successor = context.task.args.get("replaced_by")
     return move(context, version, goal, reason=f"version {successor} took {held}")
+
+
+def _is_archived(context: TaskContext, version: Version) -> bool:
+    """Return whether it is in Archived, by the record too, and holds nothing else."""
+    with context.ledger.read() as connection:
+        held = [
+            one.key
+            for kind in ("stage", "alias")
+            for one in held_now(connection, version.model, kind)
+            if one.version == version.version
+        ]
+    return version.stage == "Archived" and not version.aliases and held == ["Archived"]
 
 
 def _goal(context: TaskContext, version: Version, held: str) -> str:

@@ -62,7 +62,8 @@ def _roll_back(context: TaskContext, good: Version, target: str, bad: int, reaso
     bad_version = find_version(context.registry, context.model, bad)
     quarantined = (version_state.quarantine(context, bad_version, reason),) if bad_version else ()
     try:
-        moved = move(context, good, target, reason=f"rolled back from version {bad}: {reason}")
+        kept = f"; version {bad} is quarantined until quarantine.lift" if quarantined else ""
+        moved = move(context, good, target, reason=f"rolled back from version {bad}: {reason}{kept}")
     except RegistryError as error:
         if bad_version and context.ends(error):
             version_state.undo_quarantine(context, bad_version, reason)

@@ -27,7 +27,8 @@ def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
     sources, current = model.sources_of(target), current_stage(model, version)
     if current in sources:
         return None
-    return f"it is in {current}, and {target.stage} is reached from {' or '.join(sources)}"
+    way = "; transition it to None first" if current == "Archived" else ""
+    return f"it is in {current}, and {target.stage} is reached from {' or '.join(sources)}{way}"
 
 
 def failed_gates(context: EvaluationContext, version: Version, stage: str) -> str | None:

@@ -10,7 +10,7 @@ in the description undoes nothing.
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
-from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
+from registrar.ledger.holders import HoldingEnded, HoldingStarted, held_now, holder
 from worker.promotions import transition_step, version_state
 from worker.promotions.move_description import describe_move
 from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
@@ -154,6 +154,7 @@ def _fact(
         "by": context.actor_name,
     }
     suffix = f": {reason}" if reason else ""
+    suffix += f"; no version is in {emptied} now" if (emptied := _emptied(context, step)) else ""
     suffix += f"; its description does not say so: {not_described}" if not_described else ""
     if stage == "Archived":
         text = f"{version} was archived by {context.actor_name}{suffix}"
@@ -161,3 +162,15 @@ def _fact(
     where = f"{stage} (@{alias})" if alias else stage
     text = f"{version} is in {where}, by {context.actor_name}{suffix}"
     return Fact(FactType.MODEL_VERSION_TRANSITIONED, text, version.model, version.version, details)
+
+
+def _emptied(context: TaskContext, step: TransitionStep) -> str | None:
+    """Return the target that the version leaves for none, where no other version holds it by the record."""
+    target = step.policy.target(current_stage(step.policy, step.version))
+    if target is None or step.target is not None:
+        return None
+    kind, key = holding_key(step.policy, target)
+    with context.ledger.read() as connection:
+        holders = held_now(connection, step.version.model, kind)
+    others = [one for one in holders if one.key == key and one.version != step.version.version]
+    return None if others else target.stage

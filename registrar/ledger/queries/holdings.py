@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, s
 
 from registrar.ledger.tables import events, holders, incarnations, promotions, votes
 from registrar.queries.filters import ALL, HistoryFilter
-from registrar.text.wording import approved_by
+from registrar.text.wording import approved_by, ended_text
 
 _COLUMNS = (
     "seq",
@@ -25,6 +25,7 @@ _COLUMNS = (
     "actor_name",
     "promotion_id",
     "until_because",
+    "until_event_id",
 )
 
 
@@ -44,7 +45,8 @@ class Holding:
     """One row of a model's history. seq: its number, in the order of writing. until None: it goes on.
 
     reason: that of the event that began it, if it gave one. until_because: the reason of the end, where no move ended
-    it. version_created_at, run_id: those of the version in the registry; None: not known.
+    it. until_event_id, until_event_type, until_by, until_reason: the event that ended it, who sent it, and the reason
+    that it gave. version_created_at, run_id: those of the version in the registry; None: not known.
 
     approvals, gates, policy_digest and broke_glass are those of the promotion that began it, if one did. gates: the
     verdicts that approvers saw. broke_glass: one person approved it, against the rules.
@@ -67,6 +69,10 @@ class Holding:
     policy_digest: str | None = None
     broke_glass: bool = False
     until_because: str | None = None
+    until_event_id: str | None = None
+    until_event_type: str | None = None
+    until_by: str | None = None
+    until_reason: str | None = None
     version_created_at: datetime | None = None
     run_id: str | None = None
     reason: str | None = None
@@ -80,12 +86,19 @@ class Holding:
         """For people; None where nobody had to."""
         return approved_by((approval.name for approval in self.approvals), self.broke_glass)
 
+    @property
+    def ended(self) -> str | None:
+        """Why it ended and by whom, for people; None where it goes on, or the event is not known."""
+        return ended_text(self.until_because, self.until_event_type, self.until_by, self.until_reason)
+
 
 def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding]:
     """Return holdings, oldest first. which: a condition on the table holders."""
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
     joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
+    ending = events.alias("ending")
+    joined = joined.outerjoin(ending, holders.c.until_event_id == ending.c.id)
     version_columns = (incarnations.c.created_at.label("version_created_at"), incarnations.c.run_id)
     columns = (
         holders,
@@ -93,6 +106,9 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
         events.c.data["reason"].as_string().label("reason"),
         promotions.c.evidence,
         promotions.c.broke_glass,
+        ending.c.type.label("until_event_type"),
+        ending.c.actor_name.label("until_by"),
+        ending.c.data["reason"].as_string().label("until_reason"),
         *version_columns,
     )
     query = select(*columns).select_from(joined).where(which).order_by(holders.c.seq)
@@ -113,6 +129,9 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
         version_created_at=row["version_created_at"],
         run_id=row["run_id"],
         reason=row["reason"],
+        until_event_type=row["until_event_type"],
+        until_by=row["until_by"],
+        until_reason=row["until_reason"],
     )
 
 
