@@ -54,7 +54,7 @@ def show_progress(
         return
     console, escape = load("rich.console:Console")(stderr=True, highlight=False), load("rich.markup:escape")
     with console.status(escape(text)) as status:
-        yield lambda progress: status.update(escape(progress))
+        yield lambda progress: status.update(escape(shown(progress)))
 
 
 def _is_terminal() -> bool:

@@ -4,7 +4,7 @@ Rows from before schema 0011 have none. Such a row is about a version if it bega
 version, and if the runs agree where both are known.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,6 +20,8 @@ from registrar.ledger.tables import incarnations
 NAMES = ("model", "version", "created_at", "run_id", "source", "registry")
 # The registry's clock may be so far ahead of the ledger's; applied where the run id matches.
 CLOCKS = timedelta(minutes=5)
+# Registrations within this time may have overlapped, so that numbers and times have different orders.
+AT_ONCE = timedelta(minutes=1)
 COLUMNS = tuple(incarnations.c[name] for name in NAMES)
 
 
@@ -111,7 +113,10 @@ def _select_same() -> Select[Any]:
 
 
 def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, datetime]:
-    """Return when models were created again, by name; earlier records are about deleted models of that name."""
+    """Return when models were created again, by name; earlier records are about deleted models of that name.
+
+    Of two registrations at once, MLflow may give the higher number the earlier time: that is no sign of it.
+    """
     columns = (incarnations.c.model, incarnations.c.version, incarnations.c.created_at)
     before = func.max(incarnations.c.version).over(
         partition_by=incarnations.c.model,
@@ -119,11 +124,38 @@ def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, dat
         rows=(None, -1),
     )
     in_order = select(*columns, before.label("before")).where(incarnations.c.model.in_(set(models))).subquery()
-    restarts = in_order.c.version <= in_order.c.before  # numbers of one model grow with time
-    query = (
-        select(in_order.c.model, func.max(in_order.c.created_at).label("at")).where(restarts).group_by(in_order.c.model)
-    )
-    return {row.model: row.at for row in connection.execute(query)}
+    disordered = select(in_order.c.model).where(in_order.c.version <= in_order.c.before).distinct()
+    if not (names := connection.execute(disordered).scalars().all()):
+        return {}
+    query = select(*columns).where(incarnations.c.model.in_(names)).order_by(incarnations.c.created_at)
+    made: dict[str, list[tuple[int, datetime]]] = {}
+    for row in connection.execute(query):
+        made.setdefault(row.model, []).append((row.version, row.created_at))
+    restarts = {model: _restarted_at(of_model) for model, of_model in made.items()}
+    return {model: at for model, at in restarts.items() if at}
+
+
+def _restarted_at(made: Sequence[tuple[int, datetime]]) -> datetime | None:
+    """Return when numbers last began anew: one came again, or one that is lower than another long before it.
+
+    made: number and time, in the order of time.
+    """
+    seen: dict[int, datetime] = {}
+    restarted, highest, settled = None, 0, 0  # settled: how many were made long before
+    for place, (number, at) in enumerate(made):
+        while made[settled][1] < at - AT_ONCE:
+            highest, settled = max(highest, made[settled][0]), settled + 1
+        if seen.get(number, at) != at or number < highest:
+            restarted, highest, settled, seen = at, 0, place, {}
+        seen[number] = at
+    return restarted
+
+
+def names_of(connection: Connection, version: Incarnation) -> set[str]:
+    """Return the names of the models that had this version, by the record: its present one, and those before."""
+    same = (incarnations.c.version == version.version, incarnations.c.created_at == version.created_at)
+    of_run = incarnations.c.run_id.is_not_distinct_from(version.run_id)
+    return set(connection.execute(select(incarnations.c.model).where(*same, of_run)).scalars())
 
 
 def of_deleted(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:

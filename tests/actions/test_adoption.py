@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from registrar.events.event import Actor
+from registrar.ledger.incarnations import made_anew_at
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.versions import known_versions
+from registrar.ledger.queries.versions import known_versions, present_numbers
 from registrar.ledger.version_state import Key, current, states
 from tests.fakes import BORN
 from tests.policies import approval, gate_on_staging, model
@@ -562,3 +563,26 @@ def test_a_copied_tag_hides_no_version_from_its_training(harness, tag, policy):
     harness.post("training_run.finished", model="taxi", run_id="r1", commit="abc", tags={"team": "fares"})
     assert number in requests(harness)
     assert harness.registry.version("taxi", number).tags["team"] == "fares"
+
+
+def test_versions_that_two_clients_registered_at_once_are_of_one_model(harness):
+    """MLflow takes the time before it gives the number: version 3 was made 13 ms before version 2."""
+    for number in (1, 2, 3):
+        register(harness, f"r{number}")
+        made = BORN + timedelta(seconds=number if number < 3 else 2, milliseconds=-13 * (number == 3))
+        harness.registry._models["taxi"][number] = replace(harness.registry.version("taxi", number), created_at=made)
+        webhook(harness, number)
+    with harness.ledger.read() as connection:
+        assert made_anew_at(connection, ["taxi"]) == {}
+        assert present_numbers(connection, "taxi") == [3, 2, 1]
+
+
+def test_a_version_that_is_taken_in_late_takes_no_newer_one_off_the_pages(harness):
+    first_look(harness)
+    register(harness, "r1")
+    harness.registry.trained("r2", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    harness.post("registry.reconcile", by=ADA, model="taxi")
+    with harness.ledger.read() as connection:
+        found = {one.version: one.run_id for one in known_versions(connection, "taxi")}
+    assert found == {1: "r0", 2: "r1", 3: "r2"}

@@ -1,7 +1,7 @@
 """Records say which version they are about, and the journal says it too; what does not say so is judged by its time."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +12,7 @@ from registrar.ledger import tables
 from registrar.ledger.deployments import DeploymentRequested, last
 from registrar.ledger.disputes import Disputed, Settled, dispute, disputed, settled_at
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, held_before
-from registrar.ledger.incarnations import Noted, Recorded, known
+from registrar.ledger.incarnations import Noted, Recorded, _restarted_at, known
 from registrar.ledger.open_records import open_records
 from registrar.ledger.promotions import PromotionRequested, latest
 from registrar.ledger.queries.holdings import history
@@ -126,3 +126,22 @@ def test_a_dispute_is_open_until_it_is_settled(taxi):
         assert settled_at(connection, "taxi") is not None
     assert [kind for kind, _ in taxi.said()] == ["record.disputed", "record.settled"]
     verified(taxi.ledger)
+
+
+@pytest.mark.parametrize(
+    ("numbers_by_second", "restarted"),
+    [
+        ([(1, 0), (2, 100), (3, 200)], None),
+        ([(1, 0), (3, 100), (2, 100.01)], None),
+        ([(1, 0), (2, 100), (1, 101)], 101),
+        ([(5, 0), (1, 300)], 300),
+        ([(5, 0), (1, 300), (2, 301), (3, 300.9)], 300),
+        ([(1, 0), (2, 10), (1, 20), (2, 30), (1, 40)], 40),
+        ([(1, 0), (1, 0)], None),
+    ],
+)
+def test_numbers_that_begin_anew_are_told_from_those_of_two_clients_at_once(numbers_by_second, restarted):
+    began = datetime(2026, 11, 22, tzinfo=UTC)
+    made = sorted(((n, began + timedelta(seconds=s)) for n, s in numbers_by_second), key=lambda each: each[1])
+    found = _restarted_at(made)
+    assert (found and (found - began).total_seconds()) == restarted

@@ -1,6 +1,7 @@
 """What people and train.py register on a real MLflow server is taken in once: renamed, made anew, by aliases alone."""
 
 import uuid
+from datetime import timedelta
 
 import mlflow
 import pytest
@@ -80,10 +81,12 @@ def test_what_register_model_registered_is_taken_in(harness, client, name, style
     assert pages(harness, name)[0] == (2, "ci" if way == "event" else "grace in MLflow")
 
 
-def test_a_renamed_model_goes_on_under_its_new_name(harness, client, name):
+@pytest.mark.parametrize("later", [timedelta(), timedelta(minutes=5)], ids=["at once", "five minutes later"])
+def test_a_renamed_model_goes_on_under_its_new_name(harness, client, name, later):
     created(harness, name, register(client, name))
     new = f"{name}-new"
     client.rename_registered_model(name, new)
+    harness.jump(later)
     harness.post("registry.reconcile", by=ADA, model=new)
     assert requests(harness) == [1], "it was taken in under its former name"
     created(harness, new, register(client, new))

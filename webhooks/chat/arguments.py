@@ -35,6 +35,7 @@ def _words(text: str, *names: str) -> tuple[Fields, str]:
 
 
 _VERSION = re.compile(r"v?[0-9]{1,9}", re.IGNORECASE)
+_LIKE_A_NUMBER = re.compile(r"#?v?[0-9].*", re.IGNORECASE)
 LIKE_A_VERSION = re.compile(r"#?v?[0-9].*|version|latest|newest|last|current", re.IGNORECASE)
 
 
@@ -97,7 +98,7 @@ def request(text: str) -> Fields:
 def _stage(text: str) -> tuple[str | None, str]:
     """Split off the stage, also behind `to`. A misspelt one must not count as the reason, for Production."""
     word, rest = first_word(text)
-    if word and word.lower() == "to":
+    if word and word.lower() in _TO:
         stage, after = first_word(rest)
         if stage and stage.capitalize() in STAGES:
             return stage.capitalize(), after.strip()
@@ -108,6 +109,7 @@ def _stage(text: str) -> tuple[str | None, str]:
     return None, text.strip()
 
 
+_TO = ("to", "for", "into", "--to", "->", "=>", "\u2192")
 _ABBREVIATIONS = {"stage": "Staging", "stg": "Staging", "prod": "Production", "prd": "Production"}
 _NO_STAGES = ("product", "products")  # similar to a stage, but a usual first word of a reason
 
@@ -155,8 +157,9 @@ def transition(text: str) -> Fields:
 def demotion(text: str) -> Fields:
     """Read MODEL [VERSION] [reason]. Without a version, a stage is no reason: another one may be what is left."""
     fields = archive(text)
-    if "version" not in fields and (stage := _stage(fields["reason"] or "")[0]):
-        raise InvalidEvent(f"demote takes no stage: name the version that leaves {stage}")
+    begin = [word.strip(",.:;").capitalize() for word in (fields["reason"] or "").split()[:3]]
+    if "version" not in fields and (stages := [word for word in begin if word in STAGES]):
+        raise InvalidEvent(f"demote takes no stage: name the version that leaves {stages[0]}")
     return {**fields, "stage": None}
 
 
@@ -250,5 +253,8 @@ def rollback(text: str) -> Fields:
             break
         elif stage and "target" not in fields:
             _check_misspelt_stage(stage)
+        named = to if to and LIKE_A_VERSION.fullmatch(to) else word
+        if named and (named == to or _LIKE_A_NUMBER.fullmatch(named)):
+            raise InvalidEvent(f"{clean(named)} is no version to go back to; write: to 3")
     reason = rest.strip()
     return fields | ({"reason": reason} if reason else {})

@@ -21,7 +21,7 @@ from registrar.ledger.watermarks import Watermark, watermark
 from registrar.policy.approvals import Approval
 from worker.promotions import attribution
 from worker.promotions.evidence import EvaluationContext
-from worker.promotions.registration import commit_of, registered_outcome
+from worker.promotions.registration import commit_of, registered_outcome, with_link
 from worker.promotions.version_state import holding_key, recorded
 from worker.registry import entities
 from worker.registry.entities import Run, Version, is_copy
@@ -68,7 +68,8 @@ def take_in(context: TaskContext, version: Version) -> Outcome:
     registrant = attribution.registrant_in_mlflow(context.policy, version, run)
     commit = version.tags.get(COMMIT) or commit_of(run)
     by = f" by {registrant}, as its {'version' if version.user else 'run'} says" if registrant else ""
-    version = _mark(context, version, _description_line(run, commit, by), commit)
+    line = with_link(context, version.model, _description_line(run, commit, by))
+    version = _mark(context, version, line, commit)
     newer = _overtaken_by(context, version)
     alone = f"; nothing is asked for, as version {newer} came first" if newer else ""
     outcome = registered_outcome(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Settled, dispute, settled_at
 from registrar.ledger.holders import Holder, held_now
-from registrar.ledger.incarnations import known
+from registrar.ledger.incarnations import known, names_of
 from registrar.ledger.queries.find import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import dispute_error
@@ -93,7 +93,9 @@ def _find_unknown_moves(context: TaskContext, versions: Sequence[Version]) -> li
             at = _moved_at(one)
             if at is None or Holder(one.stage, one.version) in recorded or (since and at < since):
                 continue
-            if not any_accepted(connection, context.model, since=at, until=at + _MINUTE):
+            # Under a former name, where the model was renamed.
+            names = {context.model, *names_of(connection, one.incarnation(context.registry.address))}
+            if not any(any_accepted(connection, name, since=at, until=at + _MINUTE) for name in names):
                 unknown.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
     return unknown
 

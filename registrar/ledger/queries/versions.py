@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, exists, or_, select, text
 
 from registrar.events.facts import FactType
 from registrar.events.types import EvaluationRunFinished, ModelVersionRegister, PromotionRequest, TrainingRunFinished
-from registrar.ledger.incarnations import CLOCKS, known, made_anew_at
+from registrar.ledger.incarnations import AT_ONCE, CLOCKS, known, made_anew_at
 from registrar.ledger.tables import events, holders, promotions, tasks, version_states
 
 MOST = 50  # events of a type
@@ -50,10 +50,15 @@ def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
     query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
     rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
     versions: dict[int, KnownVersion] = {}
+    made: dict[int, datetime] = {}
     for row, fact in _facts(rows):
-        # Numbers grow: equal and higher ones before it are of a deleted model of that name.
+        # Numbers grow: equal and higher ones before it are of a deleted model of that name, unless it came late.
         if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
-            versions = {number: version for number, version in versions.items() if number < fact["version"]}
+            number, at = fact["version"], _made_at(fact)
+            since = at - AT_ONCE if at and made.get(number, at) == at else None
+            later = {each for each, time in made.items() if since and each > number and time > since}
+            versions = {each: version for each, version in versions.items() if each < number or each in later}
+            made = {each: time for each, time in made.items() if each in versions} | ({number: at} if at else {})
         earlier = versions.get(fact["version"], KnownVersion(fact["version"]))
         versions[fact["version"]] = _with(earlier, row, fact)
     return sorted(versions.values(), key=lambda version: version.version, reverse=True)
@@ -118,6 +123,12 @@ def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVers
         others = tuple(one for one in earlier.held_back if one.target != held.target)
         fields["held_back"] = (*others, held)
     return KnownVersion(**fields)
+
+
+def _made_at(fact: Mapping[str, Any]) -> datetime | None:
+    """Return when the registry made the version that a fact is about; None: the fact does not say."""
+    at = (fact.get("details") or {}).get("created_at")
+    return datetime.fromisoformat(at) if at else None
 
 
 def _times(version: KnownVersion) -> list[datetime]:
