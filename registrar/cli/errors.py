@@ -12,6 +12,7 @@ from typing import IO, Any
 import click
 
 from registrar.errors import UserError
+from registrar.text.sanitize import shown
 
 DISTRIBUTION = "mlflow-registrar"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*\bextra == ['\"](?P<extra>[\w-]+)['\"]")
@@ -33,7 +34,7 @@ class ReportedError(click.ClickException):
     """Ends a command with the message and the exit code of a UserError."""
 
     def __init__(self, problem: UserError) -> None:
-        super().__init__(str(problem))
+        super().__init__(shown(str(problem), lines=True))
         self.exit_code = problem.exit_code  # type: ignore[misc]  # click's own subclasses set it on the class
 
     def show(self, file: IO[Any] | None = None) -> None:

@@ -17,6 +17,7 @@ from registrar.errors import UserError
 from registrar.http.api_client import Client
 from registrar.http.event_client import NotTaken
 from registrar.queries.fetched_artifacts import MANIFEST, is_safe
+from registrar.text.sanitize import shown
 
 Files = dict[str, dict[str, Any]]
 
@@ -196,4 +197,6 @@ def _print(manifest: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
         formatting.print_json({"folder": str(folder), **manifest})
         return
     size = sum(entry["bytes"] for entry in files.values())
-    click.echo(f"{manifest['origin']}: {len(files)} files, {size:,} bytes, as in their manifest, are in {folder}")
+    click.echo(
+        f"{shown(manifest['origin'])}: {len(files)} files, {size:,} bytes, as in their manifest, are in {folder}"
+    )

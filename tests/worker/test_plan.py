@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.ledger.engine import now
-from tests.policies import production
+from tests.policies import approval, production
 from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import Plan, PlanContext, plan
 from worker.registry.protocol import NotFound, PermanentError, RetryableError
@@ -35,6 +35,13 @@ def test_ready_says_what_it_takes_and_what_would_follow(harness):
         "then: Staging -> Production, @champion with it; version 1 is archived",
     ]
     assert found.lines[3] == f"policy: {harness.context.policy.digest('taxi')}"
+
+
+def test_who_asked_and_may_not_approve_is_no_approver_of_what_is_open(harness):
+    harness.policy(approval("{rules: [{group: leads}], exclude: [requester]}"))
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", by=ADA, model="taxi", run_id="r1")
+    assert "approval: 1 of Bob (leads)" in planned(harness).lines
 
 
 def test_blocked_says_by_which_gate(harness):

@@ -72,9 +72,8 @@ def plan(context: EvaluationContext, model: str, number: int, stage: str) -> Pla
 def _impossible(context: EvaluationContext, evidence: Evidence) -> str | None:
     """Return why nobody could give the approval: of the open request, else of one by an unnamed requester."""
     version, stage = evidence.version, evidence.target.stage
+    promotion = _latest(context, version, stage)
     with context.ledger.read() as connection:
-        of = version.incarnation(context.registry.address)
-        promotion = latest(connection, version.model, version.version, stage, of=of)
         votes = approvals(connection, promotion.id) if promotion and promotion.open else []
     if promotion is None or not promotion.open:
         promotion = Promotion(
@@ -95,8 +94,10 @@ def _impossible(context: EvaluationContext, evidence: Evidence) -> str | None:
 def _then(context: EvaluationContext, evidence: Evidence, target: Target) -> list[str]:
     """Return the lines about what would follow."""
     version, policy = evidence.version, context.policy
+    asked = _latest(context, version, target.stage)
+    requester = asked.requested_by if asked and asked.open else None
     approval = required_approvals(
-        policy, target, excluded_approvers(policy, target, requester=None, trained_by=evidence.trained_by)
+        policy, target, excluded_approvers(policy, target, requester=requester, trained_by=evidence.trained_by)
     )
     alias = f", @{target.alias} with it" if target.alias else ""
     replaced = ", ".join(map(str, versions_to_replace(context, version, target)))
@@ -110,14 +111,20 @@ def _then(context: EvaluationContext, evidence: Evidence, target: Target) -> lis
     ]
 
 
+def _latest(context: EvaluationContext, version: Version, stage: str) -> Promotion | None:
+    """Return the version's latest promotion to a target."""
+    with context.ledger.read() as connection:
+        return latest(
+            connection, version.model, version.version, stage, of=version.incarnation(context.registry.address)
+        )
+
+
 def _asked_line(context: EvaluationContext, version: Version, stage: str) -> str:
     """Return whether the promotion was asked for, and what came of it."""
-    with context.ledger.read() as connection:
-        of = version.incarnation(context.registry.address)
-        earlier = latest(connection, version.model, version.version, stage, of=of)
-        results = load_results(connection, [vars(earlier)]) if earlier else {}
-    if earlier is None:
+    if (earlier := _latest(context, version, stage)) is None:
         return "asked for: not yet"
+    with context.ledger.read() as connection:
+        results = load_results(connection, [vars(earlier)])
     state = results[earlier.id].state if earlier.id in results else earlier.state
     because = f": {earlier.reason}" if earlier.reason and not earlier.open else ""
     when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {name(context.policy, earlier.requested_by)}"

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from registrar.ledger.heartbeats import EVERY
 
 log = logging.getLogger(__name__)
 
+STARTING = 30.0  # seconds in which MLflow may come up beside this worker
 _PROBE = f"{API}/registered-models/search?max_results=1"  # reaches its database; /health does not
 
 
@@ -21,6 +23,7 @@ class RegistryAvailability:
     def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
         self.trouble: str | None = None  # why MLflow did not answer; "" where it did; None before the first probe
         self._server = MlflowServer(uri, environ) if uri.startswith(("http://", "https://")) else None
+        self._starting_until = time.monotonic() + STARTING
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep_probing, name="registry availability", daemon=True)
 
@@ -28,7 +31,10 @@ class RegistryAvailability:
         """Probe once, and log a change."""
         if self._server is None:
             return
-        before, self.trouble = self.trouble, _trouble(self._server)
+        before, found = self.trouble, _trouble(self._server)
+        if found and before is None and time.monotonic() < self._starting_until:
+            return  # MLflow is starting, too
+        self.trouble = found
         if self.trouble and not before:
             log.warning("MLflow does not serve this worker: %s", self.trouble)
         elif before and not self.trouble:
