@@ -45,8 +45,8 @@ _TAKING_TURNS = RETRIES.new(status=WHOLE, read=0, allowed_methods={"GET"})
 PROGRAM_HEADER = {"X-Requested-By": "registrar"}
 OUTCOME_UNKNOWN = "Whether it took the command is not known; `registrar events list` shows it if it did."
 LOCAL_OPERATOR = (
-    "Start the receiver with REGISTRAR_LOCAL_OPERATOR=NAME, a person of registrar.yml or source:NAME, "
-    "to act as them on its machine"
+    "To act on its machine, start `registrar up` (or the receiver) with REGISTRAR_LOCAL_OPERATOR=NAME, a person of "
+    "registrar.yml or source:NAME; `up` takes source:operator by itself where registrar.yml has that source"
 )
 
 

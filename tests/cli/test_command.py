@@ -100,7 +100,7 @@ def test_without_a_local_operator_it_is_said_what_to_set(tmp_path, ledger, ledge
         refused = house.run("prune", "taxi")
         assert asked(house) == []
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "Start the receiver with REGISTRAR_LOCAL_OPERATOR=NAME" in refused.stderr
+    assert "with REGISTRAR_LOCAL_OPERATOR=NAME, a person of" in refused.stderr
 
 
 def test_with_a_public_name_it_is_said_that_a_token_is_needed(tmp_path, ledger, ledger_url):
