@@ -7,6 +7,7 @@ registrar/queries/dashboard.py, and change things by commands, which are events 
 from flask import Blueprint
 
 from webhooks.dashboard import (
+    api_reference,
     audit,
     change_feed,
     dead_letters,
@@ -39,6 +40,7 @@ def blueprint(context: DashboardContext) -> Blueprint:
         dead_letters,
         policy,
         audit,
+        api_reference,
     ):
         part.register(pages, context)
     pages.register_error_handler(Exception, Errors(context).answer)
