@@ -18,6 +18,7 @@ from webhooks.dashboard import (
     promotions,
     rollback,
     search,
+    sign_in_link,
     versions,
 )
 from webhooks.dashboard.context import DashboardContext
@@ -40,6 +41,7 @@ def blueprint(context: DashboardContext) -> Blueprint:
         dead_letters,
         policy,
         audit,
+        sign_in_link,
         api_reference,
     ):
         part.register(pages, context)

@@ -1,13 +1,14 @@
-"""Error pages: the sentence of the API's answer, and where to sign in."""
+"""Error pages: the sentence of the API's answer, and how to sign in."""
 
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
 import flask
-from flask import Response, request
+from flask import Response, request, url_for
 
+from registrar.http.safe_url import at_loopback
 from registrar.ledger import LedgerUnavailable
-from webhooks.auth import SIGN_IN, Principal
+from webhooks.auth import SIGN_IN
 from webhooks.dashboard.context import DashboardContext, here
 from webhooks.ingress.error_handlers import rejected_of
 from webhooks.ingress.errors import CrossSite, NotPermitted, NotSignedIn, Rejected
@@ -23,7 +24,7 @@ class Errors:
 
     def answer(self, error: Exception) -> Response:
         rejected, access = rejected_of(error), self._context.access
-        principal = None if isinstance(error, NotSignedIn) else self._principal()
+        principal = None if isinstance(error, NotSignedIn) else self._context.principal_if_known()
         text = flask.render_template(
             "pages/error.html",
             problem=rejected,
@@ -36,6 +37,9 @@ class Errors:
             stranger=isinstance(error, NotPermitted) and (principal is None or request.path.startswith(SIGN_IN)),
             unknown=isinstance(error, NotSignedIn),
             undone=request.method == "POST" and isinstance(error, NotSignedIn | NotPermitted | CrossSite),
+            by_link=url_for("pages.sign_in_link", next=None if _back() == "/" else _back()),
+            by_proxy=self._has_proxy(),
+            by_machine=self._machine(),
         )
         response = Response(text, rejected.status, content_type="text/html; charset=utf-8")
         response.headers.extend(_headers(rejected))
@@ -50,12 +54,14 @@ class Errors:
 
         return answer
 
-    def _principal(self) -> Principal | None:
-        """Return the client; None if it is unknown, or can't be determined at the moment."""
-        try:
-            return self._context.access.principal(request)
-        except (Rejected, LedgerUnavailable):
-            return None
+    def _has_proxy(self) -> bool:
+        proxy = self._context.policy.access.trusted_proxy
+        return bool(proxy and proxy.header)
+
+    def _machine(self) -> str | None:
+        """Return the address at which who sits at the receiver's machine is signed in; None: nobody is by that."""
+        base = self._context.commands.public_url
+        return base or "http://127.0.0.1:PORT" if base is None or at_loopback(base) else None
 
     def _sign_out_token(self) -> str | None:
         """Return a sign-out token if there is a session: a person may have one without a role."""
