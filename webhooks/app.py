@@ -129,10 +129,10 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.extensions["receiver"] = Receiver(
         endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, metrics.journal_reader, scrape
     )
-    answer_error = partial(error_answer, errors, endpoint)
-    app.register_error_handler(Exception, answer_error)
+    answer_error, pages = partial(error_answer, errors, endpoint), Errors(context)
+    app.register_error_handler(Exception, pages.for_lost(answer_error))
     sign_in = signin.blueprint(settings, access, ledger, rate)
-    sign_in.register_error_handler(Exception, Errors(context).for_browsers(answer_error))
+    sign_in.register_error_handler(Exception, pages.for_browsers(answer_error))
     app.register_blueprint(sign_in)
     app.after_request(partial(_complete, access))
     add_webhooks(app, endpoint)

@@ -143,7 +143,7 @@ SECTIONS = {
         ),
         "token": LazyCommand(
             "registrar.cli.token:token",
-            "Make, list and revoke tokens for the API. The journal says who did: registrar audit export.",
+            "Make, list and revoke API tokens and sign-in links. The journal says who did: registrar audit export.",
         ),
         "address": LazyCommand(
             "registrar.cli.installation:address", "Print where the receiver or MLflow is, for scripts."

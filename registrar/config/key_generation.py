@@ -7,11 +7,17 @@ import secrets
 from cryptography.fernet import Fernet
 
 TOKEN = re.compile(r"rgt_[A-Za-z0-9_-]{43}")
+LINK_CODE = re.compile(r"rgl_[A-Za-z0-9_-]{43}")
 
 
 def new_token() -> str:
     """Return an API token: rgt_ and url-safe base64 of 32 random bytes."""
     return "rgt_" + secrets.token_urlsafe(32)
+
+
+def new_link_code() -> str:
+    """Return the code of a link that signs a person in: rgl_ and url-safe base64 of 32 random bytes."""
+    return "rgl_" + secrets.token_urlsafe(32)
 
 
 def new_key() -> str:

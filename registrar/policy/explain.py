@@ -52,7 +52,7 @@ def _user(policy: Policy, who: str) -> str:
         if policy.access.trusted_proxy or oidc is None or person.accounts.keys() & oidc.account_kinds:
             return person.name
         kinds = " or ".join(sorted(oidc.account_kinds))
-        return f"{person.name} (no account {kinds}: can't sign in, and acts by tokens alone)"
+        return f"{person.name} (no account {kinds}: signs in by links alone, and acts by tokens)"
     return f"{who} ({', '.join(policy.members(who))})"
 
 

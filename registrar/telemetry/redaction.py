@@ -11,7 +11,7 @@ from types import TracebackType
 from urllib.parse import quote, urlsplit
 
 from registrar.config.credentials import logins
-from registrar.config.key_generation import TOKEN
+from registrar.config.key_generation import LINK_CODE, TOKEN
 from registrar.config.settings import Settings, SettingsError
 from registrar.policy import Policy
 from registrar.telemetry.log_format import Console, Json
@@ -24,7 +24,7 @@ _MLFLOW = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 class Redactor:
     """Replace secrets in texts: as they are, URL-quoted, and the path and the password of a URL by themselves.
 
-    API tokens are recognized by their form, as no process stores them.
+    API tokens and codes of sign-in links are recognized by their form, as no process stores them.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -34,7 +34,7 @@ class Redactor:
     def __call__(self, text: str) -> str:
         for form in self._forms:
             text = text.replace(form, SHOWN)
-        return TOKEN.sub(SHOWN, text)
+        return LINK_CODE.sub(SHOWN, TOKEN.sub(SHOWN, text))
 
 
 def known(settings: Settings, policy: Policy | None) -> Iterator[str]:

@@ -146,4 +146,5 @@ def _pages(ledger: Ledger, size: int) -> dict[str, str]:
         "audit": "/audit",
         "audit of a model": "/audit?model=model-7",
         "find": "/find?q=model-7",
+        "find, several": "/find?q=odel-7",
     }

@@ -28,6 +28,7 @@ VALUES = {
     "reason": "because",
     "name": "dashboard",
     "description": "good",
+    "person": "you",
     "folder": "fetched",
     "words": "1 team=fares",
 }

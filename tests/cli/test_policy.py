@@ -204,8 +204,8 @@ def test_what_is_not_there_is_not_spoken_of():
     ("claim", "account", "said"),
     [
         ("email", "email", "Ada"),
-        ("email", "slack", "Ada (no account email or web: can't sign in, and acts by tokens alone)"),
-        ("oid", "email", "Ada (no account web: can't sign in, and acts by tokens alone)"),
+        ("email", "slack", "Ada (no account email or web: signs in by links alone, and acts by tokens)"),
+        ("oid", "email", "Ada (no account web: signs in by links alone, and acts by tokens)"),
     ],
 )
 def test_who_is_listed_and_can_not_sign_in_is_told_from_who_can(claim: str, account: str, said: str):

@@ -64,8 +64,9 @@ def html(house: House, path: str) -> str:
 
 
 def offered(house: House, version: int) -> list[str]:
-    """The buttons of a version's page."""
-    found = re.findall(r"<button[^>]*>([^<]+)</button>", html(house, f"/models/taxi/versions/{version}"))
+    """The buttons of a version's page, below its header and above its footer."""
+    main = html(house, f"/models/taxi/versions/{version}").partition("<main")[2].partition("</main>")[0]
+    found = re.findall(r"<button[^>]*>([^<]+)</button>", main)
     return [label for label in found if label not in ("copy", "Sign out")]
 
 

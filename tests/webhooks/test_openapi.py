@@ -153,11 +153,12 @@ def test_every_code_of_a_refusal_is_told(receiver: Receiver):
         assert code in html
 
 
-def test_the_page_is_for_people_and_runs_nothing(receiver: Receiver):
-    answer = receiver.client.get("/docs")
+def test_the_page_is_for_people_and_runs_nothing_but_our_scripts(receiver: Receiver):
+    answer = receiver.client.get("/docs", base_url="https://registrar.example.com")
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert "<script" not in answer.text
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert {"/static/docs.js"} < set(re.findall(r'<script src="([^"]+)" defer></script>', answer.text))
+    assert not re.search(r"<script(?! src=\"/static/)|<style|\sstyle=|\son\w+=", answer.text)
     assert not re.findall(r'(?:src|href)="https?:', answer.text)
     assert "training_run.finished" in answer.text
 

@@ -1,7 +1,7 @@
 """Authenticates requests for pages and the API, and checks their role and CSRF token.
 
-A person or program signs in by a bearer token, a trusted proxy's header, an OpenID Connect session, or by using this
-machine itself.
+A person or program signs in by a bearer token, a trusted proxy's header, a session that an OpenID Connect provider or a
+link began, or by using this machine itself.
 """
 
 import re
@@ -16,7 +16,8 @@ from registrar.policy import Policy
 from registrar.policy.access import Role
 from webhooks.auth.bearer_tokens import BearerTokens
 from webhooks.auth.csrf import CsrfProtection
-from webhooks.auth.identity import Principal, principal_of
+from webhooks.auth.identity import Principal, principal_of, principal_of_person
+from webhooks.auth.link_sign_in import LinkSignIn
 from webhooks.auth.loopback import Loopback, local_principal, looks_local
 from webhooks.auth.sessions import Session, Sessions
 from webhooks.auth.signing_keys import signer
@@ -52,6 +53,7 @@ class Authenticator:
         self._proxy = Proxy(policy.access.trusted_proxy)
         self._forms = CsrfProtection(signer(settings.secret_key, "form"), settings.public_url)
         self._bearers = BearerTokens(ledger, policy, rate)
+        self.links = LinkSignIn(ledger, policy, rate, self.sessions, self._forms)
 
     def principal(self, request: flask.Request) -> Principal | None:
         """Return the client; None for an unknown one. Raises TooMany, LedgerUnavailable."""
@@ -102,6 +104,10 @@ class Authenticator:
             self.sessions.end(session, request, response)
         return session
 
+    def names_somebody(self, request: flask.Request) -> bool:
+        """Return whether a trusted proxy says who sent a request: then no session counts. Raises NotSignedIn."""
+        return self._proxy.identity(request) is not None
+
     def sign_in_path(self, target: str) -> str | None:
         """Return the address of the sign-in that leads back to `target`; None without a provider."""
         return f"{SIGN_IN}?{urlencode({'next': target})}" if self.policy.access.oidc else None
@@ -127,16 +133,24 @@ class Authenticator:
             return self._bearers.principal(authorization, self.client_address(request))
         if session := self.sessions.find(request):
             flask.g.session = session
-            return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)
+            return self._principal_of(session)
         if authorization:
             return self._bearers.principal(authorization, self.client_address(request))
         if self._loopback.made_here(request) and not self._proxy.sent(request):
             return self._local
         raise NotSignedIn(self._how_to_sign_in(request))
 
+    def _principal_of(self, session: Session) -> Principal:
+        """Raises NotPermitted."""
+        if session.link is None:
+            return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)
+        person = session.identity.account
+        return principal_of_person(self.policy, person, "session", at=now(), session=session.id, via=session.link)
+
     def _how_to_sign_in(self, request: flask.Request) -> str:
         how = f"sign in at {SIGN_IN}, or send" if self.policy.access.oidc else "not signed in: send"
-        token = f"{how} Authorization: Bearer TOKEN (`registrar token create` makes one)"
+        token = f"{how} Authorization: Bearer TOKEN (`registrar token create` makes one; for a person at the pages, "
+        token += "`registrar token link --person ID` makes a link)"
         if self._loopback.enabled:
             return f"{token}; or use http://127.0.0.1 on the receiver's machine, without a proxy"
         return f"{token}{_WHY_NOT_LOCAL}" if looks_local(request) else token

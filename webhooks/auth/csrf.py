@@ -43,6 +43,10 @@ class CsrfProtection:
         """Make a token that is valid for this session's forms only."""
         return str(self._signer.dumps(_bound_to_session(session)))
 
+    def nonce_token(self, nonce: str) -> str:
+        """Make a token for the forms of a browser that is nobody yet, and has this nonce in a cookie."""
+        return str(self._signer.dumps(_bound_to_nonce(nonce)))
+
     def check(self, request: flask.Request, principal: Principal) -> None:
         """Raises CrossSite. Bearers of tokens are not checked: another site's page can't send the header."""
         if principal.by == "token":
@@ -56,6 +60,11 @@ class CsrfProtection:
         """Check a form that needs a session but no role. Raises CrossSite."""
         self.check_site(request)
         self._check_token(request, _bound_to_session(session))
+
+    def check_nonce(self, request: flask.Request, nonce: str) -> None:
+        """Check a form of a browser that is nobody yet. Raises CrossSite."""
+        self.check_site(request)
+        self._check_token(request, _bound_to_nonce(nonce))
 
     def _check_token(self, request: flask.Request, expected: list[str]) -> None:
         token = request.headers.get(HEADER) or request.form.get(FIELD) or ""
@@ -99,6 +108,10 @@ def _bound_to(principal: Principal) -> list[str]:
 
 def _bound_to_session(session: str) -> list[str]:
     return ["session", session]
+
+
+def _bound_to_nonce(nonce: str) -> list[str]:
+    return ["nonce", nonce]
 
 
 def _public_origin(url: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ class Principal:
 
     actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for requests from this machine, if no
     local operator is set; `web:ACCOUNT` for a guest, who is signed in but no person of registrar.yml.
-    via: the token's name. session: its id, to which its forms are bound.
+    via: the name of the token, or of the link that began the session. session: its id, to which its forms are bound.
     """
 
     actor: Actor
@@ -59,8 +59,8 @@ def is_account(text: str) -> bool:
 def principal_of(policy: Policy, identity: Identity, by: By, *, at: datetime, session: str | None = None) -> Principal:
     """Return the principal of an identity. Raises NotPermitted where registrar.yml gives it no role."""
     person = policy.signed_in(identity.account, kinds=identity.kinds)
-    if person and (role := policy.role(person, at=at)):
-        return Principal(Actor(person, policy.people[person].name), role, by, session=session)
+    if person and policy.role(person, at=at):
+        return principal_of_person(policy, person, by, at=at, session=session)
     if policy.access.all_may_look:
         name = clean((identity.name or "").strip() or identity.account, length=LONGEST)
         return Principal(Actor(f"web:{identity.account}", name), "viewer", by, session=session)
@@ -71,3 +71,15 @@ def principal_of(policy: Policy, identity: Identity, by: By, *, at: datetime, se
         f"{account} is signed in, but is nobody's account in registrar.yml: add `accounts: {{web: {account}}}` to one "
         "of `people`, and that person to `access`"
     )
+
+
+def principal_of_person(
+    policy: Policy, person: str, by: By, *, at: datetime, session: str | None = None, via: str | None = None
+) -> Principal:
+    """Return the principal of a person of registrar.yml, by their id. Raises NotPermitted where they have no role."""
+    role = policy.role(person, at=at)
+    if role is None:
+        name = clean(person, length=LONGEST)
+        known = "has no role: add them to `access`" if person in policy.people else "is not in people of registrar.yml"
+        raise NotPermitted(f"{name} is signed in, but {known}")
+    return Principal(Actor(person, policy.people[person].name), role, by, via=via, session=session)

@@ -1,7 +1,8 @@
 """Sessions of people who signed in: a signed cookie with an account and an end.
 
 The cookie grants nothing: the role is read from registrar.yml with each request. A session ends when registrar.yml
-gives its account to another person, or has another provider.
+gives its account to another person, or has another provider. That of a sign-in link ends with the link, whose row in
+the ledger says what became of it.
 """
 
 import hashlib
@@ -14,8 +15,10 @@ from typing import Any
 import flask
 from itsdangerous import BadData
 
-from registrar.ledger import Ledger, used_nonces
+from registrar.events.event import Actor
+from registrar.ledger import Connection, Ledger, sign_in_links, used_nonces
 from registrar.ledger.engine import now
+from registrar.ledger.sign_in_links import SESSION_LASTS, LinkState, SignInLink
 from registrar.policy import Policy
 from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity
@@ -24,7 +27,7 @@ from webhooks.auth.signing_keys import AHEAD, load_signed, newest, signer
 from webhooks.caches import TtlCache
 
 IDLE = timedelta(hours=1)  # without a request
-ABSOLUTE = timedelta(hours=12)  # since the sign-in
+ABSOLUTE = SESSION_LASTS  # since the sign-in
 RENEWED = timedelta(minutes=1)  # at least between two cookies
 _UNREADABLE = (BadData, ValueError, KeyError, TypeError, OverflowError, OSError)  # the last two: an impossible time
 
@@ -34,7 +37,8 @@ class Session:
     """A browser's session.
 
     person: the account's owner at the sign-in; None: a guest. provider: digest of the one that signed them in.
-    id: 128 random bits. seen: when its cookie was made.
+    id: 128 random bits. seen: when its cookie was made. link: the name of the link that began it, of a person who has
+    no provider and no account here; None: a provider did.
     """
 
     identity: Identity
@@ -43,6 +47,7 @@ class Session:
     id: str = field(repr=False)
     began: datetime
     seen: datetime
+    link: str | None = None
 
 
 class Sessions:
@@ -59,6 +64,23 @@ class Sessions:
             self._spend(former)
         at, person, provider = now(), self._person(identity), _provider(self._policy.access.oidc)
         self._put(Session(identity, person, provider, secrets.token_hex(16), at, at), request, response)
+
+    def begin_by_link(
+        self, link: SignInLink, request: flask.Request, response: flask.Response, *, client: str | None
+    ) -> bool:
+        """Use a link, and start its session; end the one that this browser has. client: its address.
+
+        Return False, and change nothing, for a link that is not live: of two at once, one is. Raises LedgerUnavailable.
+        """
+        at, who, former = now(), self._actor(link.person), self.from_cookie(request)
+        with self._ledger.write() as connection:
+            if not sign_in_links.use(connection, link, who, at=at, used_from=client):
+                return False
+            if former:
+                self._end(connection, former, at)
+        identity = Identity(link.person, frozenset(), who.name)
+        self._put(Session(identity, link.person, None, secrets.token_hex(16), at, at, link.name), request, response)
+        return True
 
     def find(self, request: flask.Request) -> Session | None:
         """Return the request's session, if it is valid. Raises LedgerUnavailable."""
@@ -106,9 +128,16 @@ class Sessions:
 
     def _is_current(self, session: Session) -> bool:
         """Return whether registrar.yml still has this provider and person."""
+        if session.link:
+            return session.person in self._policy.people
         oidc = self._policy.access.oidc
         is_same_person = session.person == self._person(session.identity)
         return oidc is not None and session.provider == _provider(oidc) and is_same_person
+
+    def _actor(self, person: str) -> Actor:
+        """Return a person as the journal names them; registrar.yml may not have them any more."""
+        known = self._policy.people.get(person)
+        return Actor(person, known.name if known else person)
 
     def _person(self, identity: Identity) -> str | None:
         return self._policy.signed_in(identity.account, kinds=identity.kinds)
@@ -125,12 +154,20 @@ class Sessions:
 
     def _read_is_spent(self, session: Session) -> bool:
         with self._ledger.read() as connection:
-            return used_nonces.is_spent(connection, _key(session))
+            if session.link is None:
+                return used_nonces.is_spent(connection, _key(session))
+            link = sign_in_links.get(connection, session.link)
+            return link is None or link.person != session.person or link.state(now()) != LinkState.SIGNED_IN
 
     def _spend(self, session: Session) -> None:
-        """Record the end, for longer than a receiver with a slow clock would accept the cookie."""
-        at = now()
         with self._ledger.write() as connection:
+            self._end(connection, session, now())
+
+    def _end(self, connection: Connection, session: Session, at: datetime) -> None:
+        """Record the end, for longer than a receiver with a slow clock would accept the cookie."""
+        if session.link:
+            sign_in_links.end(connection, session.link, self._actor(session.identity.account), at=at)
+        else:
             used_nonces.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
         self._ended.replace(session.id, True)
 
@@ -144,6 +181,7 @@ class Sessions:
             "provider": session.provider,
             "id": session.id,
             "began": int(session.began.timestamp()),
+            **({"link": session.link} if session.link else {}),
         }
         text = str(self._signer.dumps(content))
         response.set_cookie(self.cookie_name(request), text, max_age=ABSOLUTE, **self.cookie_attributes(request))
@@ -155,8 +193,8 @@ class Sessions:
         name, subject = _text_or_none(content["name"]), _text_or_none(content["sub"])
         identity = Identity(str(content["account"]), kinds, name, subject)
         person, provider = _text_or_none(content["person"]), _text_or_none(content["provider"])
-        began = datetime.fromtimestamp(content["began"], UTC)
-        return Session(identity, person, provider, str(content["id"]), began, seen)
+        began, link = datetime.fromtimestamp(content["began"], UTC), _text_or_none(content.get("link"))
+        return Session(identity, person, provider, str(content["id"]), began, seen, link)
 
 
 def _provider(oidc: Oidc | None) -> str | None:

@@ -108,7 +108,8 @@ class SignIn:
     def _provider(self) -> "Provider":
         if self.provider is None:
             raise NotFound(
-                "nobody can sign in here: registrar.yml has no access.oidc; docs/how-to/access.md has the other ways"
+                "nobody can sign in here: registrar.yml has no access.oidc. `registrar token link --person ID` makes a "
+                "link that signs in once, at /signin/link; docs/how-to/access.md has the other ways"
             )
         return self.provider
 

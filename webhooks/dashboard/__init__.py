@@ -7,6 +7,7 @@ registrar/queries/dashboard.py, and change things by commands, which are events 
 from flask import Blueprint
 
 from webhooks.dashboard import (
+    api_reference,
     audit,
     change_feed,
     dead_letters,
@@ -17,6 +18,7 @@ from webhooks.dashboard import (
     promotions,
     rollback,
     search,
+    sign_in_link,
     versions,
 )
 from webhooks.dashboard.context import DashboardContext
@@ -39,6 +41,8 @@ def blueprint(context: DashboardContext) -> Blueprint:
         dead_letters,
         policy,
         audit,
+        sign_in_link,
+        api_reference,
     ):
         part.register(pages, context)
     pages.register_error_handler(Exception, Errors(context).answer)

@@ -13,6 +13,8 @@ from registrar.ledger.queries import activity
 from webhooks.caches import SingleFlightCache
 from webhooks.dashboard.context import DashboardContext
 
+# Pages of which nothing is in the ledger, and which anybody may see.
+_OF_NO_LEDGER = frozenset({"pages.static", "pages.sign_in_link", "pages.api_reference"})
 # Seconds in which a process reads the ledger's state once, however many tabs are open.
 FRESH = 1.0
 
@@ -45,7 +47,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.before_request
     def answer_unchanged() -> Response | None:
         """Read the ETag before the page: the next poll then sees a change in between."""
-        if request.method not in ("GET", "HEAD") or request.endpoint == "pages.static":
+        if request.method not in ("GET", "HEAD") or request.endpoint in _OF_NO_LEDGER:
             return None
         g.etag = changes.etag()
         if g.etag is None or not request.if_none_match.contains_raw(g.etag):

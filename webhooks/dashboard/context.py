@@ -12,13 +12,14 @@ from flask import Response, redirect, render_template, request
 
 from registrar.events.states import TaskState
 from registrar.http.page_links import MlflowLinks
-from registrar.ledger import Ledger
+from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
 from registrar.policy import Policy
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
 from webhooks.ingress.command_submission import CommandSubmission
+from webhooks.ingress.errors import Rejected
 from webhooks.monitoring.health import Health
 
 
@@ -37,18 +38,28 @@ class DashboardContext:
         """Return the client if it has the role. Raises NotSignedIn, NotPermitted, CrossSite."""
         return self.access.require(request, role)
 
-    def page(self, template: str, principal: Principal, **shown: Any) -> str:
-        """Render a template. shown['now']: the time to which the page's relative times refer; default: the present."""
+    def principal_if_known(self) -> Principal | None:
+        """Return the client; None if it is unknown, or can't be determined at the moment."""
+        try:
+            return self.access.principal(request)
+        except (Rejected, LedgerUnavailable):
+            return None
+
+    def page(self, template: str, principal: Principal | None, **shown: Any) -> str:
+        """Render a template. shown['now']: the time to which the page's relative times refer; default: the present.
+
+        principal None: nobody is signed in, on a page that anybody may see.
+        """
         at: datetime = shown.pop("now", None) or now()
         shared = {
             "principal": principal,
-            "csrf": self.access.csrf_token(principal),
+            "csrf": self.access.csrf_token(principal) if principal else None,
             "sign_in": self.access.sign_in_path(here()),
-            "mlflow": self.mlflow,
+            "mlflow": self.mlflow if principal else None,
             "formatting": formatting,
             "when": partial(formatting.when, now=at),
             "state": formatting.state,
-            "sent": self._sent(),
+            "sent": self._sent() if principal else None,
             "key": uuid.uuid4().hex,
         }
         return render_template(f"pages/{template}", **shared, **shown)

@@ -85,7 +85,6 @@ def _paths() -> dict[str, Any]:
         "/readyz": {"get": get("Whether it can accept events", _READY, schemas.Ready, parameters=[_EXCLUDE])},
         "/metrics": {"get": other("Counters for Prometheus", VIEWERS, "text/plain", *UNKNOWN)},
         "/openapi.json": {"get": other("This document", "", "application/json")},
-        "/docs": {"get": other("This document, for people", "", "text/html")},
     }
 
 

@@ -1,7 +1,8 @@
-"""Renders the document as a page: text and style only, no script, nothing loaded from elsewhere."""
+"""Renders the document for people: the content of the page /docs, which webhooks/dashboard/api_reference.py serves."""
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from jinja2 import Environment
@@ -10,64 +11,59 @@ from markupsafe import Markup, escape
 from registrar.events.types import VOCABULARY
 from webhooks.openapi.schemas import refusals
 
-_TEMPLATE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ info.title }} {{ info.version }}: HTTP</title>
-<style>
-  :root { color-scheme: light dark; --line: light-dark(#d8dde3, #39414a); --soft: light-dark(#f4f6f8, #1d2228); }
-  html { -webkit-text-size-adjust: 100%; }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem;
-    overflow-wrap: anywhere; }
-  h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; }
-  code, pre { font: 14px/1.5 ui-monospace, monospace; }
-  pre { background: var(--soft); padding: 1rem; white-space: pre-wrap; }
-  table { border-collapse: collapse; width: 100%; } td { text-align: left; vertical-align: top; padding: .3rem .8rem
-  .3rem 0; border-bottom: 1px solid var(--line); } td:first-child { min-width: 4rem; } .verb { font-weight: 700; }
-  section { margin: 2rem 0; }
-  @media (max-width: 40rem) {
-    tr { display: block; border-bottom: 1px solid var(--line); padding: .3rem 0; }
-    td { display: block; border: 0; padding: 0; } td:empty { display: none; }
-  }
-</style>
-<h1>{{ info.title }} {{ info.version }}</h1>
-<p>{{ info.description | marked }} The same for machines: <a href="/openapi.json">/openapi.json</a>.</p>
+_TEMPLATE = """<h1>{{ info.title }} {{ info.version }}: HTTP API</h1>
+<p class="lead">{{ info.description | marked }} The same for machines: <a href="/openapi.json">/openapi.json</a>.</p>
+<div class="reference">
+<div class="contents" role="navigation" aria-label="Contents">
+<p class="field" id="reference-find" hidden><label for="reference-filter">Filter</label>
+<input id="reference-filter" type="search" autocomplete="off" spellcheck="false" placeholder="votes, version, 409">
+<span class="soft" id="reference-count" role="status"></span></p>
+<details><summary>Operations</summary><ul>
+{% for id, verb, path, _ in operations %}
+<li><a href="#{{ id }}"><span class="verb">{{ verb }}</span> {{ path }}</a></li>
+{% endfor %}</ul></details>
+<details><summary>Events</summary><ul>
+{% for type in events %}<li><a href="#{{ type }}">{{ type }}</a></li>
+{% endfor %}</ul></details>
+<p><a href="#codes">Refusals</a></p>
+</div>
+<div class="entries">
 <h2 id="operations">Operations</h2>
-{% for path, operations in paths.items() %}{% for verb, operation in operations.items() if verb != "parameters" %}
-<section>
-<h3><span class="verb">{{ verb | upper }}</span> <code>{{ path }}</code></h3>
+{% for id, verb, path, operation in operations %}
+<section id="{{ id }}">
+<h3><a href="#{{ id }}"><span class="verb">{{ verb }}</span> <code>{{ path }}</code></a></h3>
 <p>{{ operation.summary | marked }}. {{ operation.description | marked }}</p>
-{% if operation.parameters %}<table>
+{% if operation.parameters %}<table class="stack"><caption>Parameters</caption><tbody>
 {% for parameter in operation.parameters %}
-<tr><td><code>{{ parameter.name }}</code><td>{{ parameter.description | marked }}{% endfor %}
-</table>{% endif %}
-<table>
+<tr><td><code>{{ parameter.name }}</code></td><td>{{ parameter.description | marked }}</td></tr>
+{% endfor %}</tbody></table>{% endif %}
+<table class="stack"><caption>Answers</caption><tbody>
 {% for status, answer in operation.responses.items() %}
-<tr><td>{{ status }}<td>{{ answer.description | marked }}{% endfor %}
-</table>
+<tr><td>{{ status }}</td><td>{{ answer.description | marked }}</td></tr>
+{% endfor %}</tbody></table>
 </section>
-{% endfor %}{% endfor %}
+{% endfor %}
 <h2 id="events">Events</h2>
 <p>The bodies of <code>POST /webhooks/&lt;source&gt;</code> from a source of the kind <code>standard</code>.</p>
 {% for type, event in events.items() %}
-<section>
-<h3><code>{{ type }}</code></h3>
+<section id="{{ type }}">
+<h3><a href="#{{ type }}"><code>{{ type }}</code></a></h3>
 <p>{{ event.doc | marked }}</p>
-<table>
-{% for name, field in event.fields.items() %}<tr><td><code>{{ name }}</code><td>
-{{- "" if field.required else "optional" }}<td>{{ field.description | marked }}{% endfor %}
-</table>
-<pre>{{ event.example }}</pre>
+<table class="stack"><caption>Fields of its data</caption><tbody>
+{% for name, field in event.fields.items() %}<tr><td><code>{{ name }}</code></td><td>
+{{- "" if field.required else "optional" }}</td><td>{{ field.description | marked }}</td></tr>
+{% endfor %}</tbody></table>
+<pre tabindex="0" aria-label="An example of {{ type }}">{{ event.example }}</pre>
 </section>
 {% endfor %}
 <h2 id="codes">Refusals</h2>
 <p>Every refusal is <code>application/problem+json</code>; its <code>detail</code> says what would be right.</p>
-<table>
+<table class="stack"><caption class="hidden">Status, code and meaning of each refusal</caption><tbody>
 {% for refusal in refusals %}
-<tr><td>{{ refusal.status }}<td><code>{{ refusal.code }}</code><td>{{ refusal.doc | marked }}{% endfor %}
-</table>
-</html>
+<tr><td>{{ refusal.status }}</td><td><code>{{ refusal.code }}</code></td><td>{{ refusal.doc | marked }}</td></tr>
+{% endfor %}</tbody></table>
+</div>
+</div>
 """
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _EXAMPLES: dict[str, Any] = {
@@ -95,12 +91,21 @@ _ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("descript
 _ONE_OF |= {"model.adopt": ("model",)}
 
 
-def page(document: dict[str, Any]) -> str:
+def page(document: dict[str, Any]) -> Markup:
     environment = Environment(autoescape=True, trim_blocks=True)
     environment.filters["marked"] = marked
     template = environment.from_string(_TEMPLATE)
     rows = [{"status": kind.status, "code": kind.code, "doc": kind.__doc__} for kind in refusals()]
-    return template.render(info=document["info"], paths=document["paths"], events=_events(), refusals=rows)
+    shown = {"info": document["info"], "operations": list(_operations(document)), "events": _events()}
+    return Markup(template.render(**shown, refusals=rows))  # noqa: S704 (the template escapes)
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Yield each operation with the id of its section, its verb and its path."""
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            if verb != "parameters":
+                yield re.sub("[^a-z0-9]+", "-", f"{verb}{path}".lower()).strip("-"), verb.upper(), path, operation
 
 
 def marked(text: str | None) -> Markup:

@@ -88,8 +88,9 @@ def _check_sign_in(context: DoctorContext, url: str) -> Iterator[Finding]:
         yield warn(
             f"nobody can sign in to the pages or the API at {url}: there is no token, and registrar.yml configures no "
             "sign-in",
-            "Create a token for each approver (registrar token create NAME --role operator --person ID), or configure "
-            "access.oidc, or access.trusted_proxy with a header (docs/how-to/access.md)",
+            "Sign people in by links (registrar token link --person ID), create a token for each approver (registrar "
+            "token create NAME --role operator --person ID), or configure access.oidc, or access.trusted_proxy with a "
+            "header (docs/how-to/access.md)",
         )
 
 

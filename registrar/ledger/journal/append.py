@@ -53,6 +53,9 @@ class EntryKind(StrEnum):
     POLICY_USED = "policy.used"
     TOKEN_CREATED = "token.created"  # noqa: S105 (no password)
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 (no password)
+    LINK_CREATED = "link.created"
+    LINK_USED = "link.used"
+    LINK_ENDED = "link.ended"
     CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
 
 

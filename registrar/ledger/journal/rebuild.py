@@ -6,7 +6,7 @@ from typing import Any
 
 from registrar.events.states import DeploymentState
 from registrar.ledger.deployments import IN_VAIN
-from registrar.ledger.journal import entry_context
+from registrar.ledger.journal import access_rows, entry_context
 from registrar.ledger.journal.append import EntryKind, canonical
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.promotions import OPEN
@@ -23,7 +23,6 @@ _REQUEST = ("target", "state", "due_at", "environment", "on_failure")  # of a de
 _DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_REQUEST, "incarnation")
 _STATE_FIELDS = ("key", "value", "version_created_at")  # of a version's state
 _STATE = ("model", "version", *_STATE_FIELDS, "at", "event_id")
-_TOKEN = ("name", "role", "person", "expires_at", "fingerprint")
 _SEEN = ("created_at", "run_id", "source", "registry")
 COLUMNS = {
     "holders": _HOLDER,
@@ -32,11 +31,11 @@ COLUMNS = {
     "deployments": _DEPLOYMENT,
     "version_states": _STATE,
     "incarnations": ("seq", "model", "version", *_SEEN, "event_id", "at"),
-    "tokens": (*_TOKEN, "created_at", "revoked_at"),
+    **access_rows.COLUMNS,
     **entry_context.COLUMNS,
 }
 # Columns that entries of earlier versions, and rows that were carried over, may lack.
-OPTIONAL = {"promotions": {"due_at", "reminded_at", "escalated_at"}, "tokens": {"fingerprint"}}
+OPTIONAL = {"promotions": {"due_at", "reminded_at", "escalated_at"}, **access_rows.OPTIONAL}
 # Columns that identify a row, in the journal and in the table.
 KEYS = {
     "holders": ("model", "kind", "key", "version", "since"),
@@ -44,8 +43,8 @@ KEYS = {
     "votes": ("event_id", "actor", "promotion_id"),
     "deployments": ("id",),
     "version_states": ("model", "version", "key", "at"),
-    "tokens": ("name",),
     "incarnations": ("model", "version", "created_at"),
+    **access_rows.KEYS,
     **entry_context.KEYS,
 }
 # Columns that entries before schema 0011 do not have.
@@ -80,7 +79,7 @@ class _OpenRows:
     holders: dict[tuple[Any, ...], Row] = field(default_factory=dict)
     promotions: dict[str, Row] = field(default_factory=dict)
     deployments: dict[str, Row] = field(default_factory=dict)
-    tokens: dict[str, Row] = field(default_factory=dict)
+    access: access_rows.AccessRows = field(default_factory=access_rows.AccessRows)
 
 
 def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterator[Row]:
@@ -95,7 +94,7 @@ def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterato
     yield from open_rows.holders.values()
     yield from open_rows.promotions.values()
     yield from open_rows.deployments.values()
-    yield from open_rows.tokens.values()
+    yield from (Row(*placed) for placed in open_rows.access.open.values())
 
 
 def _apply_entry(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
@@ -119,14 +118,10 @@ def _apply_entry(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:
         _request_deployment(open_rows, entry)
     elif kind == EntryKind.DEPLOYMENT_ENDED:
         yield from _end_deployment(open_rows, entry)
-    elif kind == EntryKind.TOKEN_CREATED:
-        values = {name: fields[name] for name in _TOKEN if name in fields or name not in OPTIONAL["tokens"]}
-        values |= {"created_at": entry["at"], "revoked_at": None}
-        open_rows.tokens[fields["name"]] = Row("tokens", values, entry["seq"])
-    elif kind == EntryKind.TOKEN_REVOKED:
-        yield _revoke_token(open_rows, entry)
     elif kind == EntryKind.CARRIED_OVER:
         yield from _carried_over(open_rows, entry)
+    else:
+        yield from (Row(*placed) for placed in open_rows.access.apply(entry))
 
 
 def _begin_holding(open_rows: _OpenRows, row: Row) -> None:
@@ -214,13 +209,6 @@ def _keep_deployment(open_rows: _OpenRows, row: Row) -> Iterator[Row]:
     else:
         open_rows.deployments.pop(row.values["id"], None)
         yield row
-
-
-def _revoke_token(open_rows: _OpenRows, entry: Entry) -> Row:
-    name = entry["said"]["name"]
-    if (created := open_rows.tokens.pop(name, None)) is None:
-        raise Damaged(f"entry {entry['seq']} revokes the token {name}, which no entry before it made")
-    return Row("tokens", created.values | {"revoked_at": entry["at"]}, entry["seq"])
 
 
 def _carried_over(open_rows: _OpenRows, entry: Entry) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from registrar.ledger import tables
-from registrar.ledger.journal import entry_context
+from registrar.ledger.journal import access_rows, entry_context
 from registrar.ledger.journal.append import EntryKind, event_digest, event_sha256
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.rebuild import COLUMNS, KEYS, Row
@@ -118,7 +118,7 @@ def _compared(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the compared columns; some are compared by their digest."""
     if table == "events":
         row = {**row, "event_type": row["type"], "sha256": event_digest(row)}
-    elif table == "tokens":
+    elif table in access_rows.COLUMNS:
         row = {**row, "fingerprint": fingerprint(row["sha256"])}
     return {name: row[name] for name in COLUMNS[table]}
 

@@ -151,6 +151,13 @@ _SENTENCES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     EntryKind.DEPLOYMENT_REQUESTED: lambda about, fields: f"{about} is to be deployed to {fields.get('target')}",
     EntryKind.TOKEN_CREATED: lambda _, fields: f"the API token {fields.get('name')} was made, as {fields.get('role')}",
     EntryKind.TOKEN_REVOKED: lambda _, fields: f"the API token {fields.get('name')} was revoked",
+    EntryKind.LINK_CREATED: lambda _, fields: (
+        f"{fields.get('name')} was made: it signs {fields.get('person')} in, once, until {fields.get('expires_at')}"
+    ),
+    EntryKind.LINK_USED: lambda _, fields: (
+        f"{fields.get('name')} was used to sign in, from {fields.get('used_from') or 'no address'}"
+    ),
+    EntryKind.LINK_ENDED: lambda _, fields: f"{fields.get('name')}, or the session that it began, was ended",
     EntryKind.DEPLOYMENT_ENDED: lambda about, fields: (
         f"the deployment of {about} {_ENDED.get(fields.get('state', ''), 'ended')}"
     ),

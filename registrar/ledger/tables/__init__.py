@@ -3,7 +3,14 @@
 from registrar.ledger.tables.columns import UtcDateTime, metadata
 from registrar.ledger.tables.intake import archived, archives, events, rejections, tasks
 from registrar.ledger.tables.metrics import metrics_checkpoint, metrics_series, metrics_subjects
-from registrar.ledger.tables.operations import heartbeats, registry_polls, schema_versions, spent, tokens
+from registrar.ledger.tables.operations import (
+    heartbeats,
+    registry_polls,
+    schema_versions,
+    sign_in_links,
+    spent,
+    tokens,
+)
 from registrar.ledger.tables.record import (
     cards,
     deployments,
@@ -37,6 +44,7 @@ __all__ = [
     "registry_polls",
     "rejections",
     "schema_versions",
+    "sign_in_links",
     "spent",
     "tasks",
     "tokens",

@@ -1,5 +1,5 @@
-"""API tokens, one-time values, processes, what the poll of MLflow has seen, and the versions that migrated the schema:
-no record of models.
+"""API tokens, links to sign in, one-time values, processes, what the poll of MLflow has seen, and the versions that
+migrated the schema: no record of models.
 """
 
 from sqlalchemy import (
@@ -29,6 +29,20 @@ tokens = Table(
     Column("expires_at", UtcDateTime),
     Column("used_at", UtcDateTime),  # to the minute
     Column("revoked_at", UtcDateTime),
+)
+
+# Links that sign a person in at the pages, once, each with the session that it began. The code in it is not stored.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("name", String(64), primary_key=True),  # link: and 12 hexadecimal digits; no token's name has a colon
+    Column("sha256", String(64), nullable=False, unique=True),  # of the code
+    Column("person", String(64), nullable=False),  # of registrar.yml
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),  # unused, it is worth nothing from then on
+    Column("used_at", UtcDateTime),  # when its session began
+    Column("used_from", String(64)),  # the client's address; none: it had none
+    Column("ended_at", UtcDateTime),  # revoked, or its session was signed out of
 )
 
 # Values for one use that were used: ended sessions, OIDC states. Deleted when they expire.

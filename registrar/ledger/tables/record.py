@@ -31,6 +31,7 @@ incarnations = Table(
     Column("at", UtcDateTime, nullable=False),
     Index("ix_incarnations_version", "model", "version", "seq"),
     Index("ix_incarnations_event", "event_id"),
+    Index("ix_incarnations_run", "run_id"),
     sqlite_autoincrement=True,
 )
 

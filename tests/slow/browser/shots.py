@@ -41,7 +41,13 @@ def paths(site: Site) -> dict[str, str]:
     site.sender._post("ci", b"{}", {"Content-Type": "application/json"})
     lists = ("events", "promotions", "models", "dead", "rejections", "policy", "audit")
     one = {"event": f"/events/{held['id']}", "letter": f"/dead/{failed['tasks'][0]['id']}", "model": f"/models/{MODEL}"}
-    one |= {"version": f"/models/{MODEL}/versions/2", "rollback": f"/models/{MODEL}/rollback"}
+    one |= {
+        "find": "/find?q=evt_",
+        "docs": "/docs",
+        "link": "/signin/link",
+        "version": f"/models/{MODEL}/versions/2",
+        "rollback": f"/models/{MODEL}/rollback",
+    }
     return {"overview": "/", **{name: f"/{name}" for name in lists}, **one, "missing": "/events/evt_0"}
 
 

@@ -54,6 +54,7 @@ def paths(house: House) -> list[str]:
         f"/dead/{task}",
         f"/events?model={LONG}",
         "/events/evt_0",
+        *("/find", "/find?q=evt_", f"/find?q={LONG[:30]}x", "/signin/link"),
     ]
 
 

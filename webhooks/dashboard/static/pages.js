@@ -71,6 +71,7 @@
   function swap(page) {
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(old.id);
+      if (fresh) document.dispatchEvent(new CustomEvent("part", { detail: fresh })); // times.js
       // Skip a part with the focus or with typed text.
       if (!fresh || old.contains(document.activeElement) || filled(old) || same(fresh, old)) continue;
       for (const button of fresh.querySelectorAll(".copy")) show(button);
