@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from registrar.events.states import DeploymentState, PromotionState
 from registrar.ledger import Connection
-from registrar.ledger.deployments import Deployment
+from registrar.ledger.deployments import IN_VAIN, Deployment
 from registrar.ledger.disputes import Dispute, disputes
 from registrar.ledger.incarnations import made_anew_at
 from registrar.ledger.promotions import still_open
@@ -30,7 +30,6 @@ from registrar.queries.not_live import last_deployments
 from registrar.queries.promotion_view import PromotionView, promotion_views
 
 MOST_OPEN = 200  # open promotions, the oldest, whose votes are worked out
-_LIVENESS = {DeploymentState.LIVE: Liveness.LIVE, DeploymentState.REQUESTED: Liveness.DEPLOYING}
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,9 @@ class _Model:
 
 def _row(model: _Model) -> ModelRow:
     metric = metric_trend(model.policy, model.holdings, model.requests, model.registrations)
-    act = next_act(model.views, model.dispute, model.deployments)
     steps = tuple(_step(model, target) for target in model.policy.targets)
+    quarantined = [(one.version, step.target) for step in steps for one in step.holders if one.quarantined]
+    act = next_act(model.views, model.dispute, model.deployments, quarantined)
     return ModelRow(model.name, steps, _others(model), metric, act, _changed_at(model), model.dispute)
 
 
@@ -161,16 +161,29 @@ def _step(model: _Model, target: Target) -> TargetStep:
 def _holder(model: _Model, target: Target, holding: PathHolding) -> TargetHolder:
     about = (holding.version, target.stage)
     last = next((one for one in reversed(model.deployments) if (one.version, one.target) == about), None)
-    untold = Liveness.UNKNOWN if target.deploy else None
     return TargetHolder(
         holding.version,
         holding.since,
         holding.actor_name,
         holding.by_hand,
         model.quarantined.get(holding.version),
-        _LIVENESS.get(DeploymentState(last.state), Liveness.NOT_LIVE) if last else untold,
+        _liveness(holding, last) if last or target.deploy else None,
         last,
     )
+
+
+def _liveness(holding: PathHolding, last: Deployment | None) -> Liveness:
+    """last: the version's last deployment to the target. One that succeeded before the version left the target and came
+    back, without another, says nothing: another version may have been deployed in between.
+    """
+    if last and last.state in IN_VAIN:
+        return Liveness.NOT_LIVE
+    if last and last.requested_at >= holding.since:
+        if last.state == DeploymentState.LIVE:
+            return Liveness.LIVE
+        if last.state == DeploymentState.REQUESTED:
+            return Liveness.DEPLOYING
+    return Liveness.UNKNOWN
 
 
 def _held_back(model: _Model, target: Target) -> HeldBack | None:

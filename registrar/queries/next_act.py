@@ -43,19 +43,31 @@ class NextAct:
         return {"who": str(self.who), "why": self.why, "people": people, "at": self.at, "promotion": self.promotion}
 
 
-def next_act(views: Sequence[PromotionView], dispute: Dispute | None, deployments: Sequence[Deployment]) -> NextAct:
-    """Return what is next, the most urgent first. views: of the open promotions; deployments: the holders' last."""
+def next_act(
+    views: Sequence[PromotionView],
+    dispute: Dispute | None,
+    deployments: Sequence[Deployment],
+    quarantined: Sequence[tuple[int, str]],
+) -> NextAct:
+    """Return what is next, the most urgent first.
+
+    views: of the open promotions; deployments: the holders' last; quarantined: (version, target) of holders.
+    """
     if dispute:
         return NextAct(Actor.OPERATOR, f"must say whether MLflow or the record is right: {dispute.why}")
     asked = [_of_view(view) for view in views]
     order = list(Actor)
     unconfirmed = [_of_deployment(one) for one in deployments if one.state in (*IN_VAIN, DeploymentState.REQUESTED)]
-    return min([*asked, *unconfirmed], key=lambda act: order.index(act.who), default=NextAct(Actor.NOBODY))
+    bad = [
+        NextAct(Actor.OPERATOR, f"must look after version {version} in {target}: it is quarantined")
+        for version, target in quarantined
+    ]
+    return min([*asked, *unconfirmed, *bad], key=lambda act: order.index(act.who), default=NextAct(Actor.NOBODY))
 
 
 def _of_view(view: PromotionView) -> NextAct:
     promotion, voting = view.promotion, view.voting
-    about = f"version {promotion.version} for {promotion.target}"
+    about = f"version {promotion.version} to {promotion.target}"
     if view.stale:
         why = f"must ask for {about} again: the policy has changed since"
         return NextAct(Actor.REQUESTER, why, promotion=promotion.id)

@@ -46,8 +46,8 @@ def test_each_target_says_who_holds_it_and_since_when(house: House):
     live(house.harness, "r1")
     trained(house.harness, "r2")
     told = row(house)
-    assert re.search(r"Staging @challenger version 2 since \d+ (s|min) ago", told)
-    assert re.search(r"Production @champion version 1 since \d+ (s|min) ago", told)
+    assert re.search(r"Staging version 2 since \d+ (s|min) ago", told)
+    assert re.search(r"Production deploying version 1 since \d+ (s|min) ago", told)
     assert "nothing yet" not in told
 
 
@@ -73,7 +73,17 @@ def test_a_holder_that_nothing_was_told_to_deploy_is_not_known_to_be_live(by_han
     by_hand.harness.registry.trained("r3", rmse=5.0)
     moved_by_hand(by_hand, trained(by_hand.harness, "r4"))
     told = row(by_hand)
-    assert re.search(r"Production @champion version 3 since \S+ \S+ ago live unknown by hand", told)
+    assert re.search(r"Production version 3 since \S+ \S+ ago live unknown by hand", told)
+
+
+def test_a_holder_that_was_live_before_another_is_not_known_to_be_so_when_it_is_back_by_hand(by_hand: House):
+    for version, run in enumerate(("r1", "r2"), 1):
+        live(by_hand.harness, run)
+        deployed(by_hand, "succeeded", version)
+    assert "Production live version 2" in row(by_hand)
+    by_hand.harness.later(minutes=1)
+    moved_by_hand(by_hand, 1)
+    assert re.search(r"version 1 since .* live unknown by hand version 2", row(by_hand))
 
 
 def test_what_was_moved_by_hand_is_marked_until_it_is_adopted(tmp_path, ledger, ledger_url):
@@ -89,7 +99,7 @@ def test_a_quarantined_version_that_is_back_by_hand_is_marked(by_hand: House):
     assert "quarantined" not in row(by_hand)
     moved_by_hand(by_hand, 2)
     told = row(by_hand)
-    assert re.search(r"Production @champion version 2 .*quarantined by hand", told)
+    assert re.search(r"Production version 2 since \S+ \S+ ago live unknown quarantined by hand", told)
 
 
 def test_what_waits_between_two_targets_is_on_the_way_and_names_who_acts(house: House):
@@ -99,7 +109,7 @@ def test_what_waits_between_two_targets_is_on_the_way_and_names_who_acts(house: 
     trained(house.harness, "r2")
     told = row(house)
     assert "version 2 waits for you" in told
-    assert re.search(r"you or Bob, operator 1 more of leads for version 2 for Production", told)
+    assert re.search(r"you or Bob, operator 1 more of leads for version 2 to Production", told)
     html = requests.get(house.url, timeout=10).text
     [mark] = re.findall(r'<a class="mark mine" href="(/promotions/[^"]+)"', html)
     assert requests.get(house.url + mark, timeout=10).status_code == 200
@@ -111,7 +121,7 @@ def test_who_may_not_vote_is_told_who_may(tmp_path, ledger, ledger_url, monkeypa
         trained(house.harness, "r1")
         told = row(house)
         assert ("waits for you" in told, "version 1 awaits approval" in told) == (False, True)
-        assert "Bob 1 more of one for version 1 for Production" in told
+        assert "Bob 1 more of one for version 1 to Production" in told
 
 
 def test_a_version_that_its_gates_held_back_is_marked_until_it_is_asked_for(house: House):
@@ -161,7 +171,7 @@ def test_an_alias_that_another_version_has_is_shown(by_hand: House):
     live(by_hand.harness, "r1", "r2")
     by_hand.harness.registry.set_alias("taxi", "champion", 1)
     by_hand.harness.post("registry.reconcile", by=ADA, model="taxi")
-    assert re.search(r"Production version 2 .* differs @champion: version 1", row(by_hand))
+    assert re.search(r"Production deploying version 2 .* differs @champion: version 1", row(by_hand))
 
 
 def test_a_model_of_registrar_yml_without_a_version_teaches_what_to_do(house: House):
@@ -188,7 +198,7 @@ def test_v1_and_the_command_line_say_the_same(house: House):
     )
     told = house.run("models").output
     assert "rmse 5 (version 1)" in told
-    assert "Ada, Bob, operator: 1 more of leads for version 2 for Production" in told
+    assert "Ada, Bob, operator: 1 more of leads for version 2 to Production" in told
 
 
 def test_a_vote_that_counts_already_waits_for_the_others(tmp_path, ledger, ledger_url, monkeypatch: pytest.MonkeyPatch):
@@ -201,4 +211,4 @@ def test_a_vote_that_counts_already_waits_for_the_others(tmp_path, ledger, ledge
         told = row(house)
         assert ("waits for you" in told, "Bob, operator 1 more of leads" in told) == (False, True)
         house.harness.post("promotion.approve", by=BOB, model="taxi", version=1)
-        assert "Production @champion version 1" in row(house)
+        assert "Production deploying version 1" in row(house)

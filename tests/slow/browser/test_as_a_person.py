@@ -42,7 +42,7 @@ def test_a_promotion_is_approved_and_its_end_shows_without_a_reload(page: Page, 
     site.trained(model, rmse=6.5)
     page.goto("/")
     row = page.locator(".model-rows tr", has_text=model)
-    expect(row).to_contain_text("1 more of leads for version 1 for Production")
+    expect(row).to_contain_text("1 more of leads for version 1 to Production")
     row.get_by_role("link", name="version 1 waits for you").click()
     expect(page.locator(".lead .state")).to_have_text("awaiting approval")
     page.get_by_label("Reason (optional)").first.fill("looks right")
