@@ -39,7 +39,7 @@ def read_overview(
         "disputes": work.disputes,
         "rows": read_model_rows(connection, policy, chosen, work),
         "unborn": unborn,
-        "model_count": len(known),
+        "model_count": len(known) + len(unborn),
         "counted_models": COUNTED,
         "queue": metrics.queue(connection, at),
         "incidents": incidents(connection, since=since, limit=_RECENT_INCIDENTS),

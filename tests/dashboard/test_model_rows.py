@@ -10,7 +10,7 @@ import requests
 from registrar.ledger.disputes import Disputed
 from tests.actions.versions import live, trained
 from tests.cli.setting import House, living
-from tests.cli.test_what_came_of_it import POLICY, deployed
+from tests.cli.test_what_came_of_it import POLICY, deployed, page
 from tests.dashboard.test_what_is_shown import made_anew, rows
 from tests.worker.harness import ADA, BOB
 
@@ -178,6 +178,7 @@ def test_a_model_of_registrar_yml_without_a_version_teaches_what_to_do(house: Ho
     for path in ("/", "/models"):
         assert "registrar send training_run.finished model=taxi run_id=RUN" in row(house, path)
         assert 'href="/models/taxi"' not in requests.get(house.url + path, timeout=10).text
+    assert "All 1 model " in f"{page(house, '/')} "
     trained(house.harness, "r1")
     assert "model=taxi run_id=RUN" not in row(house)
 

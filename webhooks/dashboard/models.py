@@ -41,7 +41,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         rows = read.pop("rows")
         more = url_for("pages.models", after=rows[MOST - 1].model) if len(rows) > MOST else None
         shown = {"rows": rows[:MOST], "more": more, "first": not after, "sparkline": sparkline}
-        return context.page("models.html", principal, now=at, **shown, **read)
+        return context.page("models.html", principal, now=at, policy=context.policy, **shown, **read)
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:

@@ -25,8 +25,9 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             shown = read_overview(connection, context.policy, since=at - RECENT, at=at, waits=waits)
         parts = [*shown.pop("parts"), *_checks(context)]
         trouble = [part for part in parts if part["status"] not in ("pass", WELL)]
-        mine = [view for view in shown["waiting"] if view.promotion.id in waits.promotions]
-        more = {"parts": parts, "trouble": trouble, "mine": mine, "sparkline": sparkline}
+        me = principal.actor.id
+        mine = [view for view in shown["waiting"] if view.promotion.id in waits.promotions and view.waits_for(me)]
+        more = {"parts": parts, "trouble": trouble, "mine": mine, "sparkline": sparkline, "policy": context.policy}
         return context.page("overview.html", principal, now=at, waits=waits, **more, **shown)
 
 

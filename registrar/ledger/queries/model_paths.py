@@ -15,7 +15,7 @@ from registrar.ledger.version_state import Key
 
 About = TypeVar("About")
 _AT_ONCE = 100  # parts of a statement; SQLite takes 500
-_LOOKED_AT = 300  # rows of each kind that say which models changed last
+_LOOKED_AT = 150  # rows of each kind that say which models changed last
 _REQUESTS, _TRAININGS = 16, 10  # the newest of a model that are read
 _TYPES = (TrainingRunFinished.type, ModelVersionRegister.type)
 _TASKS = (TrainingRunFinished.task, PromotionRequest.task)
