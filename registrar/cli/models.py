@@ -23,7 +23,7 @@ COLUMNS = ("model", "holds", "metric", "open promotions", "who acts next", "last
 @formatting.as_json
 @click.pass_obj
 def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None:
-    """List the registered models: which version holds which stage and alias, the deciding metric, and who acts next.
+    """List the registered models: who holds which stage and alias, the deciding metric, and who acts next.
 
     With --json also the path of targets, with who holds each and whether it is live, and the metric of the newest
     versions.
