@@ -93,6 +93,7 @@ def test_what_was_moved_by_hand_is_marked_until_it_is_adopted(tmp_path, ledger, 
         assert "by hand" not in row(house)
 
 
+@pytest.mark.both_ledgers
 def test_a_quarantined_version_that_is_back_by_hand_is_marked(by_hand: House):
     live(by_hand.harness, "r1", "r2")
     by_hand.harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
@@ -138,6 +139,7 @@ def test_a_deployment_that_failed_is_for_an_operator(house: House):
     assert "you , as an operator must look after version 1 in Production" in row(house).replace("you,", "you ,")
 
 
+@pytest.mark.both_ledgers
 def test_a_model_in_dispute_waits_for_an_operator_and_says_why(house: House):
     live(house.harness, "r1")
     trained(house.harness, "r2")
@@ -183,6 +185,7 @@ def test_a_model_of_registrar_yml_without_a_version_teaches_what_to_do(house: Ho
     assert "model=taxi run_id=RUN" not in row(house)
 
 
+@pytest.mark.both_ledgers
 def test_v1_and_the_command_line_say_the_same(house: House):
     live(house.harness, "r1")
     trained(house.harness, "r2", rmse=6.25)

@@ -11,9 +11,11 @@ from sqlalchemy import event
 from registrar.events.outcome import Cause, Outcome
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.engine import now
+from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.votes import VoteCast
 from registrar.queries.overview import MODELS
+from tests.broker import Broker
 from tests.dashboard.conftest import House, Lived, asked, asking, registered
 from tests.dashboard.test_pages import pages
 from webhooks.app import create_app
@@ -157,3 +159,20 @@ def test_refused_requests_are_counted_and_no_failures(lived: Lived):
     assert 'Refused in 24 hours: <a href="/rejections">1 request</a>' in text
     assert "no signature of the source" not in text
     assert "state bad" not in lived.house.get("/rejections").text.partition("<main")[2]
+
+
+def parts_section(house: House) -> str:
+    return house.get("/").text.partition('id="parts-live"')[2].partition("</section>")[0]
+
+
+def test_parts_that_are_well_take_one_line_and_others_are_listed(house: House, broker: Broker):
+    settings = replace(house.settings, broker_url=broker.url)
+    served = House(create_app(settings).test_client(), house.ledger, settings)
+    assert "<summary>" not in parts_section(served)  # neither worker nor beat is there
+    with house.ledger.write() as connection:
+        for part in ("worker", "beat"):
+            beat(connection, Heartbeat(part, "host:1", "1", now(), now(), last_dispatched_at=now()))
+    section = parts_section(served)
+    assert re.search(r"<summary>All \d parts are well: beat, worker, ledger, disk, broker, work</summary>", section)
+    assert "0 in hand" in section
+    assert "All parts are well." in served.get("/").text
