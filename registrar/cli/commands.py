@@ -95,7 +95,7 @@ SECTIONS = {
         ),
         "models": LazyCommand(
             "registrar.cli.models:models",
-            "List the registered models: which version holds which stage and alias, and what is under way.",
+            "List the registered models: who holds which stage and alias, the deciding metric, and who acts next.",
         ),
         "history": LazyCommand(
             "registrar.cli.models:history",

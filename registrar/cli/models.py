@@ -14,7 +14,7 @@ from registrar.queries.filters import HistoryFilter
 from registrar.queries.query_service import QueryService, Row, Unknown, pages, up_to
 from registrar.text.wording import approved_by, ended_text
 
-COLUMNS = ("model", "holds", "open promotions", "last event")
+COLUMNS = ("model", "holds", "metric", "open promotions", "who acts next", "last event")
 
 
 @click.command()
@@ -23,7 +23,10 @@ COLUMNS = ("model", "holds", "open promotions", "last event")
 @formatting.as_json
 @click.pass_obj
 def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None:
-    """List the registered models: which version holds which stage and alias, and what is under way.
+    """List the registered models: who holds which stage and alias, the deciding metric, and who acts next.
+
+    With --json also the path of targets, with who holds each and whether it is live, and the metric of the newest
+    versions.
 
     \b
     registrar models
@@ -44,7 +47,23 @@ def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None
 
 def _row(each: Row) -> tuple[object, ...]:
     holds = [f"{'@' if held['kind'] == 'alias' else ''}{held['key']} {held['version']}" for held in each["holders"]]
-    return each["model"], ", ".join(holds) or None, each["open_promotions"], each["last_event_at"]
+    metric, next_ = _metric(each.get("metric")), _next(each.get("next"))  # a receiver of before has neither
+    return each["model"], ", ".join(holds) or None, metric, each["open_promotions"], next_, each["last_event_at"]
+
+
+def _metric(metric: Row | None) -> str | None:
+    """Describe the champion's metric, else the newest version's."""
+    if metric is None or not (metric["champion"] or metric["trend"]):
+        return None
+    reading = metric["champion"] or metric["trend"][-1]
+    return f"{metric['name']} {reading['value']:.6g} (version {reading['version']})"
+
+
+def _next(act: Row | None) -> str | None:
+    if act is None or act["who"] == "nobody":
+        return None
+    names = ", ".join(person["name"] for person in act["people"])
+    return f"{names or act['who']}: {act['why']}"
 
 
 HISTORY_COLUMNS = (

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, text
+from sqlalchemy import Connection, Select, bindparam, func, select, text
 
 from registrar.events.outcome import Cause
 from registrar.ledger.before_commit import flush
@@ -61,11 +61,7 @@ class Settled:
 
 def dispute(connection: Connection, model: str) -> Dispute | None:
     """Return the open dispute of a model."""
-    entry = _load_last_entry(connection, model)
-    if entry is None or entry.kind == EntryKind.SETTLED:
-        return None
-    fields = json.loads(entry.body)["said"]
-    return Dispute(fields["why"], entry.at, fields["moves"])
+    return _open_dispute(_load_last_entry(connection, model))
 
 
 def settled_at(connection: Connection, model: str) -> datetime | None:
@@ -76,13 +72,23 @@ def settled_at(connection: Connection, model: str) -> datetime | None:
 
 def disputed(connection: Connection) -> list[str]:
     """Return the models with an open dispute."""
-    models = connection.execute(select(journal.c.model).where(_EITHER).distinct()).scalars().all()
-    return sorted(model for model in models if model and dispute(connection, model))
+    return sorted(disputes(connection))
 
 
 def disputes(connection: Connection) -> dict[str, Dispute]:
     """Return the open disputes by model."""
-    return {model: found for model in disputed(connection) if (found := dispute(connection, model))}
+    last = select(func.max(journal.c.seq)).where(_EITHER).group_by(journal.c.model)
+    query = select(journal.c.model, journal.c.kind, journal.c.at, journal.c.body).where(journal.c.seq.in_(last))
+    found = ((row.model, _open_dispute(row)) for row in connection.execute(query))
+    return {model: open_dispute for model, open_dispute in found if model and open_dispute}
+
+
+def _open_dispute(entry: Any) -> Dispute | None:
+    """entry: the last one about a model; None: there is none."""
+    if entry is None or entry.kind == EntryKind.SETTLED:
+        return None
+    fields = json.loads(entry.body)["said"]
+    return Dispute(fields["why"], entry.at, fields["moves"])
 
 
 def _load_last_entry(connection: Connection, model: str) -> Any:

@@ -110,7 +110,7 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
     query = select(holders, events.c.type, promotions.c.evidence).select_from(joined).where(same_key)
     rows = connection.execute(query.order_by(holders.c.seq.desc())).all()
     by_hand = {row.event_id for row in rows if row.promotion_id is None and row.type in BY_HAND}
-    adopted = _adopted(connection, by_hand, kind, key)
+    passed = adopted(connection, by_hand)
     incarnations_, approved = known(connection, model), _approved(rows, by_hand)
     return [
         PastHolding(
@@ -119,7 +119,7 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
             incarnations_.get(row.incarnation),
             (row.evidence or {}).get("run_id"),
             still=row.until is None,
-            given=row.event_id not in by_hand or (row.event_id, row.version) in adopted,
+            given=row.event_id not in by_hand or (row.event_id, row.version, kind, key) in passed,
             digest=approved[row.seq].get("model_digest"),
             compared=approved[row.seq].get("compared"),
         )
@@ -141,8 +141,8 @@ def _approved(rows: Sequence[Row[Any]], by_hand: set[str]) -> Mapping[int, Mappi
     return evidence
 
 
-def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -> set[tuple[str, int]]:
-    """Return (event id, version) of passed adoptions, from the facts of their tasks."""
+def adopted(connection: Connection, event_ids: set[str]) -> set[tuple[str, int, str, str]]:
+    """Return (event id, version, kind, key) of passed adoptions, from the facts of their tasks."""
     if not event_ids:
         return set()
     adoptions = and_(
@@ -150,10 +150,11 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
     )
     rows = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(adoptions)).all()
     return {
-        (row.event_id, fact["version"])
+        (row.event_id, fact["version"], kind, fact["details"][kind])
         for row in rows
         for fact in row.outcome["facts"]
-        if fact["details"].get(kind) == key and fact["details"].get("adopted")
+        for kind in ("stage", "alias")
+        if fact["details"].get("adopted") and fact["details"].get(kind)
     }
 
 

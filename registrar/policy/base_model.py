@@ -43,6 +43,10 @@ Glob = Annotated[str, Field(min_length=1, max_length=250, description="a name, o
 _WILD = re.compile(r"\*|\?|\[!?(?:\]|[^\]])[^\]]*\]")  # what fnmatch takes for something else than itself
 
 
+def is_glob(pattern: str) -> bool:
+    return bool(_WILD.search(pattern))
+
+
 def matches(patterns: list[str], name: str) -> bool:
     """Whether a name is one of these, or matches one of the globs. Case counts."""
     return any(_matches_one(pattern, name) for pattern in patterns)

@@ -12,7 +12,7 @@ Those of time_gates.py stand among them.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -85,6 +85,21 @@ class Comparison(Strict):
         return f"{named(self.metric, self.of)} better than {self.baseline}'s" + (
             f" by {' and '.join(least)}" if least else ""
         )
+
+
+def deciding_metric(gates: Sequence[object]) -> Threshold | Comparison | None:
+    """Return the first gate about a metric."""
+    return next((gate for gate in gates if isinstance(gate, Threshold | Comparison)), None)
+
+
+def reads(gate: Threshold | Comparison, text: str) -> bool:
+    """Return whether a gate's verdict, which has the gate as text, is about the same metric; the rest may differ."""
+    rest = text.removeprefix(f"{named(gate.metric, gate.of)} ")
+    return rest != text and (rest.startswith("better than @") or rest.split(" ", 1)[0] in OPERATORS)
+
+
+def is_greater_better(gate: Threshold | Comparison) -> bool:
+    return gate.greater_is_better if isinstance(gate, Comparison) else gate.op.startswith(">")
 
 
 class RequiredTags(Strict):

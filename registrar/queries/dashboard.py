@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from registrar.ledger import Connection, dead_letters, deployments, promotions, rejections
-from registrar.ledger.disputes import Dispute, dispute, disputes
+from registrar.ledger import Connection, promotions
+from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import made_anew_at, of_deleted
 from registrar.ledger.promotions import Promotion
-from registrar.ledger.queries import activity, metrics, models, promotion_record
+from registrar.ledger.queries import models, promotion_record
 from registrar.ledger.queries.find import archive_location, newest_holdings
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.incidents import incidents
@@ -20,31 +20,10 @@ from registrar.ledger.queries.versions import KnownVersion, present_versions
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.queries.not_live import not_live
 from registrar.queries.policy_view import bound
-from registrar.queries.processes import parts
 from registrar.queries.promotion_view import PromotionView, promotion_view, promotion_views
 from registrar.text.sanitize import is_visible
 
-_FEW, _RECENT_INCIDENTS = 5, 10  # rows on the overview
 _HOLDINGS, _PROMOTIONS, _INCIDENTS, _EARLIER = 200, 20, 50, 20  # the newest on a model's page
-
-
-def read_overview(connection: Connection, policy: Policy, *, since: datetime, at: datetime) -> dict[str, Any]:
-    return {
-        "waiting": promotion_views(policy, connection, promotions.still_open(connection), at=at),
-        "queue": metrics.queue(connection, at),
-        "deploying": deployments.under_way(connection),
-        "not_live": not_live(policy, connection),
-        "disputes": disputes(connection),
-        "incidents": incidents(connection, since=since, limit=_RECENT_INCIDENTS),
-        "dead": dead_letters.list_dead_letters(connection, limit=_FEW),
-        "dead_count": sum(one.count for one in metrics.dead(connection)),
-        "refused": [row for row in rejections.latest(connection, limit=_FEW) if row["at"] >= since],
-        "refused_count": activity.refused_since(connection, since),
-        "accepted_count": activity.accepted_since(connection, since),
-        "counted": activity.COUNTED,
-        "lately": activity.lately(connection, since=since),
-        "parts": parts(connection),
-    }
 
 
 @dataclass(frozen=True)
@@ -99,15 +78,6 @@ def read_model(connection: Connection, policy: Policy, name: str, *, at: datetim
         [one for one in not_live(policy, connection) if one.model == name],
         dispute(connection, name),
     )
-
-
-def read_models(connection: Connection, policy: Policy, *, after: str, limit: int) -> dict[str, Any]:
-    """found: up to `limit` models by name, those behind `after`."""
-    return {
-        "found": models.page(connection, after=after, limit=limit),
-        "disputes": disputes(connection),
-        "not_live": [one.model for one in not_live(policy, connection)],
-    }
 
 
 def read_promotions(

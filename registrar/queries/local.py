@@ -27,6 +27,7 @@ from registrar.queries import journal_archive, policy_view
 from registrar.queries.cursor import decode, encode
 from registrar.queries.filters import ALL, OPEN, PROMOTION_STATES, EventFilter, HistoryFilter
 from registrar.queries.journal_archive import JournalFilter
+from registrar.queries.model_rows import list_models
 from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
@@ -103,7 +104,7 @@ class LocalQueries:
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page:
         after = str(decode("models", cursor, str)[0]) if cursor else ""
         with self.ledger.read() as connection:
-            rows = models.page(connection, after=after, limit=limit + 1)
+            rows = list_models(connection, self.policies(), after=after, limit=limit + 1, at=now())
         return _page("models", rows, limit, "model", hide=False)
 
     def model(self, name: str) -> Row:

@@ -1,15 +1,15 @@
 """Open promotions for people: the request, who may still vote, and which approvals are missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from registrar.events.states import PromotionState
 from registrar.ledger import Connection
-from registrar.ledger.disputes import Dispute, dispute
+from registrar.ledger.disputes import Dispute, dispute, disputes
 from registrar.ledger.promotions import Promotion
-from registrar.ledger.votes import approvals
+from registrar.ledger.votes import approvals, approvals_of
 from registrar.policy import Policy
 from registrar.queries.voting import Voting, name, voting
 
@@ -37,45 +37,53 @@ class PromotionView:
         return sum(1 for gate in self.gates if gate["passed"])
 
     def waits_for(self, actor_id: str) -> bool:
-        """Return whether this person's approval would count."""
+        """Return whether this person's approval would bring it nearer: voting.is_vote_missing for all at once."""
         may_vote = (
             self.voting
             and self.promotion.state == PromotionState.AWAITING_APPROVAL
             and not (self.stale or self.dispute)
         )
         rules = self.voting.rules if self.voting and may_vote else ()
-        return any(voter.id == actor_id for rule in rules for voter in rule.may)
+        return any(voter.id == actor_id for rule in rules if rule.missing for voter in rule.may)
 
 
 def promotion_views(
     policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime
 ) -> list[PromotionView]:
     """Return views: first those that wait for approvers, the longest wait first."""
-    views = [promotion_view(policy, connection, one, at=at) for one in open_]
+    open_ = list(open_)
+    agreed = approvals_of(connection, [one.id for one in open_])
+    in_dispute = disputes(connection) if open_ else {}
+    views = [_view(policy, one, agreed.get(one.id, []), in_dispute.get(one.model), at) for one in open_]
     return sorted(
         views, key=lambda each: (each.promotion.state != PromotionState.AWAITING_APPROVAL, each.promotion.asked_at)
     )
 
 
 def promotion_view(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> PromotionView:
-    agreed = approvals(connection, promotion.id)
+    open_dispute = dispute(connection, promotion.model)
+    return _view(policy, promotion, approvals(connection, promotion.id), open_dispute, at)
+
+
+def _view(
+    policy: Policy,
+    promotion: Promotion,
+    agreed: Sequence[tuple[str, datetime]],
+    open_dispute: Dispute | None,
+    at: datetime,
+) -> PromotionView:
     return PromotionView(
         promotion,
         name(policy, promotion.requested_by),
         voting(policy, promotion, agreed, at=at),
         tuple(name(policy, who) for who, _ in agreed),
         tuple(promotion.evidence.get("gates") or ()),
-        _stale(policy, promotion),
-        _dispute(connection, promotion),
+        is_stale(policy, promotion),
+        open_dispute if promotion.open and open_dispute and not open_dispute.moves else None,
     )
 
 
-def _dispute(connection: Connection, promotion: Promotion) -> Dispute | None:
-    open_dispute = dispute(connection, promotion.model) if promotion.open else None
-    return None if open_dispute is None or open_dispute.moves else open_dispute
-
-
-def _stale(policy: Policy, promotion: Promotion) -> bool:
+def is_stale(policy: Policy, promotion: Promotion) -> bool:
     """A promotion in the state `waiting` is never stale: its gates are evaluated again when its time comes."""
     is_bound = promotion.state in (PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
     return is_bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)

@@ -68,9 +68,8 @@ def voting(
     policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], *, at: datetime
 ) -> Voting | None:
     """Return who may vote. agreed: (approver, time). None: the promotion has ended, or its target takes no approval."""
-    target = policy.model(promotion.model).target(promotion.target)
-    approval = target.approval if target else None
-    if not promotion.open or promotion.state == PromotionState.APPROVED or not isinstance(approval, Approval):
+    approval = _approval(policy, promotion)
+    if not promotion.open or promotion.state == PromotionState.APPROVED or approval is None:
         return None
     excluded = tuple(_excluded(policy, promotion, approval))
     seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
@@ -92,6 +91,29 @@ def voting(
         _impossible(approval, seats.missing(*helpful)),
         approval.reject_reason == "required",
     )
+
+
+def is_vote_missing(
+    policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], who: str, *, at: datetime
+) -> bool:
+    """Return whether the approval of this person would bring a promotion that awaits approval nearer to it.
+
+    As the rules of `voting` have it, for one person in a fraction of the time.
+    """
+    approval = _approval(policy, promotion)
+    if approval is None or who in dict(agreed):
+        return False
+    excluded = frozenset(each.id for each in _excluded(policy, promotion, approval) if each.id)
+    if not policy.may_vote(who, approval.groups, at=at, excluded=excluded):
+        return False
+    seats = _Seats(policy, approval, agreed, excluded, at)
+    return sum(seats.missing(who)) < sum(seats.missing())
+
+
+def _approval(policy: Policy, promotion: Promotion) -> Approval | None:
+    """Return the approval that a promotion's target needs; None: it needs none."""
+    target = policy.model(promotion.model).target(promotion.target)
+    return target.approval if target and isinstance(target.approval, Approval) else None
 
 
 @dataclass(frozen=True)

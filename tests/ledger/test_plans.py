@@ -21,16 +21,19 @@ from registrar.ledger import (
     tables,
     task_dispatch,
     tasks,
+    votes,
 )
 from registrar.ledger.deliveries import Arrival, accept_all
 from registrar.ledger.event_rows import Delivery
 from registrar.ledger.journal import append, stream
 from registrar.ledger.queries import (
+    activity,
     event_search,
     event_status,
     find,
     holdings,
     metrics,
+    model_paths,
     models,
     prefix_search,
     promotion_record,
@@ -118,6 +121,12 @@ WORK = {
     "gauge of dead letters": metrics.dead,
     "gauge of promotions": metrics.undecided,
     "gauge of holders": metrics.held,
+    "what models hold": lambda c: model_paths.path_holdings(c, ["model-1", "model-2"]),
+    "what was asked for models": lambda c: model_paths.newest_requests(c, ["model-1", "model-2"]),
+    "what models registered": lambda c: model_paths.newest_registrations(c, ["model-1", "model-2"]),
+    "votes that are missing": lambda c: votes.approvals_of(c, [one.id for one in votes.awaiting_approval(c, limit=9)]),
+    "how many dead letters": lambda c: metrics.count_dead_letters(c, at_most=9),
+    "how many commands were refused": lambda c: activity.refused_tasks_since(c, DAY),
 }
 NEWEST = {"events": event_status.latest, "rejections": rejections.latest}
 

@@ -12,10 +12,11 @@ from flask import Response, redirect, render_template, request
 
 from registrar.events.states import TaskState
 from registrar.http.page_links import MlflowLinks
-from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger import Connection, Ledger, LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
 from registrar.policy import Policy
+from registrar.queries.waiting_for import WaitingFor, waiting_for
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
 from webhooks.ingress.command_submission import CommandSubmission
@@ -49,8 +50,12 @@ class DashboardContext:
         """Render a template. shown['now']: the time to which the page's relative times refer; default: the present.
 
         principal None: nobody is signed in, on a page that anybody may see.
+        shown['waits']: what waits for the principal, where the page has read it.
         """
         at: datetime = shown.pop("now", None) or now()
+        if principal and "waits" not in shown:
+            with self.ledger.read() as connection:
+                shown["waits"] = self.waiting_for(connection, principal, at=at)
         shared = {
             "principal": principal,
             "csrf": self.access.csrf_token(principal) if principal else None,
@@ -63,6 +68,10 @@ class DashboardContext:
             "key": uuid.uuid4().hex,
         }
         return render_template(f"pages/{template}", **shared, **shown)
+
+    def waiting_for(self, connection: Connection, principal: Principal, *, at: datetime) -> WaitingFor:
+        """Return what waits for the principal, which every page counts."""
+        return waiting_for(connection, self.policy, principal.actor.id, principal.role, at=at)
 
     def submit_command(
         self,

@@ -10,8 +10,10 @@ from registrar.ledger.engine import now
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.versions import KnownVersion
 from registrar.policy import ModelPolicy, Target
-from registrar.queries.dashboard import read_model, read_models
+from registrar.queries.dashboard import read_model
+from registrar.queries.overview import read_models
 from webhooks.dashboard import query_params
+from webhooks.dashboard.charts.sparkline import sparkline
 from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.timeline import group_alike, is_same, target_name, timeline
 from webhooks.ingress.errors import NotFound
@@ -33,13 +35,13 @@ class Side:
 def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/models", endpoint="models")
     def all_models() -> str:
-        principal, after = context.require_principal(), query_params.exact("after")
+        principal, after, at = context.require_principal(), query_params.exact("after"), now()
         with context.ledger.read() as connection:
-            read = read_models(connection, context.policy, after=after, limit=MOST + 1)
-        rows = read.pop("found")
-        more = url_for("pages.models", after=rows[MOST - 1]["model"]) if len(rows) > MOST else None
-        held = {row["model"]: _held_now(row["holders"]) for row in rows[:MOST]}
-        return context.page("models.html", principal, models=rows[:MOST], held=held, more=more, first=not after, **read)
+            read = read_models(connection, context.policy, after=after, limit=MOST + 1, at=at)
+        rows = read.pop("rows")
+        more = url_for("pages.models", after=rows[MOST - 1].model) if len(rows) > MOST else None
+        shown = {"rows": rows[:MOST], "more": more, "first": not after, "sparkline": sparkline}
+        return context.page("models.html", principal, now=at, policy=context.policy, **shown, **read)
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from registrar.events.states import DeploymentState
+from webhooks.openapi.model_path_schemas import MetricTrend, NextAct, TargetStep
 from webhooks.openapi.schemas import Next, Shape
 
 
@@ -107,10 +108,19 @@ class ListedModel(Shape):
     holders: list[Held]
 
 
+class ModelRow(ListedModel):
+    """A registered model: its path of targets, the metric that decides, and who must act next."""
+
+    path: list[TargetStep]
+    metric: Annotated[MetricTrend | None, Field(description="null: no gate is about a metric")]
+    next: NextAct
+    changed_at: Annotated[datetime | None, Field(description="when a version was registered, asked for or moved last")]
+
+
 class Models(Shape):
     """A page of models, by name."""
 
-    models: list[ListedModel]
+    models: list[ModelRow]
     next: Next
 
 

@@ -7,16 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal_column, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, journal, rejections, tasks
 
 LOOKED_AT = 60  # events
+_REFUSED = 1000
 COUNTED = 10_000  # at most; pages show larger counts as 10,000+
 
 
 @dataclass(frozen=True)
 class ActivityItem:
-    """A fact. text: its sentence."""
+    """A fact. text: its sentence. promotion, target: those that it names."""
 
     at: datetime
     type: str
@@ -25,6 +27,8 @@ class ActivityItem:
     version: int | None
     event_id: str
     actor_name: str
+    promotion: str | None = None
+    target: str | None = None
 
 
 def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[ActivityItem]:
@@ -41,8 +45,9 @@ def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[
 
 def _facts(row: Any, actor_name: str) -> Iterator[ActivityItem]:
     for fact in reversed((row.outcome or {}).get("facts") or []):
-        about = (fact.get("model"), fact.get("version"))
-        yield ActivityItem(row.finished_at, fact["type"], fact["text"], *about, row.event_id, actor_name)
+        about, details = (fact.get("model"), fact.get("version")), fact.get("details") or {}
+        named = (details.get("promotion"), details.get("target") or details.get("stage"))
+        yield ActivityItem(row.finished_at, fact["type"], fact["text"], *about, row.event_id, actor_name, *named)
 
 
 def accepted_since(connection: Connection, since: datetime) -> int:
@@ -54,6 +59,14 @@ def accepted_since(connection: Connection, since: datetime) -> int:
 
 def refused_since(connection: Connection, since: datetime) -> int:
     counted = select(func.count()).select_from(rejections).where(rejections.c.at >= since)
+    return int(connection.execute(counted).scalar_one())
+
+
+def refused_tasks_since(connection: Connection, since: datetime) -> int:
+    """Count the refused tasks, such as commands that the policy does not allow, among the newest _REFUSED."""
+    refused = tasks.c.state == literal_column(f"'{TaskState.REFUSED}'")  # as ix_tasks_refused has it
+    newest = select(tasks.c.finished_at).where(refused).order_by(tasks.c.event_seq.desc()).limit(_REFUSED).subquery()
+    counted = select(func.count()).select_from(newest).where(newest.c.finished_at >= since)
     return int(connection.execute(counted).scalar_one())
 
 

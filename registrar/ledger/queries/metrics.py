@@ -85,6 +85,12 @@ def dead(connection: Connection) -> Sequence[DeadLetterCount]:
     return [DeadLetterCount(*row) for row in connection.execute(query.group_by(*columns))]
 
 
+def count_dead_letters(connection: Connection, *, at_most: int) -> int:
+    """Count the dead letters that `registrar dead list` lists, up to a number."""
+    some = select(tasks.c.seq).where(is_failed(), tasks.c.name.not_in(ABOUT)).limit(at_most).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+
 def retried_example(connection: Connection) -> RetriedTask | None:
     """Return any one of the tasks that `queue` counts as retried."""
     query = select(tasks.c.name, tasks.c.error).where(is_open(), tasks.c.state == QUEUED, tasks.c.attempts > 0)

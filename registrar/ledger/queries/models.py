@@ -20,6 +20,7 @@ from registrar.events.types import (
 )
 from registrar.ledger.holders import ARCHIVED
 from registrar.ledger.promotions import is_open
+from registrar.ledger.queries.model_paths import read_each
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
 
 # Tasks that succeed only where the registry has the model. Others may have a misspelt name: a failed training's.
@@ -47,9 +48,9 @@ def get_model(connection: Connection, model: str) -> dict[str, Any] | None:
     return _summaries(connection, [model])[0] if known else None
 
 
-def known_names(connection: Connection, *, limit: int = 500) -> Sequence[str]:
-    """Return the names of models that the registry has or had, in order."""
-    return _names(connection, "", limit)
+def known_names(connection: Connection, *, after: str = "", limit: int = 500) -> Sequence[str]:
+    """Return the names of models that the registry has or had, in order, those after `after`."""
+    return _names(connection, after, limit)
 
 
 def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
@@ -75,10 +76,11 @@ def _is_model(model: ColumnElement[str]) -> ColumnElement[bool]:
 
 def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
     holders_, open_promotions = _holders(connection, models), _open(connection, models)
+    last_event_at = _last_events(connection, models)
     return [
         {
             "model": model,
-            "last_event_at": _last_event_at(connection, model),
+            "last_event_at": last_event_at.get(model),
             "open_promotions": open_promotions[model],
             "holders": holders_[model],
         }
@@ -100,9 +102,11 @@ def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int
     return defaultdict(int, {row[0]: row[1] for row in connection.execute(query.group_by(promotions.c.model))})
 
 
-def _last_event_at(connection: Connection, model: str) -> Any:
-    newest = select(events.c.accepted_at).where(events.c.model == model).order_by(events.c.seq.desc()).limit(1)
-    return connection.execute(newest).scalar_one_or_none()
+def _last_events(connection: Connection, models: Sequence[str]) -> dict[str, datetime]:
+    """Return when the newest event about each of these models was accepted."""
+    newest = select(events.c.model, events.c.accepted_at).order_by(events.c.seq.desc()).limit(1)
+    rows = read_each(connection, models, lambda model: newest.where(events.c.model == model))
+    return {row.model: row.accepted_at for row in rows}
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,11 @@ def promotion(context: BrowserContext) -> str:
     page.goto("/")
     if page.locator("h1").inner_text() == "Not signed in":
         sign_in(page)
-    found = page.locator(".card-title", has_text=MODEL).first.get_attribute("href")
+    found = (
+        page.locator(".model-rows tr", has_text=MODEL)
+        .locator('.mark[href^="/promotions/"]')
+        .first.get_attribute("href")
+    )
     assert found
     page.close()
     return found

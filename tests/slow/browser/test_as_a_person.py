@@ -41,10 +41,9 @@ def test_an_event_is_found_and_says_why_a_gate_failed(page: Page, site: Site, mo
 def test_a_promotion_is_approved_and_its_end_shows_without_a_reload(page: Page, site: Site, model: str):
     site.trained(model, rmse=6.5)
     page.goto("/")
-    card = page.locator(".card", has_text=model)
-    expect(card).to_contain_text("waits for you")
-    expect(card).to_contain_text("1 more of leads: Ada")
-    card.get_by_role("link").click()
+    row = page.locator(".model-rows tr", has_text=model)
+    expect(row).to_contain_text("1 more of leads for version 1 to Production")
+    row.get_by_role("link", name="version 1 waits for you").click()
     expect(page.locator(".lead .state")).to_have_text("awaiting approval")
     page.get_by_label("Reason (optional)").first.fill("looks right")
     page.get_by_role("button", name="Approve").click()

@@ -10,6 +10,7 @@
   const LONGEST = 60000; // between failed polls
   const POLL = { Accept: "text/html", "X-Registrar-Poll": "1" }; // does not keep a session from becoming idle
   const status = document.getElementById("live"), principal = document.body.dataset.principal;
+  const hasParts = document.querySelector("main [data-live]"); // else only the navigation's count is kept current
   let etag = document.body.dataset.etag, read = Date.now(), failures = 0, busy = false, timer = null, latest = null;
 
   for (const button of document.querySelectorAll(".copy")) show(button);
@@ -55,7 +56,7 @@
     }
   }
 
-  function say(words) { if (status && status.textContent !== words) status.textContent = words; }
+  function say(words) { if (status && hasParts && status.textContent !== words) status.textContent = words; }
 
   // Keep the page, if it is for the same person: nobody must send another person's form under this name.
   function take(text) {
@@ -69,6 +70,7 @@
 
   // Move the parts out of `page`; a part that is skipped stays there for the next poll.
   function swap(page) {
+    if (document.title !== page.title) document.title = page.title;
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(old.id);
       if (fresh) document.dispatchEvent(new CustomEvent("part", { detail: fresh })); // times.js
