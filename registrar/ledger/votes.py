@@ -1,5 +1,6 @@
 """Votes on promotions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -41,11 +42,20 @@ class VoteCast:
 
 def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
     """Return (actor, time) of the counted approvals, one per person, oldest first."""
-    rows = connection.execute(_select_approvals(), {"of_promotion": promotion_id}).all()
-    return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
+    return approvals_of(connection, [promotion_id])[promotion_id]
+
+
+def approvals_of(connection: Connection, promotion_ids: Iterable[str]) -> dict[str, list[tuple[str, datetime]]]:
+    """Return the `approvals` of several promotions, by id, in one statement."""
+    by_id: dict[str, dict[str, datetime]] = {id_: {} for id_ in promotion_ids}
+    rows = connection.execute(_select_approvals(), {"of_promotions": list(by_id)}) if by_id else ()
+    for row in rows:
+        by_id[row.promotion_id].setdefault(row.actor, row.at)
+    return {id_: list(found.items()) for id_, found in by_id.items()}
 
 
 @cache
 def _select_approvals() -> Select[Any]:
-    counted = (votes.c.promotion_id == bindparam("of_promotion"), votes.c.counted, votes.c.verdict == "approve")
-    return select(votes.c.actor, votes.c.at).where(*counted).order_by(votes.c.seq)
+    of_them = votes.c.promotion_id.in_(bindparam("of_promotions", expanding=True))
+    query = select(votes.c.promotion_id, votes.c.actor, votes.c.at)
+    return query.where(of_them, votes.c.counted, votes.c.verdict == "approve").order_by(votes.c.seq)

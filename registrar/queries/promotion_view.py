@@ -1,15 +1,15 @@
 """Open promotions for people: the request, who may still vote, and which approvals are missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from registrar.events.states import PromotionState
 from registrar.ledger import Connection
-from registrar.ledger.disputes import Dispute, dispute
+from registrar.ledger.disputes import Dispute, dispute, disputes
 from registrar.ledger.promotions import Promotion
-from registrar.ledger.votes import approvals
+from registrar.ledger.votes import approvals, approvals_of
 from registrar.policy import Policy
 from registrar.queries.voting import Voting, name, voting
 
@@ -21,7 +21,8 @@ class PromotionView:
     voting: None where nobody is asked: it waits for a time gate, or is approved and under way.
     stale: the policy changed since the request, so the worker counts no further approval, and those that it has move
     nothing (worker/promotions/evidence.py). Only MLflow knows whether the rest of the evidence still holds.
-    dispute: why no version of the model is moved; None: versions are moved.
+    approvals: (approver, time) of those that counted. dispute: why no version of the model is moved; None: versions are
+    moved.
     """
 
     promotion: Promotion
@@ -31,6 +32,7 @@ class PromotionView:
     gates: tuple[Mapping[str, Any], ...]
     stale: bool
     dispute: Dispute | None = None
+    approvals: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def passed(self) -> int:
@@ -51,14 +53,28 @@ def promotion_views(
     policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime
 ) -> list[PromotionView]:
     """Return views: first those that wait for approvers, the longest wait first."""
-    views = [promotion_view(policy, connection, one, at=at) for one in open_]
+    listed = list(open_)
+    agreed = approvals_of(connection, [one.id for one in listed])
+    disputed = disputes(connection) if listed else {}
+    views = [_view(policy, one, agreed[one.id], disputed.get(one.model), at=at) for one in listed]
     return sorted(
         views, key=lambda each: (each.promotion.state != PromotionState.AWAITING_APPROVAL, each.promotion.asked_at)
     )
 
 
 def promotion_view(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> PromotionView:
-    agreed = approvals(connection, promotion.id)
+    disputed = dispute(connection, promotion.model) if promotion.open else None
+    return _view(policy, promotion, approvals(connection, promotion.id), disputed, at=at)
+
+
+def _view(
+    policy: Policy,
+    promotion: Promotion,
+    agreed: Sequence[tuple[str, datetime]],
+    disputed: Dispute | None,
+    *,
+    at: datetime,
+) -> PromotionView:
     return PromotionView(
         promotion,
         name(policy, promotion.requested_by),
@@ -66,13 +82,9 @@ def promotion_view(policy: Policy, connection: Connection, promotion: Promotion,
         tuple(name(policy, who) for who, _ in agreed),
         tuple(promotion.evidence.get("gates") or ()),
         _stale(policy, promotion),
-        _dispute(connection, promotion),
+        disputed if promotion.open and disputed and not disputed.moves else None,
+        tuple(agreed),
     )
-
-
-def _dispute(connection: Connection, promotion: Promotion) -> Dispute | None:
-    open_dispute = dispute(connection, promotion.model) if promotion.open else None
-    return None if open_dispute is None or open_dispute.moves else open_dispute
 
 
 def _stale(policy: Policy, promotion: Promotion) -> bool:

@@ -47,6 +47,7 @@ class DashboardContext:
             "mlflow": self.mlflow,
             "formatting": formatting,
             "when": partial(formatting.when, now=at),
+            "countdown": partial(formatting.countdown, now=at),
             "state": formatting.state,
             "sent": self._sent(),
             "key": uuid.uuid4().hex,
