@@ -23,8 +23,8 @@ from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES
 from registrar.policy.time_gates import last
+from registrar.queries import deadlines
 from registrar.text.duration import length
-from worker.promotions import deadlines
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

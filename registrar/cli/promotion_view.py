@@ -10,11 +10,14 @@ from registrar.queries.query_service import Row
 
 _VOTES = ("at", "actor_name", "verdict", "counted", "why")
 _GATES = ("gate", "passed", "reason")
+_STEPS = ("step", "state", "at", "detail")
 
 
 def print_promotion(promotion: Row) -> None:
     """Print a promotion from QueryService.promotion: its evidence, votes and history."""
     click.echo("\n".join(_lines(promotion)))
+    click.echo("\nsteps")
+    formatting.table(_STEPS, [_step(step) for step in promotion["steps"]], empty="it has no steps")
     click.echo("\ngates")
     gates = promotion["evidence"].get("gates", ())
     formatting.table(_GATES, [_gate(gate) for gate in gates], empty="it has no gates")
@@ -31,10 +34,21 @@ def lacks(promotion: Row) -> str | None:
     return promotion["voting"]["lacks"] or None if promotion["voting"] else None
 
 
+def votes(promotion: Row) -> str | None:
+    """Return the approvals given, of those required: 2/3; None: nobody is asked."""
+    rules = promotion["voting"]["rules"] if promotion["voting"] else ()
+    required, missing = (sum(rule[name] for rule in rules) for name in ("required", "missing"))
+    return f"{required - missing}/{required}" if rules else None
+
+
 def state(promotion: Row) -> str:
     """Return the promotion's state; after success, that of its deployment or rollback."""
     became = promotion["became"]
     return str(became["state"]).replace("_", " ") if became else str(promotion["state"])
+
+
+def _step(step: Mapping[str, Any]) -> tuple[object, ...]:
+    return step["name"], step["state"].replace("_", " "), step["at"], step["detail"] or None
 
 
 def _gate(gate: Mapping[str, Any]) -> tuple[object, ...]:
@@ -66,6 +80,10 @@ def _lines(promotion: Row) -> Iterator[str]:
         yield f"{'':<12} one person BROKE THE GLASS for it, past the rules"
     if voting := promotion["voting"]:
         yield from _voting(promotion, voting)
+    for gate in promotion["time_gates"]:
+        yield f"{'time gate':<12} {gate['gate']}: {gate['reason'] if gate['until'] else 'open'}"
+    for deadline in promotion["deadlines"]:
+        yield f"{'deadline':<12} {deadline['text']} {formatting.text(deadline['at'])}, if nobody decides"
 
 
 def _became(became: Mapping[str, Any]) -> Iterator[str]:
@@ -85,7 +103,8 @@ def _voting(promotion: Row, voting: Mapping[str, Any]) -> Iterator[str]:
     for rule in voting["rules"]:
         may = ", ".join(voter["name"] for voter in rule["may"]) or "nobody"
         state = f"lacks {rule['missing']}; may still approve: {may}" if rule["missing"] else "is met"
-        yield f"{'rule':<12} {rule['required']} of {rule['group']}: {state}"
+        agreed = "; ".join(f"{each['name']}, {formatting.text(each['at'])}" for each in rule["agreed"])
+        yield f"{'rule':<12} {rule['required']} of {rule['group']}: {state}{f'; agreed: {agreed}' if agreed else ''}"
     if voting["impossible"]:
         yield f"{'approval':<12} {voting['impossible']}"
     for person in voting["excluded"]:

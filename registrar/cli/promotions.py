@@ -9,10 +9,10 @@ import click
 from registrar.cli import command, formatting, params, promotion_view
 from registrar.cli.context import Context
 from registrar.errors import UserError
-from registrar.queries.filters import OPEN, PROMOTION_STATES
+from registrar.queries.filters import DECIDED, OPEN, PROMOTION_STATES
 from registrar.queries.query_service import Page, QueryService, Row, Unknown, pages, pick, up_to
 
-COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
+COLUMNS = ("created_at", "state", "model", "version", "target", "by", "votes", "lacks", "id")
 
 
 class NotOpen(UserError):
@@ -34,7 +34,7 @@ def promotions() -> None:
 @promotions.command("list")
 @click.option(
     "--state",
-    type=click.Choice([str(state) for state in PROMOTION_STATES]),
+    type=click.Choice([DECIDED, *(str(state) for state in PROMOTION_STATES)]),
     help="Those in this state; else those that are open.",
 )
 @click.option("--all", "every", is_flag=True, help="Those that ended, too.")
@@ -68,7 +68,8 @@ def list_promotions(
 
 def _row(each: Row) -> tuple[object, ...]:
     about = (each["model"], each["version"], each["target"], each["requested_by_name"])
-    return each["created_at"], promotion_view.state(each), *about, promotion_view.lacks(each), each["id"]
+    votes, lacks = promotion_view.votes(each), promotion_view.lacks(each)
+    return each["created_at"], promotion_view.state(each), *about, votes, lacks, each["id"]
 
 
 _which = click.argument("promotion", type=params.OPEN, metavar="PROMOTION|MODEL")

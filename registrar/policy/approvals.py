@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
@@ -69,12 +70,39 @@ def missing_approvals(
     counts twice: a maximum flow from voters by members to rules, by augmenting paths
     (https://en.wikipedia.org/wiki/Ford%E2%80%93Fulkerson_algorithm; here are a few dozen seats).
     """
-    room = _network(required, members, agreed)
+    room = _fill(_network(required, members, agreed))
+    return [room["rule", rule][_END] for rule in range(len(required))]
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A taken seat. rule: its index. member: whose seat the voter has: the voter's own, or a delegating person's."""
+
+    rule: int
+    member: str
+
+
+def taken_seats(
+    required: Sequence[int], members: Sequence[Collection[str]], agreed: Mapping[str, Collection[str]]
+) -> dict[str, Seat]:
+    """Return the seat that each voter takes, by the flow of `missing_approvals`; a voter who takes none is left out."""
+    room = _fill(_network(required, members, agreed))
+    seats: dict[str, Seat] = {}
+    for voter, may in agreed.items():
+        for member in sorted(may):
+            taken = [rule for rule in range(len(required)) if room["rule", rule]["seat", member] > 0]
+            if taken and room["member", member]["voter", voter] > 0:
+                seats[voter] = Seat(taken[0], member)
+    return seats
+
+
+def _fill(room: _Room) -> _Room:
+    """Let as much flow as can."""
     while path := _augmenting_path(room, _START, set()):
         for one, next_ in pairwise(path):
             room[one][next_] -= 1
             room[next_][one] += 1
-    return [room["rule", rule][_END] for rule in range(len(required))]
+    return room
 
 
 def _network(

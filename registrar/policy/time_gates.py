@@ -1,4 +1,4 @@
-"""Gates that only time opens. worker/promotions/time_gates.py says of each whether it is open, and when it will be.
+"""Gates that only time opens. closed_time_gates.py says of each whether it is open, and when it will be.
 
 - {soak: 24h}
 - {freeze: "0 15 * * FRI", duration: 65h, zone: Europe/Paris}

@@ -1,6 +1,6 @@
 """Reads for the dashboard: each function reads all that one page shows of the ledger, in the caller's transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,18 +9,15 @@ from registrar.ledger import Connection, promotions
 from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import made_anew_at, of_deleted
-from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import models, promotion_record
-from registrar.ledger.queries.find import archive_location, newest_holdings
+from registrar.ledger.queries.find import newest_holdings
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.incidents import incidents
-from registrar.ledger.queries.promotion_record import Place
 from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.versions import KnownVersion, present_versions
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.queries.not_live import not_live
-from registrar.queries.policy_view import bound
-from registrar.queries.promotion_view import PromotionView, promotion_view, promotion_views
+from registrar.queries.promotion_view import PromotionView, promotion_views
 from registrar.text.sanitize import is_visible
 
 _HOLDINGS, _PROMOTIONS, _INCIDENTS, _EARLIER = 200, 20, 50, 20  # the newest on a model's page
@@ -78,50 +75,6 @@ def read_model(connection: Connection, policy: Policy, name: str, *, at: datetim
         [one for one in not_live(policy, connection) if one.model == name],
         dispute(connection, name),
     )
-
-
-def read_promotions(
-    connection: Connection,
-    policy: Policy,
-    *,
-    state: str | None,
-    model: str | None,
-    before: Place | None,
-    limit: int,
-    at: datetime,
-) -> dict[str, Any]:
-    """found: up to `limit` + 1 promotions, newest first. views: of the open ones among the first `limit`, by id.
-    waiting: all open ones, on the first page without a filter.
-    """
-    found = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
-    shown = found[:limit]
-    open_ = promotions.still_open(connection) if not (before or state or model) else []
-    listed = promotion_views(policy, connection, _open_among(connection, shown), at=at)
-    return {
-        "found": found,
-        "waiting": promotion_views(policy, connection, open_, at=at),
-        "views": {one.promotion.id: one for one in listed},
-        "became": load_results(connection, shown),
-        "deleted": of_deleted(connection, shown),
-    }
-
-
-def read_promotion(connection: Connection, policy: Policy, promotion: Promotion, *, at: datetime) -> dict[str, Any]:
-    row = [vars(promotion)]
-    return {
-        "view": promotion_view(policy, connection, promotion, at=at),
-        "votes": promotion_record.votes_on(connection, promotion.id),
-        "shown": promotion_record.load_approval_snapshot(connection, promotion),
-        "archived": archive_location(connection, promotion.event_id) is not None,
-        "bound": bound(policy, connection, str(promotion.evidence.get("policy_digest"))),
-        "became": load_results(connection, row).get(promotion.id, PromotionResult()),
-        "recreated_at": of_deleted(connection, row).get(promotion.id),
-    }
-
-
-def _open_among(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[Promotion]:
-    open_ = (promotions.get(connection, row["id"]) for row in rows if row["state"] in promotions.OPEN)
-    return [one for one in open_ if one and one.open]
 
 
 def rollback_options(

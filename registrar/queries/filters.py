@@ -13,6 +13,8 @@ PROMOTION_STATES = tuple(PromotionState)
 DEAD_STATES = (TaskState.FAILED, TaskState.DEAD)  # of a dead letter
 WELL = "alive"  # of a process
 OPEN = "open"  # the first three of these
+DECIDED = "decided"  # the others
+PROMOTION_LISTS = (OPEN, DECIDED, *PROMOTION_STATES)
 
 
 @dataclass(frozen=True)

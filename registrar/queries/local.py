@@ -18,14 +18,13 @@ from registrar.ledger.queries.event_status import dead_letter_detail
 from registrar.ledger.queries.find import archive_location
 from registrar.ledger.queries.holdings import history
 from registrar.ledger.queries.incidents import incidents
-from registrar.ledger.queries.promotion_record import votes_on
 from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.queue import overview, waiting
 from registrar.ledger.votes import approvals
 from registrar.policy import Policy
-from registrar.queries import journal_archive, policy_view
+from registrar.queries import journal_archive, policy_view, promotion_detail
 from registrar.queries.cursor import decode, encode
-from registrar.queries.filters import ALL, OPEN, PROMOTION_STATES, EventFilter, HistoryFilter
+from registrar.queries.filters import ALL, PROMOTION_LISTS, EventFilter, HistoryFilter
 from registrar.queries.journal_archive import JournalFilter
 from registrar.queries.model_rows import list_models
 from registrar.queries.not_live import describe_not_live, not_live
@@ -71,8 +70,8 @@ class LocalQueries:
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page:
         _check(model)
-        if state not in (None, OPEN, *PROMOTION_STATES):
-            raise BadQuestion(f"state must be one of {', '.join((OPEN, *PROMOTION_STATES))}")
+        if state not in (None, *PROMOTION_LISTS):
+            raise BadQuestion(f"state must be one of {', '.join(PROMOTION_LISTS)}")
         before = promotion_record.Place(*decode("promotions", cursor, datetime, str)) if cursor else None
         with self.ledger.read() as connection:
             rows = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
@@ -87,12 +86,12 @@ class LocalQueries:
                 raise Unknown(
                     f"the ledger has no promotion {_printable(promotion_id)}; `registrar promotions list` lists them"
                 )
-            votes = votes_on(connection, promotion_id)
             row = self._promotion(connection, promotion, load_results(connection, [promotion]))
-        return {**row, "evidence": promotion["evidence"], "votes": votes}
+            detail = promotion_detail.read_promotion(connection, self.policies(), _as_promotion(promotion), at=now())
+        return {**row, "evidence": promotion["evidence"], **promotion_detail.to_json(detail)}
 
     def _promotion(self, connection: Connection, row: Mapping[str, Any], results: Mapping[str, PromotionResult]) -> Row:
-        promotion = Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
+        promotion = _as_promotion(row)
         shown = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
         shown["became"] = results[promotion.id].to_json() if promotion.id in results else None
         if not promotion.open:
@@ -229,6 +228,10 @@ def _page(kind: str, rows: Sequence[Mapping[str, Any]], limit: int, *columns: st
     if hide:
         shown = [{name: value for name, value in row.items() if name != "seq"} for row in shown]
     return Page(shown, cursor)
+
+
+def _as_promotion(row: Mapping[str, Any]) -> Promotion:
+    return Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
 
 
 def _is_text(text: str) -> bool:

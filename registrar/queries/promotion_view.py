@@ -21,7 +21,8 @@ class PromotionView:
     voting: None where nobody is asked: it waits for a time gate, or is approved and under way.
     stale: the policy changed since the request, so the worker counts no further approval, and those that it has move
     nothing (worker/promotions/evidence.py). Only MLflow knows whether the rest of the evidence still holds.
-    dispute: why no version of the model is moved; None: versions are moved.
+    approvals: (approver, time) of those that counted. dispute: why no version of the model is moved; None: versions are
+    moved.
     """
 
     promotion: Promotion
@@ -31,6 +32,7 @@ class PromotionView:
     gates: tuple[Mapping[str, Any], ...]
     stale: bool
     dispute: Dispute | None = None
+    approvals: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def passed(self) -> int:
@@ -51,25 +53,26 @@ def promotion_views(
     policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime
 ) -> list[PromotionView]:
     """Return views: first those that wait for approvers, the longest wait first."""
-    open_ = list(open_)
-    agreed = approvals_of(connection, [one.id for one in open_])
-    in_dispute = disputes(connection) if open_ else {}
-    views = [_view(policy, one, agreed.get(one.id, []), in_dispute.get(one.model), at) for one in open_]
+    listed = list(open_)
+    agreed = approvals_of(connection, [one.id for one in listed])
+    disputed = disputes(connection) if listed else {}
+    views = [_view(policy, one, agreed[one.id], disputed.get(one.model), at=at) for one in listed]
     return sorted(
         views, key=lambda each: (each.promotion.state != PromotionState.AWAITING_APPROVAL, each.promotion.asked_at)
     )
 
 
 def promotion_view(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> PromotionView:
-    open_dispute = dispute(connection, promotion.model)
-    return _view(policy, promotion, approvals(connection, promotion.id), open_dispute, at)
+    disputed = dispute(connection, promotion.model) if promotion.open else None
+    return _view(policy, promotion, approvals(connection, promotion.id), disputed, at=at)
 
 
 def _view(
     policy: Policy,
     promotion: Promotion,
     agreed: Sequence[tuple[str, datetime]],
-    open_dispute: Dispute | None,
+    disputed: Dispute | None,
+    *,
     at: datetime,
 ) -> PromotionView:
     return PromotionView(
@@ -79,7 +82,8 @@ def _view(
         tuple(name(policy, who) for who, _ in agreed),
         tuple(promotion.evidence.get("gates") or ()),
         is_stale(policy, promotion),
-        open_dispute if promotion.open and open_dispute and not open_dispute.moves else None,
+        disputed if promotion.open and disputed and not disputed.moves else None,
+        tuple(agreed),
     )
 
 

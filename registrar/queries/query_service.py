@@ -50,10 +50,13 @@ class QueryService(Protocol):
     def promotions(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page:
-        """List promotions. state: one of PROMOTION_STATES, or open."""
+        """List promotions. state: one of PROMOTION_LISTS."""
 
     def promotion(self, promotion_id: str) -> Row:
-        """Return a promotion with evidence, votes, and who may still vote (voting.Voting; None: nobody is asked)."""
+        """Return a promotion with evidence, votes, steps, and who may still vote (voting.Voting).
+
+        voting None: nobody is asked.
+        """
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def model(self, name: str) -> Row: ...

@@ -10,7 +10,7 @@ from datetime import datetime
 from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion
 from registrar.policy import Policy
-from registrar.policy.approvals import Approval, missing_approvals
+from registrar.policy.approvals import Approval, missing_approvals, taken_seats
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,20 @@ class Voter:
 
 
 @dataclass(frozen=True)
+class Approver:
+    """A person whose approval fills a seat of a rule. delegate_of: the name of the member whose seat it is, if another
+    person's.
+    """
+
+    id: str
+    name: str
+    at: datetime
+    delegate_of: str | None = None
+
+
+@dataclass(frozen=True)
 class Needed:
-    """An approval rule. missing: the number of approvals that it still lacks.
+    """An approval rule. missing: the number of approvals that it still lacks. agreed: whose approvals it has.
 
     may: people who could still approve, for themselves or as a delegate; while some are missing, only those whose
     approval reduces that number.
@@ -33,6 +45,7 @@ class Needed:
     required: int
     missing: int
     may: tuple[Voter, ...]
+    agreed: tuple[Approver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,19 +81,24 @@ def voting(
     policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], *, at: datetime
 ) -> Voting | None:
     """Return who may vote. agreed: (approver, time). None: the promotion has ended, or its target takes no approval."""
-    approval = _approval(policy, promotion)
+    approval = approval_of(policy, promotion)
     if not promotion.open or promotion.state == PromotionState.APPROVED or approval is None:
         return None
-    excluded = tuple(_excluded(policy, promotion, approval))
+    excluded = tuple(excluded_people(policy, promotion, approval))
     seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
     everybody = [*policy.people, *(f"source:{name}" for name in policy.sources)]
-    new = [person for person in everybody if person not in dict(agreed)]
-    helpful = [person for person in new if sum(seats.missing(person)) < sum(seats.missing())]
+    new = [person for person in everybody if person not in dict(agreed) and seats.may(person, approval.groups)]
+    missing, taken = seats.missing(), approvers(policy, approval, agreed, seats.without)
+    helpful = [person for person in new if sum(seats.missing(person)) < sum(missing)]
     rules = (
         Needed(
-            rule.group, rule.required_approvals, count, _voters(policy, seats.for_rule(rule.group, count, new, helpful))
+            rule.group,
+            rule.required_approvals,
+            count,
+            _voters(policy, seats.for_rule(rule.group, missing, new, helpful, nth=nth)),
+            taken[nth],
         )
-        for rule, count in zip(approval.rules, seats.missing(), strict=True)
+        for nth, (rule, count) in enumerate(zip(approval.rules, missing, strict=True))
     )
     glass = [approval.break_glass.group] if approval.break_glass else []
     return Voting(
@@ -103,7 +121,7 @@ def is_vote_missing(
     approval = _approval(policy, promotion)
     if approval is None or who in dict(agreed):
         return False
-    excluded = frozenset(each.id for each in _excluded(policy, promotion, approval) if each.id)
+    excluded = frozenset(each.id for each in excluded_people(policy, promotion, approval) if each.id)
     if not policy.may_vote(who, approval.groups, at=at, excluded=excluded):
         return False
     seats = _Seats(policy, approval, agreed, excluded, at)
@@ -131,19 +149,35 @@ class _Seats:
         agreed = [*self.agreed, *((who, self.at) for who in more)]
         return unfilled_seats(self.policy, self.approval, agreed, self.without)
 
-    def for_rule(self, group: str, count: int, new: Sequence[str], helpful: Sequence[str]) -> Iterator[str]:
-        """Yield the people who could still approve for a rule. count: the number of approvals that it lacks.
+    def for_rule(
+        self, group: str, missing: Sequence[int], new: Sequence[str], helpful: Sequence[str], *, nth: int
+    ) -> Iterator[str]:
+        """Yield the people who could still approve for the nth rule. missing: the number that each rule lacks.
 
         new: people who have not approved; helpful: those of them who fill a seat. A helpful person who is in no group
         of an unmet rule helps too: a person who fills a seat of theirs is free for another one.
         """
-        unmet = [rule for rule, lacks in zip(self.approval.groups, self.missing(), strict=True) if lacks]
-        for who in helpful if count else new:
-            if self._may(who, [group]) or (count and not self._may(who, unmet)):
+        unmet = [rule for rule, lacks in zip(self.approval.groups, missing, strict=True) if lacks]
+        for who in helpful if missing[nth] else new:
+            if self.may(who, [group]) or (missing[nth] and not self.may(who, unmet)):
                 yield who
 
-    def _may(self, who: str, groups: Sequence[str]) -> bool:
+    def may(self, who: str, groups: Sequence[str]) -> bool:
         return self.policy.may_vote(who, groups, at=self.at, excluded=self.without)
+
+
+def fills_a_seat(
+    policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], actor_id: str, *, at: datetime
+) -> bool:
+    """Return whether an approval by this person would reduce what the rules lack: less work than `voting`."""
+    approval = approval_of(policy, promotion)
+    if approval is None or actor_id in dict(agreed):
+        return False
+    without = frozenset(each.id for each in excluded_people(policy, promotion, approval) if each.id)
+    if not policy.may_vote(actor_id, approval.groups, at=at, excluded=without):
+        return False
+    lacks, left = (unfilled_seats(policy, approval, each, without) for each in (agreed, [*agreed, (actor_id, at)]))
+    return sum(left) < sum(lacks)
 
 
 def unfilled_seats(
@@ -153,9 +187,27 @@ def unfilled_seats(
 
     agreed: (approver, time); a delegate's approval counts by the delegations of that time. without: excluded people.
     """
+    return missing_approvals(*_network_of(policy, approval, agreed, without))
+
+
+def approvers(
+    policy: Policy, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
+) -> list[tuple[Approver, ...]]:
+    """Return who fills the seats of each rule, in its order. agreed, without: as for `unfilled_seats`."""
+    seats, times = taken_seats(*_network_of(policy, approval, agreed, without)), dict(agreed)
+    return [
+        tuple(_approver(policy, who, seat.member, times[who]) for who, seat in seats.items() if seat.rule == nth)
+        for nth in range(len(approval.rules))
+    ]
+
+
+def _network_of(
+    policy: Policy, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
+) -> tuple[list[int], list[list[str]], dict[str, frozenset[str]]]:
+    """Return what `missing_approvals` is given."""
     required = [rule.required_approvals for rule in approval.rules]
     seats = {who: policy.represented(who, at=when, excluded=without) for who, when in agreed}
-    return missing_approvals(required, [policy.groups.get(group, []) for group in approval.groups], seats)
+    return required, [policy.groups.get(group, []) for group in approval.groups], seats
 
 
 def in_words(groups: Sequence[str], missing: Sequence[int]) -> str:
@@ -167,6 +219,10 @@ def _impossible(approval: Approval, missing: Sequence[int]) -> str:
     """missing: by rule, after everybody who may still approve has done so."""
     short = in_words(approval.groups, missing)
     return f"can't be met any more: nobody is left who may give {short}" if short else ""
+
+
+def _approver(policy: Policy, who: str, member: str, at: datetime) -> Approver:
+    return Approver(who, name(policy, who), at, None if member == who else name(policy, member))
 
 
 def _voters(policy: Policy, who: Iterable[str]) -> tuple[Voter, ...]:
@@ -183,7 +239,20 @@ def by_account(policy: Policy, user: str) -> str | None:
     return next((who for who, person in policy.people.items() if person.accounts.get("mlflow") == user), None)
 
 
-def _excluded(policy: Policy, promotion: Promotion, approval: Approval) -> Iterator[Excluded]:
+def approval_of(policy: Policy, promotion: Promotion) -> Approval | None:
+    """Return the rules in effect; None where the target is gone or needs no approval any more."""
+    target = policy.model(promotion.model).target(promotion.target)
+    return target.approval if target and isinstance(target.approval, Approval) else None
+
+
+def may_cancel(policy: Policy, promotion: Promotion, actor_id: str) -> bool:
+    """Return whether somebody may withdraw an open request: its requester, and members of its groups; no delegates."""
+    approval = approval_of(policy, promotion)
+    return actor_id == promotion.requested_by or policy.belongs(actor_id, approval.groups if approval else [])
+
+
+def excluded_people(policy: Policy, promotion: Promotion, approval: Approval) -> Iterator[Excluded]:
+    """Yield the people whose approval would not count, though their group's would."""
     if "requester" in approval.exclude:
         yield Excluded(promotion.requested_by, f"asked for {promotion}")
     if "author" in approval.exclude:

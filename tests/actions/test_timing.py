@@ -9,10 +9,10 @@ from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion
 from registrar.policy.approvals import Approval
 from registrar.policy.time_gates import Freeze
+from registrar.queries import deadlines
 from tests.actions.versions import live, trained
 from tests.policies import RULES, approval, gate_on_production, model
 from tests.worker.harness import ADA, BOB, EVE, POLICY
-from worker.promotions import deadlines
 
 pytestmark = pytest.mark.both_ledgers
 AUTOMATIC = POLICY.replace("{rules: [{group: leads}]}", "automatic")

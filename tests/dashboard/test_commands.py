@@ -15,11 +15,11 @@ from webhooks.app import create_app
 
 
 def form(house: House, page: str, action: str, **given: str) -> dict[str, str]:
-    """What a browser would send of that form."""
-    text = house.get(page).text
-    found = re.search(rf'<form[^>]*action="{re.escape(action)}">(.*?)</form>', text, re.DOTALL)
+    """What a browser would send of the form that goes there, or that has a button which does."""
+    forms = re.findall(r"<form.*?</form>", house.get(page).text, re.DOTALL)
+    found = next((one for one in forms if f'action="{action}"' in one), "")
     assert found, f"{page} has no form for {action}"
-    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[1])
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found)
     return {**dict(hidden), **given}
 
 

@@ -105,7 +105,7 @@ def test_a_promotion_of_a_deleted_model_says_so(house: House):
         assert BESIDE in page(house, path)
         assert "#/models/taxi/versions/" not in html(house, path)
     assert BESIDE not in page(house, asked(house, 1))
-    told = rows(house, "/promotions")
+    told = rows(house, "/promotions?show=all")
     assert [("of a deleted model" in row) for row in told if "taxi version" in row] == [False] * 2 + [True] * 4
 
 
@@ -165,7 +165,7 @@ def test_what_expired_says_why_and_is_no_success(house: House):
     assert "expired" in told
     assert "nobody decided about taxi version 1 to Production" in told
     assert '<span class="state bad">expired</span>' in html(house, at)
-    for path in ("/promotions", "/models/taxi"):
+    for path in ("/promotions?show=decided", "/models/taxi"):
         assert '<span class="state bad">expired</span>' in html(house, path), path
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.policy.approvals import missing_approvals
+from registrar.policy.approvals import missing_approvals, taken_seats
 
 LEADS, RISK = ["ada", "bob"], ["bob", "eve"]
 
@@ -55,7 +55,14 @@ def test_no_other_seating_fills_more(rules, agreed):
     seats = [rule for rule, count in enumerate(required) for _ in range(count)]
     choices = product(*[[None, *sorted(whom)] for whom in agreed.values()])
     best = max(_seated([one for one in chosen if one], members, seats) for chosen in choices)
-    assert sum(missing_approvals(required, members, agreed)) == len(seats) - best
+    missing = missing_approvals(required, members, agreed)
+    assert sum(missing) == len(seats) - best
+    taken = taken_seats(required, members, agreed)
+    assert [sum(seat.rule == rule for seat in taken.values()) for rule in range(len(required))] == [
+        count - lacks for count, lacks in zip(required, missing, strict=True)
+    ]
+    assert all(seat.member in agreed[who] and seat.member in members[seat.rule] for who, seat in taken.items())
+    assert len({seat.member for seat in taken.values()}) == len(taken)
 
 
 def _seated(spoken_for, members, seats) -> int:

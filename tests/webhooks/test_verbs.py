@@ -224,9 +224,10 @@ def by_form(house: House, verb: Verb, promotion: str) -> None:
     assert verb.form
     page, action = (text.replace(PROMOTION, promotion) for text in (verb.form.page, verb.form.action))
     text = requests.get(house.url + page, timeout=10).text
-    found = re.search(rf'<form[^>]*method="post" action="{re.escape(action)}">(.*?)</form>', text, re.DOTALL)
+    forms = re.findall(r'<form[^>]*method="post".*?</form>', text, re.DOTALL)
+    found = next((one for one in forms if f'action="{action}"' in one), "")  # its own, or a button's
     assert found, f"{page} has no form for {action}"
-    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[1]))
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found))
     fields = {name: unescape(value) for name, value in hidden.items()} | dict(verb.form.filled)
     answer = requests.post(house.url + action, data=fields, timeout=10, allow_redirects=False)
     assert answer.status_code == 303, answer.text

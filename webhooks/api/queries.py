@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from registrar.ledger.queries.event_status import for_strangers
-from registrar.queries.filters import DEAD_STATES, EVENT_STATES, OPEN, PROMOTION_STATES, EventFilter, HistoryFilter
+from registrar.queries.filters import DEAD_STATES, EVENT_STATES, PROMOTION_LISTS, EventFilter, HistoryFilter
 from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
 from webhooks.api.journal_export import CONTENT_TYPES, Exports
@@ -95,8 +95,7 @@ def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator
     def promotions() -> Json:
         access.require(request, "viewer")
         query_params.only(*PAGE, "state", "model")
-        states = (OPEN, *PROMOTION_STATES)
-        state, model = query_params.one_of("state", states), request.args.get("model")
+        state, model = query_params.one_of("state", PROMOTION_LISTS), request.args.get("model")
         page = service.promotions(state=state, model=model, limit=limit(), cursor=cursor())
         return respond_page(promotion_schemas.Promotions, "promotions", page)
 

@@ -63,6 +63,7 @@ class DashboardContext:
             "mlflow": self.mlflow if principal else None,
             "formatting": formatting,
             "when": partial(formatting.when, now=at),
+            "countdown": partial(formatting.countdown, now=at),
             "state": formatting.state,
             "sent": self._sent() if principal else None,
             "key": uuid.uuid4().hex,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from registrar.text.tones import tone
 from registrar.text.wording import plural
 
-__all__ = ["against", "cut", "number", "plural", "pretty", "span", "state", "took", "verb", "when"]
+__all__ = ["against", "countdown", "cut", "number", "plural", "pretty", "span", "state", "took", "verb", "when"]
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _LONG = 250  # characters of an error in a list
@@ -36,6 +36,21 @@ def span(length: timedelta) -> str:
     seconds = max(0, int(length.total_seconds()))
     size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
     return f"{seconds // size} {unit}"
+
+
+def countdown(at: datetime, now: datetime) -> Markup:
+    """Return how long it is until a time, by its two largest units (in 3 h 20 min), with the exact one as its title."""
+    seconds = max(0, int((at - now).total_seconds()))
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        if seconds >= size and len(parts) < 2:
+            parts.append(f"{seconds // size} {unit}")
+            seconds %= size
+        elif parts:
+            break
+    exact = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    words = f"in {' '.join(parts)}" if parts else "now"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(timespec="seconds"), exact, words)
 
 
 def took(began: datetime | None, ended: datetime | None) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from registrar.events.states import DeploymentState, PromotionState
+from registrar.queries.promotion_steps import StepName, StepState
 from webhooks.openapi.schemas import Next, Shape
 
 
@@ -16,6 +17,15 @@ class Voter(Shape):
     name: str
 
 
+class Approver(Shape):
+    """A person whose approval fills a place of a rule."""
+
+    id: str
+    name: str
+    at: datetime
+    delegate_of: Annotated[str | None, Field(description="whose place it is, where another member's")]
+
+
 class Needed(Shape):
     """One rule of the approval."""
 
@@ -23,6 +33,7 @@ class Needed(Shape):
     required: int
     missing: Annotated[int, Field(description="approvals that it still lacks")]
     may: Annotated[list[Voter], Field(description="who could still give one, themselves or as a delegate")]
+    agreed: list[Approver]
 
 
 class Excluded(Shape):
@@ -109,10 +120,40 @@ class Vote(Shape):
     event_id: str
 
 
+class Step(Shape):
+    """A step of a promotion, of those that its target has."""
+
+    name: StepName
+    state: StepState
+    at: Annotated[
+        datetime | None, Field(description="when it was done or ended; of a step in the state now, when it is due")
+    ]
+    detail: str
+
+
+class TimeGate(Shape):
+    """A gate that time opens."""
+
+    gate: str
+    until: Annotated[datetime | None, Field(description="when it opens; null: it is open")]
+    reason: str
+
+
+class Deadline(Shape):
+    """What happens by itself if nobody decides."""
+
+    name: Literal["expire", "escalate", "remind"]
+    text: str
+    at: datetime
+
+
 class WholePromotion(Promotion):
-    """A promotion with its evidence and its votes, oldest first."""
+    """A promotion with its evidence, its votes, oldest first, and its steps."""
 
     evidence: Annotated[
         dict[str, Any], Field(description="what an approval is bound to: run, model and its digest, gates, policy")
     ]
     votes: list[Vote]
+    steps: list[Step]
+    time_gates: Annotated[list[TimeGate], Field(description="empty once it has ended")]
+    deadlines: list[Deadline]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from registrar.queries.filters import DEAD_STATES, EVENT_STATES, OPEN, PROMOTION_STATES
+from registrar.queries.filters import DEAD_STATES, EVENT_STATES, PROMOTION_LISTS
 from webhooks.openapi import event_schemas, model_schemas, promotion_schemas, schemas
 from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
@@ -60,15 +60,13 @@ def _events() -> dict[str, Any]:
 
 
 def _promotions() -> dict[str, Any]:
-    states = [OPEN, *PROMOTION_STATES]
-    state = query(
-        "state", "open: it waits for a time or for approvals, or is approved and not yet promoted", enum=states
-    )
+    which = "open: it waits for a time or for approvals, or is approved and not yet promoted; decided: it is not"
+    state = query("state", which, enum=list(PROMOTION_LISTS))
     promotion_id = path("id", "a promotion's id, from a list or a fact")
     more = "`voting` says who may still vote; null where no approval is needed."
     listed = read("Promotions, newest first", promotion_schemas.Promotions, *PAGE, state, _MODEL)
     whole = read(
-        "A promotion: evidence, votes", promotion_schemas.WholePromotion, promotion_id, more=more, missing=True
+        "A promotion: evidence, votes, steps", promotion_schemas.WholePromotion, promotion_id, more=more, missing=True
     )
     return {"/v1/promotions": listed, "/v1/promotions/{id}": whole}
 

@@ -4,10 +4,10 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Outcome
 from registrar.events.states import PromotionState
 from registrar.events.types import PromotionCancel
-from registrar.ledger.promotions import Promotion
+from registrar.queries.voting import may_cancel
 from worker.promotions.closing import end_promotion
 from worker.promotions.instructions import pick_instruction
-from worker.promotions.voters import approval_of, load_subject, subject_change
+from worker.promotions.voters import load_subject, subject_change
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
@@ -22,7 +22,7 @@ def act(context: TaskContext) -> Outcome:
         raise Refused(f"nothing to cancel: no promotion of {step} is open")
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         raise Refused(f"that promotion is about {promotion}, not about {data.model} version {data.version}")
-    if not _may(context, promotion):
+    if not may_cancel(context.policy, promotion, context.task.actor):
         raise Refused(f"{context.actor_name} may not cancel {promotion}: neither asked for it nor may approve it")
     if promotion.state == PromotionState.APPROVED and promotion.due_at is None:
         undo = pick_instruction(context, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
@@ -30,9 +30,3 @@ def act(context: TaskContext) -> Outcome:
     reason = f": {data.reason}" if data.reason else ""
     text = f"the promotion of {promotion} was cancelled by {context.actor_name}{reason}"
     return end_promotion(promotion, PromotionState.CANCELLED, FactType.PROMOTION_CANCELLED, text, data.reason)
-
-
-def _may(context: TaskContext, promotion: Promotion) -> bool:
-    approval = approval_of(context, promotion)
-    groups = approval.groups if approval else []
-    return context.task.actor == promotion.requested_by or context.policy.belongs(context.task.actor, groups)

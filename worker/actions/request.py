@@ -17,12 +17,12 @@ from registrar.ledger.promotions import (
 )
 from registrar.policy import Target
 from registrar.policy.approvals import Approval
+from registrar.policy.closed_time_gates import ClosedTimeGate
 from worker import observability
 from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
 from worker.promotions.attribution import find_requester, is_explicit_request
 from worker.promotions.closing import promotion_fact
 from worker.promotions.evidence import Evidence, expired_since, gather, target_of
-from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import removal_refusal, wrong_start
 from worker.promotions.version_state import current_stage
 from worker.registry.entities import Version

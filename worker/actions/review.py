@@ -8,7 +8,8 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.states import DeploymentState, PromotionState
 from registrar.ledger.deployments import Deployment, under_way
 from registrar.ledger.promotions import Promotion, ReminderSent, still_open
-from worker.promotions import approval_request, deadlines
+from registrar.queries import deadlines
+from worker.promotions import approval_request
 from worker.promotions.closing import end_promotion
 from worker.promotions.deployments import fail_deployment
 from worker.promotions.evidence import gather, target_of

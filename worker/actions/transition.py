@@ -15,12 +15,12 @@ from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, get
 from registrar.ledger.votes import approvals
 from registrar.policy import Target
+from registrar.policy.closed_time_gates import ClosedTimeGate
 from worker.promotions import version_state
 from worker.promotions.closing import changed_reason, promotion_fact, request_again
 from worker.promotions.deployments import request_deployment
 from worker.promotions.evidence import gather, target_of
 from worker.promotions.rollback_target import admitted_versions, past_holders
-from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import failed_gates, removal_refusal, wrong_start
 from worker.promotions.transitions import move
 from worker.promotions.version_state import current_stage

@@ -13,13 +13,13 @@ from registrar.ledger.promotions import Promotion, latest, promoted_at
 from registrar.ledger.version_state import GivenTag, Key, given_tags, states
 from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
+from registrar.policy.closed_time_gates import ClosedTimeGate, Times, closed_time_gates
 from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.time_gates import Timing
 from registrar.text.duration import length
 from worker.promotions import attribution
 from worker.promotions.baseline import find_baseline
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
-from worker.promotions.time_gates import ClosedTimeGate, Times, closed_time_gates
 from worker.promotions.version_state import current_stage, holding_key, recorded
 from worker.registry.entities import FILES, FilesSeen, Version
 from worker.registry.protocol import Refused, Registry, find_run

@@ -29,8 +29,7 @@ def subject_change(context: TaskContext) -> str | None:
 
 def approval_of(context: TaskContext, promotion: Promotion) -> Approval | None:
     """Return the rules in effect; None where the target is gone or needs no approval any more."""
-    target = context.policy.model(promotion.model).target(promotion.target)
-    return target.approval if target and isinstance(target.approval, Approval) else None
+    return voting.approval_of(context.policy, promotion)
 
 
 def format_groups(context: TaskContext, groups: Sequence[str]) -> str:

@@ -1,17 +1,20 @@
 """Promotions and their votes for pages and /v1, and what approvers were shown."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, not_, or_, select
 
 from registrar.events.facts import FactType
+from registrar.events.states import PromotionState
 from registrar.events.types import ModelReview
+from registrar.ledger.journal.append import EntryKind
 from registrar.ledger.promotions import Promotion, is_open
-from registrar.ledger.tables import events, promotions, tasks, votes
-from registrar.queries.filters import OPEN
+from registrar.ledger.tables import events, journal, promotions, tasks, votes
+from registrar.queries.filters import DECIDED, OPEN
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,24 @@ def page(
     state: str | None = None,
     model: str | None = None,
     version: int | None = None,
+    automatic: bool = True,
+    ids: Collection[str] | None = None,
     before: Place | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Return promotions, newest first, each with requested_by_name. state: one of PROMOTION_STATES, or OPEN."""
+    """Return promotions, newest first, each with requested_by_name.
+
+    state: one of PROMOTION_STATES, OPEN or DECIDED. automatic: also those that came about without a vote.
+    """
     query = _query().order_by(promotions.c.created_at.desc(), promotions.c.id.desc()).limit(limit)
+    if ids is not None:
+        query = query.where(promotions.c.id.in_(ids))
+    if not automatic:
+        query = query.where(or_(promotions.c.state != PromotionState.PROMOTED, _has_approval()))
     if state == OPEN:
         query = query.where(is_open())
+    elif state == DECIDED:
+        query = query.where(not_(is_open()))
     elif state is not None:
         query = query.where(promotions.c.state == state)
     if model is not None:
@@ -51,6 +65,26 @@ def page(
 def get_promotion(connection: Connection, promotion_id: str) -> dict[str, Any] | None:
     row = connection.execute(_query().where(promotions.c.id == promotion_id)).mappings().one_or_none()
     return dict(row) if row else None
+
+
+def _has_approval() -> ColumnElement[bool]:
+    """Match promotions of which an approval counted."""
+    return exists().where(votes.c.promotion_id == promotions.c.id, votes.c.counted, votes.c.verdict == "approve")
+
+
+def approved_at(connection: Connection, promotion_id: str, event_ids: Sequence[str]) -> datetime | None:
+    """Return when a promotion was approved, by the journal. event_ids: of the approvals that counted.
+
+    None: it was not, or the entry is in an archive file.
+    """
+    columns = (journal.c.at, journal.c.body)
+    decisions = and_(journal.c.event_id.in_(event_ids), journal.c.kind == EntryKind.PROMOTION_DECIDED)
+    for at, body in connection.execute(select(*columns).where(decisions)) if event_ids else ():
+        said = json.loads(body)["said"]
+        if (said.get("promotion_id"), said.get("state")) == (promotion_id, PromotionState.APPROVED):
+            found: datetime = at
+            return found
+    return None
 
 
 def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any]]:

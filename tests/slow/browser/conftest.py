@@ -28,7 +28,8 @@ from tests.needs import needs
 from tests.slow.browser.front import RESOLVED, Front, front
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PEOPLE = {"Ada": "ada@example.com", "Vera": "vera@example.com", "Eve": "eve@example.com"}  # Eve is nobody of ours
+# Bob approves some models, and Eve is nobody of ours.
+PEOPLE = {name: f"{name.lower()}@example.com" for name in ("Ada", "Bob", "Vera", "Eve")}
 ACCESS = """
 access:
   viewers: [vera]
@@ -96,6 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def _config(provider: OidcProvider) -> str:
     signing_in = "  vera: {name: Vera, accounts: {email: vera@example.com}}\n"
     people = CONFIG.replace("{slack: T1/UADA}", "{slack: T1/UADA, email: ada@example.com}")
+    people = people.replace("{slack: T1/UBOB}", "{slack: T1/UBOB, email: bob@example.com}")
     people = people.replace("people:\n", f"people:\n{signing_in}")
     return people + ACCESS.replace("ISSUER", provider.issuer)
 

@@ -47,7 +47,7 @@ def test_a_promotion_is_approved_and_its_end_shows_without_a_reload(page: Page, 
     expect(page.locator(".lead .state")).to_have_text("awaiting approval")
     page.get_by_label("Reason (optional)").first.fill("looks right")
     page.get_by_role("button", name="Approve").click()
-    expect(page.locator("#promotion .lead .state")).to_have_text("promoted", timeout=SOON)
+    expect(page.locator("#standing .lead .state")).to_have_text("promoted", timeout=SOON)
     expect(page.locator("#sent")).to_contain_text("was approved by Ada", timeout=SOON)
     expect(page.locator("#promotion")).to_contain_text("looks right")
     assert site.mlflow.get_model_version_by_alias(model, "champion").version == "1"
@@ -69,7 +69,7 @@ def test_a_promotion_is_rejected_with_a_reason(page: Page, site: Site, model: st
     form = page.locator("form", has=page.get_by_role("button", name="Reject"))
     form.get_by_label("Reason").fill("not on a Friday")
     form.get_by_role("button", name="Reject").click()
-    expect(page.locator("#promotion .lead")).to_contain_text("rejected", timeout=SOON)
+    expect(page.locator("#standing .lead")).to_contain_text("rejected", timeout=SOON)
     expect(page.locator("#promotion")).to_contain_text("not on a Friday")
 
 
@@ -154,7 +154,7 @@ def test_a_part_that_is_typed_into_changes_once_it_is_left(page: Page, site: Sit
     reason = page.get_by_label("Reason (optional)").first
     reason.fill("looks")
     site.sender.slash(f"approve {model} 1")
-    expect(page.locator("#promotion .lead .state")).to_have_text("promoted", timeout=SOON)
+    expect(page.locator("#standing .lead .state")).to_have_text("promoted", timeout=SOON)
     expect(reason).to_have_value("looks")
     reason.clear()
     reason.blur()

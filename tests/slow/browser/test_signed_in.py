@@ -44,7 +44,7 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     row.get_by_role("link", name="version 2 waits for you").click()
     page.get_by_label("Reason (optional)").first.fill("looks right")
     page.get_by_role("button", name="Approve").click()
-    expect(page.locator("#promotion .lead .state")).to_have_text("promoted", timeout=SOON)
+    expect(page.locator("#standing .lead .state")).to_have_text("promoted", timeout=SOON)
     expect(page.locator("#promotion")).to_contain_text("looks right")
     expect(watching.locator("#model .figures")).to_contain_text("Production", timeout=SOON)
     assert watching.evaluate("window.loaded") == "once"
@@ -77,7 +77,7 @@ def test_forms_of_a_session_reject_drop_and_replay(elsewhere: Elsewhere, site: S
     form = page.locator("form", has=page.get_by_role("button", name="Reject"))
     form.get_by_label("Reason").fill("not on a Friday")
     form.get_by_role("button", name="Reject").click()
-    expect(page.locator("#promotion .lead")).to_contain_text("rejected", timeout=SOON)
+    expect(page.locator("#standing .lead")).to_contain_text("rejected", timeout=SOON)
 
     page.goto(f"/dead?model={model}")
     page.locator("#found").get_by_role("link", name=re.compile("evaluated")).click()
