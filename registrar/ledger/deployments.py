@@ -173,8 +173,8 @@ class HolderDeployment:
     deployment: Deployment
 
 
-def of_holders(connection: Connection) -> list[HolderDeployment]:
-    """Return every deployment of each version that holds a stage or alias, oldest first."""
+def of_holders(connection: Connection, *, model: str | None = None) -> list[HolderDeployment]:
+    """Return every deployment of each version that holds a stage or alias, oldest first. model: only of this one."""
     same_incarnation = or_(
         deployments.c.incarnation == holders.c.incarnation,
         deployments.c.incarnation.is_(None),  # not noted before schema 0011
@@ -185,6 +185,7 @@ def of_holders(connection: Connection) -> list[HolderDeployment]:
     )
     query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same_version))
     query = query.where(holders.c.until.is_(None)).order_by(_written(connection), deployments.c.requested_at)
+    query = query if model is None else query.where(holders.c.model == model)
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
 

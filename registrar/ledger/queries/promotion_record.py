@@ -1,6 +1,6 @@
 """Promotions and their votes for pages and /v1, and what approvers were shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,13 @@ def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any
     query = select(*columns, events.c.actor_name, events.c.source).select_from(joined)
     rows = connection.execute(query.where(votes.c.promotion_id == promotion_id).order_by(votes.c.seq))
     return [dict(row) for row in rows.mappings()]
+
+
+def of_versions(connection: Connection, model: str, numbers: Collection[int], *, limit: int) -> list[dict[str, Any]]:
+    """Return the promotions of these versions as `page` does."""
+    query = _query().where(promotions.c.model == model, promotions.c.version.in_(numbers))
+    query = query.order_by(promotions.c.created_at.desc(), promotions.c.id.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()] if numbers else []
 
 
 def _query() -> Select[Any]:
