@@ -7,12 +7,17 @@ from registrar.policy import Policy
 
 def not_live(policy: Policy, connection: Connection) -> list[Deployment]:
     """Return the last deployment of each such version, by model and target."""
+    return [deployment for deployment in last_deployments(policy, connection) if deployment.state in IN_VAIN]
+
+
+def last_deployments(policy: Policy, connection: Connection, *, model: str | None = None) -> list[Deployment]:
+    """Return the last deployment of each version that holds a target, to that target, by model and target."""
     last: dict[tuple[str, str, int], Deployment] = {}
-    for holder in of_holders(connection):
+    for holder in of_holders(connection, model=model):
         deployment = holder.deployment
         if (holder.kind, holder.key) == _holding_key(policy, deployment.model, deployment.target):
             last[deployment.model, deployment.target, deployment.version] = deployment
-    return [deployment for _, deployment in sorted(last.items()) if deployment.state in IN_VAIN]
+    return [deployment for _, deployment in sorted(last.items())]
 
 
 def _holding_key(policy: Policy, model: str, stage: str) -> tuple[str, str]:

@@ -32,6 +32,8 @@ PAGES = [
     "/promotions/{promotion}",
     "/models",
     "/models/model-3",
+    "/models/model-3?before=2000&metric=rmse",
+    "/models/{model}/compare?a={version}&b={other}",
     "/models/{model}/versions/{version}",
     "/models/{model}/rollback",
     "/dead",
@@ -80,7 +82,9 @@ def test_no_page_reads_a_growing_table_from_end_to_end(house: House, scans: list
             for name, table in (("event", tables.events), ("promotion", tables.promotions), ("task", tables.tasks))
         }
         held = connection.execute(select(tables.holders.c.model, tables.holders.c.version).limit(1)).one()
-    ids |= {"model": held.model, "version": held.version}
+        of_model = select(tables.holders.c.version).where(tables.holders.c.model == held.model)
+        other = connection.execute(of_model.where(tables.holders.c.version != held.version).limit(1)).scalar_one()
+    ids |= {"model": held.model, "version": held.version, "other": other}
     assert house.get(path.format(**ids)).status_code in (200, 303)
     assert scans == []
 

@@ -9,6 +9,7 @@ from flask import Blueprint
 from webhooks.dashboard import (
     audit,
     change_feed,
+    compare,
     dead_letters,
     events,
     models,
@@ -34,6 +35,7 @@ def blueprint(context: DashboardContext) -> Blueprint:
         search,
         models,
         versions,
+        compare,
         rollback,
         promotions,
         dead_letters,
