@@ -99,7 +99,7 @@ def filled(name: str, *, size: int = SIZE) -> Iterator[Filled]:
         ledger = Ledger(url)
         stack.callback(ledger.close)
         migrate(ledger)
-        fill(ledger, size, models=min(_MODELS, size // 10))
+        fill(ledger, size, models=min(_MODELS, size // 10), versions=True)
         yield Filled(create_app(_settings(folder, url)).test_client(), _pages(ledger, size))
 
 

@@ -87,7 +87,7 @@ def test_a_model_shows_versions_gates_and_who_held_what(lived: Lived):
         "<svg",
     ):
         assert said in text
-    assert "-0.4 (-5.8 %)" in text
+    assert '-0.4 <span class="nowrap">(-5.8 %)</span>' in text
     assert 'href="https://mlflow.example/base/#/models/taxi/versions/2"' in text
 
 

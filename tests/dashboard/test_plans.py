@@ -51,7 +51,7 @@ PAGES = [
 @pytest.fixture
 def scans(house: House) -> Iterator[list[str]]:
     """What a page's queries read without looking it up."""
-    fill(house.ledger, FILLED, models=30)
+    fill(house.ledger, FILLED, models=30, versions=True)
     with house.ledger.write() as connection:  # the newest of each model goes on, so that it can be rolled back
         newest = select(func.max(tables.holders.c.seq)).group_by(tables.holders.c.model)
         connection.execute(update(tables.holders).where(tables.holders.c.seq.in_(newest)).values(until=None))

@@ -31,7 +31,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
                 raise NotFound(str(error)) from None
             digests = {side.policy_digest for side in (compared.a, compared.b) if side.policy_digest}
             known = {digest for digest in digests if bound(context.policy, connection, digest)}
-        runs = {side.run_id: side.version for side in (compared.a, compared.b) if side.run_id}
+        runs = {side.version: side.run_id for side in (compared.a, compared.b)}
         in_mlflow = context.mlflow.compare_versions(name, runs)
         return context.page(
             "compare.html",

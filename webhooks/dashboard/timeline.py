@@ -37,7 +37,7 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Bar:
-    """A holding's place. label_at: where its number begins; within the bar if there is room."""
+    """A holding's place. label_at: where its number begins, in the bar (inside) or beside it."""
 
     holding: Holding
     label: str
@@ -137,7 +137,8 @@ def _bar(holding: Holding, scale: _Scale) -> _Bar:
     width, needed = max(3.0, end - begin - 1), _label_width(label)
     begin = min(begin, _PLOT - width)
     if width >= needed:
-        return _Bar(holding, label, begin, width, begin + 6, inside=True)
+        label_at = begin + 6 if holding.until else begin + width - needed + 6  # of what goes on: at the end that is now
+        return _Bar(holding, label, begin, width, label_at, inside=True)
     after = begin + width + 3
     return _Bar(holding, label, begin, width, after if after + needed <= _PLOT else begin - needed, inside=False)
 
