@@ -156,3 +156,6 @@ def test_what_is_hostile_is_text():
     text = str(metric_chart(found))
     assert not re.search("<script>|<img", text)
     assert drawn(found) is not None
+    turned = series([1.0], GateLine(1.0, "gate \u202e"), metric="rm\u202ese")
+    assert not re.search("\u202e", str(metric_chart(turned)))
+    assert "rm\\u202ese of 1 version" in drawn(turned).attrib["aria-label"]

@@ -6,13 +6,14 @@ The newest version is at the right, and so are the axis' numbers: a phone shows 
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import quantiles
 from typing import Literal
 
 from markupsafe import Markup
 
 from registrar.queries.metric_series import GateLine, MetricPoint, MetricSeries
+from registrar.text.sanitize import shown
 from registrar.text.wording import cut, plural
 
 # In the picture's units.
@@ -63,6 +64,7 @@ def metric_chart(series: MetricSeries) -> Markup:
     measured = [(nth, point, point.value) for nth, point in enumerate(series.points) if point.value is not None]
     if not measured:
         return Markup("")
+    series = _visible(series)
     scale = _Scale(_range([value for *_, value in measured], series.lines), len(series.points))
     drawn = [
         *_axis(scale),
@@ -73,6 +75,12 @@ def metric_chart(series: MetricSeries) -> Markup:
     ]
     form = Markup('<svg class="metric" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
     return form.format(_WIDTH, _HEIGHT, _summary(series, measured), Markup("").join(drawn))
+
+
+def _visible(series: MetricSeries) -> MetricSeries:
+    """Escape what is invisible or moves other text in names, which trainers choose."""
+    lines = [replace(line, words=shown(line.words)) for line in series.lines]
+    return replace(series, metric=shown(series.metric), lines=lines)
 
 
 @dataclass(frozen=True)
