@@ -93,7 +93,7 @@ def read_model(
         name,
         recreated_at=recreated_at,
         before=before,
-        also={holding.version for holding in holdings},
+        also={(one.kind, one.key): one.version for one in holdings}.values(),  # of several holders, the latest
         limit=VERSIONS,
     )
     metrics = {number: row.metrics for number, row in versions.also.items()}

@@ -73,10 +73,11 @@ def read_page(
     limit: int,
 ) -> VersionPage:
     """Return a page. before: only smaller numbers. also: numbers of versions that are read, too."""
+    extra = set(also)
     numbers = newest_numbers(connection, model, since=recreated_at, before=before, limit=limit + 1)
-    known = {one.version: one for one in present_versions(connection, model, numbers={*numbers, *also})}
+    known = {one.version: one for one in present_versions(connection, model, numbers={*numbers, *extra})}
     numbers = sorted({*numbers, *(n for n in known if before is None or n < before)}, reverse=True)[: limit + 1]
-    shown, extra = numbers[:limit], set(also)
+    shown = numbers[:limit]
     rows = read_rows(connection, policy, model, {*shown, *extra}, known=known, recreated_at=recreated_at)
     older = shown[-1] if len(numbers) > limit else None
     return VersionPage([rows[number] for number in shown], older, {number: rows[number] for number in extra})

@@ -139,7 +139,8 @@ def what_fills(policy: ModelPolicy, target: Target) -> str:
         needs[-1] += (
             f" {'approves' if [rule.required_approvals for rule in target.approval.rules] == [1] else 'approve'}"
         )
-    sentence = f"{' or '.join(which)} {asked}" + (f" once {' and '.join(needs)}" if needs else "")
+    once = " once " if target.request == "automatic" else ", once "
+    sentence = f"{' or '.join(which)} {asked}" + (f"{once}{' and '.join(needs)}" if needs else "")
     return sentence + (f"; {', '.join(times)}" if times else "") + "."
 
 

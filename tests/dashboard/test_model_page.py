@@ -8,6 +8,8 @@ import pytest
 import requests
 
 from registrar.ledger.disputes import Disputed
+from registrar.policy.load import parse as parse_policy
+from registrar.queries.target_cards import what_fills
 from tests.actions.versions import trained
 from tests.cli.setting import House, living
 from tests.cli.test_what_came_of_it import deployed
@@ -338,3 +340,32 @@ def test_the_command_says_the_same(house: House):
     assert house.run("compare", "taxi", "1", "9").exit_code == 1
     assert "did you mean taxi?" in house.run("compare", "taxy", "1", "2").stderr
     assert house.run("compare", "taxi", "1", "1").exit_code == 2
+
+
+# What fills a target, in words.
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("{stage: Staging, approval: automatic}", "A registered version comes here by itself."),
+        (
+            "{stage: Staging, request: on_request, approval: {rules: [{group: leads, required_approvals: 2}]}}",
+            "A registered version comes here when somebody asks for it, once 2 of leads approve.",
+        ),
+        (
+            "{stage: Production, from: [None, Staging], approval: automatic, "
+            'gates: [{tags: [ok]}, {metric: f1, op: ">", threshold: 0.5}, {soak: 24h}]}',
+            "A registered version or one in Staging comes here by itself once it passes tagged ok and f1 > 0.5; "
+            "at least 24h in the stage before.",
+        ),
+        (
+            "{stage: Staging, approval: {rules: [{group: leads}, {group: risk}]}}",
+            "A registered version comes here by itself once 1 of leads and 1 of risk approve.",
+        ),
+    ],
+)
+def test_what_fills_a_target_is_a_sentence(target: str, said: str):
+    policy = parse_policy(
+        f"version: 1\npeople: {{ada: {{name: Ada}}, bob: {{name: Bob}}}}\ngroups: {{leads: [ada, bob], risk: [ada]}}\n"
+        f"models:\n  taxi:\n    targets:\n      - {target}\n"
+    ).model("taxi")
+    assert what_fills(policy, policy.targets[0]) == said

@@ -172,7 +172,7 @@ def _side(card: TargetCard, record: ModelRecord) -> Side | None:
     """Return the holder of a target; in a stage without a holder, that of its alias."""
     places = (("alias", card.target.alias), ("stage", card.target.stage))
     for kind, key in places:
-        for row in record.summary["holders"]:
+        for row in reversed(record.summary["holders"]):
             if (row["kind"], row["key"]) == (kind, key):
                 found = record.versions.also.get(row["version"])
                 return Side(row["version"], target_name(kind, str(key)), found.metrics if found else {})

@@ -56,12 +56,13 @@ def known_versions(connection: Connection, model: str, *, numbers: Collection[in
     query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
     rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
     versions: dict[int, KnownVersion] = {}
+    made: dict[int, datetime | None] = {}
     for row, fact in _facts(rows):
-        # Numbers grow: equal and higher ones before it are of a deleted model of that name.
+        number = fact["version"]
         if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
-            versions = {number: version for number, version in versions.items() if number < fact["version"]}
-        earlier = versions.get(fact["version"], KnownVersion(fact["version"]))
-        versions[fact["version"]] = _with(earlier, row, fact)
+            made[number] = created_at = _created_at(fact)
+            versions = {n: one for n, one in versions.items() if n < number or _is_later(n, number, made, created_at)}
+        versions[number] = _with(versions.get(number, KnownVersion(number)), row, fact)
     return sorted(versions.values(), key=lambda version: version.version, reverse=True)
 
 
@@ -138,6 +139,20 @@ def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
         for fact in (row.outcome or {}).get("facts") or []:
             if fact.get("version") is not None:
                 yield row, fact
+
+
+def _created_at(fact: Mapping[str, Any]) -> datetime | None:
+    """Return when the registry created the version; None in facts from before it was noted."""
+    text_ = (fact.get("details") or {}).get("created_at")
+    return datetime.fromisoformat(text_) if text_ else None
+
+
+def _is_later(number: int, than: int, made: Mapping[int, datetime | None], created_at: datetime | None) -> bool:
+    """Return whether a version that was registered before another one is a later one of the same model, which was taken
+    in first. Else it is of a deleted model of that name, as numbers grow with time.
+    """
+    own = made.get(number)
+    return number > than and own is not None and created_at is not None and own >= created_at
 
 
 def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVersion:
