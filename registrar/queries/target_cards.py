@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from registrar.events.types import DeploymentFailed, ModelAdopt, ModelRollback, ModelVersionTransition
+from registrar.events.types import (
+    DeploymentFailed,
+    ModelAdopt,
+    ModelRollback,
+    ModelVersionTransition,
+    RegistrySettle,
+)
 from registrar.ledger.deployments import Deployment
 from registrar.ledger.holders import BY_HAND
 from registrar.ledger.queries.holdings import Holding
@@ -119,9 +125,10 @@ def how_it_came(holding: Holding) -> str:
         ModelRollback.type: f"put back by a rollback of {holding.actor_name}",
         DeploymentFailed.type: "put back after the deployment of another version failed",
         ModelAdopt.type: "it held this when Registrar took the model in",
+        RegistrySettle.type: f"MLflow had it so when {holding.actor_name} settled a dispute",
         ModelVersionTransition.type: f"moved by {holding.actor_name}, without an approval",
     }
-    return sentences.get(holding.event_type, f"by {holding.actor_name} ({holding.event_type})")
+    return sentences.get(holding.event_type, f"moved by {holding.actor_name} ({holding.event_type})")
 
 
 def what_fills(policy: ModelPolicy, target: Target) -> str:

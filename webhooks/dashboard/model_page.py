@@ -25,7 +25,7 @@ from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.rollback import may_roll_back
 from webhooks.dashboard.timeline import group_alike, is_same, target_name, timeline
 
-_METRICS = 30  # of the table
+_METRICS, _FEW = 30, 6  # of champion against challenger: in all, and at once
 _LINKED = 8  # metrics with a link of their own beside the chart
 _MOST_NAMED = 60  # metrics that can be chosen
 
@@ -60,7 +60,7 @@ def shown(
     names = metric_names(policy, rows)[:_MOST_NAMED]
     chosen = metric if metric in names else next(iter(names), "")
     series = metric_series(policy, rows, chosen) if chosen else None
-    holds = _by_version(record.summary["holders"])
+    holds, pair, ways = _by_version(record.summary["holders"]), _pair(policy, record), directions(policy)
     filters: dict[str, Any] = {"metric": metric} if metric in names else {}
     older = record.versions.older
     return {
@@ -83,10 +83,11 @@ def shown(
         "stuck": {
             view.promotion.id: view.voting.impossible for view in record.open if view.voting and view.voting.impossible
         },
-        "pair": _pair(policy, record),
-        "directions": directions(policy),
+        "pair": pair,
+        "directions": ways,
         "verdict": verdict,
-        "metrics": _METRICS,
+        "versus": _compared_metrics(pair, ways)[:_METRICS],
+        "few": _FEW,
         "numbers": sorted({*(row.version for row in rows), *record.versions.also}, reverse=True),
         "rollbacks": _rollbacks(context, principal, record),
         "live": live_badge,
@@ -166,6 +167,12 @@ def _pair(policy: ModelPolicy, record: ModelRecord) -> tuple[Side | None, Side |
     if champion and challenger and champion.version == challenger.version:
         return None
     return (champion, challenger) if champion or challenger else None
+
+
+def _compared_metrics(pair: tuple[Side | None, Side | None] | None, ways: Mapping[str, bool]) -> list[str]:
+    """Return the metrics of either side: those of gates first, then by name."""
+    known = {name for side in pair or () if side for name in side.metrics}
+    return [*(name for name in ways if name in known), *sorted(known - ways.keys())]
 
 
 def _side(card: TargetCard, record: ModelRecord) -> Side | None:
