@@ -101,6 +101,11 @@ SECTIONS = {
             "registrar.cli.models:history",
             "Show which version of MODEL held which stage and alias, when, by whose event, why, and who approved it.",
         ),
+        "compare": LazyCommand(
+            "registrar.cli.compare:compare",
+            "Compare versions A and B of MODEL by the record: metrics, gates, tags, files, who registered and approved "
+            "them.",
+        ),
         "rejections": LazyCommand(
             "registrar.cli.events:rejections", "List requests that were refused and why, newest first."
         ),

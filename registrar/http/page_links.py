@@ -1,5 +1,7 @@
 """Addresses of pages for people: the dashboard's, and MLflow's own."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -32,3 +34,15 @@ class MlflowLinks:
 
     def version(self, model: str | None, version: int | None) -> str | None:
         return f"{self.model(model)}/versions/{version}" if self.base and model and version else None
+
+    def compare_versions(self, model: str, runs: Mapping[int, str | None]) -> str | None:
+        """Return MLflow's page that compares versions, with parameters and metrics. runs: by version; None where one of
+        them is not known.
+        """
+        if not self.base or not all(runs.values()):
+            return None
+        name, versions = (
+            json.dumps(quote(model, safe="")),
+            json.dumps({str(number): run for number, run in runs.items()}),
+        )
+        return f"{self.base}/#/compare-model-versions?name={quote(name, safe='')}&runs={quote(versions, safe='')}"

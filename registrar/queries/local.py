@@ -31,12 +31,11 @@ from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
+from registrar.queries.version_comparison import compare, unknown_model
 from registrar.queries.voting import voting
 from registrar.text.sanitize import is_visible
-from registrar.text.wording import nearest
 
 _LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
-_NAMES = 500  # models that a misspelt name is compared with
 _AT_ONCE = 1000  # journal entries of one read
 
 
@@ -110,10 +109,7 @@ class LocalQueries:
         with self.ledger.read() as connection:
             summary = models.get_model(connection, name) if _is_text(name) else None
             if summary is None:
-                known = (row["model"] for row in models.page(connection, limit=_NAMES))
-                near = nearest(name, known)
-                others = f"did you mean {near}?" if near else "`registrar models` lists those it does"
-                raise Unknown(f"the ledger knows no model {_printable(name)}; {others}")
+                raise unknown_model(connection, name)
             policy = self.policies()
             return {
                 **summary,
@@ -130,6 +126,10 @@ class LocalQueries:
         with self.ledger.read() as connection:
             holdings = history(connection, model, past, before=before, limit=limit + 1)
         return _page("history", [holding.to_json() for holding in reversed(holdings)], limit, "seq")
+
+    def compare(self, model: str, a: int, b: int) -> Row:
+        with self.ledger.read() as connection:
+            return compare(connection, self.policies(), model, a, b)
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None

@@ -62,6 +62,9 @@ class QueryService(Protocol):
     def model(self, name: str) -> Row: ...
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page: ...
 
+    def compare(self, model: str, a: int, b: int) -> Row:
+        """Return two versions of a model side by side (version_comparison.Comparison.to_json)."""
+
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page: ...

@@ -10,7 +10,7 @@ from registrar.queries.filters import ALL, EventFilter, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
 # Fields of senders, workers and gates, which are returned unchanged.
-_UNCHANGED = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
+_UNCHANGED = {"data", "args", "outcome", "was", "evidence", "gates", "document", "tags"}
 _TIMES = {"since", "until", "at", "not_before", "oldest"}
 
 
@@ -61,6 +61,9 @@ class RemoteQueries:
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
         params = {name: _iso(value) for name, value in asdict(past).items()}
         return self._page("models", limit, cursor, model, "history", **params)
+
+    def compare(self, model: str, a: int, b: int) -> Row:
+        return self._get_one("models", model, "compare", a=a, b=b)
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None

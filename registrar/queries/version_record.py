@@ -84,7 +84,8 @@ def read_version(
     may = verbs(policy, person, record, version, promotions=present, rollbacks=list(rollbacks))
     return VersionRecord(
         known=next(
-            (one for one in present_versions(connection, model) if one.version == version), KnownVersion(version)
+            (one for one in present_versions(connection, model, numbers={version}) if one.version == version),
+            KnownVersion(version),
         ),
         made=incarnation(connection, model, version, since=recreated_at),
         stage=record.stage_of(version),

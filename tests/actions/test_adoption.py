@@ -234,6 +234,8 @@ def test_webhooks_in_any_order_never_put_an_older_version_before_a_newer_one(har
     assert registered(harness) == [2, 1]
     assert harness.fact(REGISTERED).endswith("and taken in; nothing is asked for, as version 2 came first")
     assert harness.stages() == {1: "None", 2: "Staging"}
+    with harness.ledger.read() as connection:
+        assert [known.version for known in known_versions(connection, "taxi")] == [2, 1]
 
 
 def test_a_model_that_the_webhook_says_is_new_is_followed_from_its_first_version_on(harness):

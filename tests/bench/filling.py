@@ -16,12 +16,22 @@ _TASKS = """INSERT INTO tasks
 (id, event_id, event_seq, name, lane, args, state, attempts, not_before, dispatch_at, outcome, error, created_at,
 started_at, finished_at)
 SELECT 'tsk_' || {id}, id, seq, '{name}', '{lane}' || {of}, {json}'{{}}'{as_json}, '{state}', 1, accepted_at,
-accepted_at, {json}'{{"summary": "done as it was asked for, in the past", "facts": [], "follow_ups": []}}'{as_json},
-NULL, accepted_at, accepted_at, accepted_at FROM events WHERE {which}"""
+accepted_at, {json}'{{"summary": "done as it was asked for, in the past", "facts": [{facts}],
+"follow_ups": []}}'{as_json}, NULL, accepted_at, accepted_at, accepted_at FROM events WHERE {which}"""
+# Of the version that an event registered: its number is the event's.
+_REGISTERED = """{"type": "model_version.registered", "text": "registered", "model": "' || model || '",
+"version": ' || seq || ', "details": {"run_id": "run-' || seq || '", "commit": "0123456789abcdef",
+"metrics": {"rmse": ' || (seq % 97) || ', "mae": ' || (seq % 89) || '}}, "to": []}"""
+_STATES = """INSERT INTO version_states (model, version, version_created_at, key, value, at, event_id)
+SELECT model, seq, accepted_at, 'registrar.registrant', actor, accepted_at, id FROM events"""
+_INCARNATIONS = """INSERT INTO incarnations (model, version, created_at, run_id, source, registry, event_id, at)
+SELECT model, seq, accepted_at, 'run-' || seq, 'models:/m-' || seq, 'http://127.0.0.1:5000', id, accepted_at
+FROM events WHERE seq % 10 = 0"""
 _PROMOTIONS = """INSERT INTO promotions
 (id, model, version, target, state, requested_by, event_id, evidence, created_at, decided_at, decided_by)
 SELECT 'prm_' || seq, model, seq, 'Production', 'promoted', actor, id,
-{json}'{{"gates": [], "policy_digest": "d"}}'{as_json}, accepted_at, accepted_at, actor
+{json}'{{"gates": [{{"gate": "rmse < 100", "passed": true, "reason": "rmse is < 100", "value": ' || (seq % 97) || '}}],
+"policy_digest": "d"}}'{as_json}, accepted_at, accepted_at, actor
 FROM events WHERE seq % 10 = 0"""
 _VOTES = """INSERT INTO votes (promotion_id, event_id, actor, verdict, counted, why, at)
 SELECT 'prm_' || seq, id, actor, 'approve', {true}, '', accepted_at FROM events WHERE seq % 10 = 0"""
@@ -61,13 +71,22 @@ _POSTGRESQL = {
 }
 
 
-def fill(ledger: Ledger, count: int, *, models: int) -> None:
+def fill(ledger: Ledger, count: int, *, models: int, versions: bool = False) -> None:
     """Into an empty ledger: `count` events, two done tasks each, of every tenth a promotion that came about and a
     refusal beside it; every thousandth failed for good. As many were archived before.
+
+    versions: each event also registered a version with a metric, as the tables of versions have it.
     """
     words = _SQLITE if ledger.engine.dialect.name == "sqlite" else _POSTGRESQL
-    of_model = {"name": "worker.register", "lane": "model:", "of": "model", "state": "succeeded", "which": "true"}
-    told = {"name": "worker.notify", "lane": "notify:", "of": "id", "state": "succeeded", "which": "true"}
+    of_model = {
+        "facts": _REGISTERED if versions else "",
+        "name": "worker.register",
+        "lane": "model:",
+        "of": "model",
+        "state": "succeeded",
+        "which": "true",
+    }
+    told = {"facts": "", "name": "worker.notify", "lane": "notify:", "of": "id", "state": "succeeded", "which": "true"}
     failed = {**told, "name": "worker.describe", "state": "dead", "which": "seq % 1000 = 1"}
     with ledger.write() as connection:
         _cache(connection, kib=400_000)
@@ -76,7 +95,14 @@ def fill(ledger: Ledger, count: int, *, models: int) -> None:
         _run(connection, _EVENTS, words, count=count, models=models)
         for task in (of_model, told, failed):
             _run(connection, _TASKS, {**words, **task})
-        for statement in (_PROMOTIONS, _VOTES, _HOLDERS, _DEPLOYMENTS, _ARCHIVE):
+        for statement in (
+            *((_STATES, _INCARNATIONS) if versions else ()),
+            _PROMOTIONS,
+            _VOTES,
+            _HOLDERS,
+            _DEPLOYMENTS,
+            _ARCHIVE,
+        ):
             _run(connection, statement, words)
         for statement in (_REJECTIONS, _ARCHIVED):
             _run(connection, statement, words, count=count)

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
-from registrar.ledger.tables import events, promotions, tasks
+from registrar.ledger.tables import events, holders, promotions, tasks
 from tests.bench.filling import fill
 from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target
@@ -99,7 +99,7 @@ def filled(name: str, *, size: int = SIZE) -> Iterator[Filled]:
         ledger = Ledger(url)
         stack.callback(ledger.close)
         migrate(ledger)
-        fill(ledger, size, models=min(_MODELS, size // 10))
+        fill(ledger, size, models=min(_MODELS, size // 10), versions=True)
         yield Filled(create_app(_settings(folder, url)).test_client(), _pages(ledger, size))
 
 
@@ -124,6 +124,9 @@ def _pages(ledger: Ledger, size: int) -> dict[str, str]:
         promotion = connection.execute(select(promotions.c.id).limit(1)).scalar_one()
         dead = select(tasks.c.id, tasks.c.seq, tasks.c.finished_at).where(tasks.c.state == "dead")
         letter, seq, at = connection.execute(dead.limit(1)).one()
+        held = connection.execute(select(holders.c.model, holders.c.version).limit(1)).one()
+        of_model = select(holders.c.version).where(holders.c.model == held.model, holders.c.version != held.version)
+        other = connection.execute(of_model.limit(1)).scalar_one()
     return {
         "overview": "/",
         "events": "/events",
@@ -138,6 +141,8 @@ def _pages(ledger: Ledger, size: int) -> dict[str, str]:
         "a promotion": f"/promotions/{promotion}",
         "models": "/models",
         "a model": "/models/model-7",
+        "a model, older versions": f"/models/model-7?before={size // 2}",
+        "two versions": f"/models/{held.model}/compare?a={held.version}&b={other}",
         "dead letters": "/dead",
         "dead letters, an old page": f"/dead?before={quote(f'{at.isoformat()}~{seq}')}",
         "a dead letter": f"/dead/{letter}",

@@ -14,7 +14,7 @@ HEAD = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
 BOTH = ("overview", "send", "promotions", "rollback", "prune", "adopt", "reconcile", "replay", "dead", "queue")
 BOTH += ("register", "promote", "approve", "reject", "transition", "demote", "describe", "tag")
 BOTH += ("archive", "fetch", "doctor", "plan", "experiments", "runs", "versions")
-BOTH += ("events", "models", "history", "rejections", "policy", "audit")
+BOTH += ("events", "models", "history", "compare", "rejections", "policy", "audit")
 _NEITHER = ("completion", "schema", "secret")  # ask nobody
 
 

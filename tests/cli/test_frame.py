@@ -63,6 +63,7 @@ LIGHT = (
     "describe",
 )
 LIGHT += ("tag", "archive", "fetch", "prune", "reconcile", "dead", "queue", "overview", "events", "models", "history")
+LIGHT += ("compare",)
 LIGHT += ("experiments", "runs", "versions", "completion")
 
 
@@ -101,7 +102,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
 def test_a_tab_imports_no_command_but_the_one_that_is_completed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lazy_group, "load", lambda path: pytest.fail(f"imported {path}"))
     assert completed(monkeypatch, "registrar ") == [f"plain,{name}" for name in sorted(main.lazy)]
-    assert completed(monkeypatch, "registrar comp") == ["plain,compact", "plain,completion"]
+    assert completed(monkeypatch, "registrar comp") == ["plain,compact", "plain,compare", "plain,completion"]
 
 
 def test_a_tab_says_nothing_of_missing_packages_and_of_names(

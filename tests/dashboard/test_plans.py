@@ -35,6 +35,8 @@ PAGES = [
     "/promotions/{promotion}",
     "/models",
     "/models/model-3",
+    "/models/model-3?before=2000&metric=rmse",
+    "/models/{model}/compare?a={version}&b={other}",
     "/models/{model}/versions/{version}",
     "/models/{model}/rollback",
     "/dead",
@@ -62,7 +64,7 @@ PAGES = [
 @pytest.fixture
 def scans(house: House) -> Iterator[list[str]]:
     """What a page's queries read without looking it up."""
-    fill(house.ledger, FILLED, models=30)
+    fill(house.ledger, FILLED, models=30, versions=True)
     with house.ledger.write() as connection:  # the newest of each model goes on, so that it can be rolled back
         newest = select(func.max(tables.holders.c.seq)).group_by(tables.holders.c.model)
         connection.execute(update(tables.holders).where(tables.holders.c.seq.in_(newest)).values(until=None))
@@ -93,7 +95,9 @@ def test_no_page_reads_a_growing_table_from_end_to_end(house: House, scans: list
             for name, table in (("event", tables.events), ("promotion", tables.promotions), ("task", tables.tasks))
         }
         held = connection.execute(select(tables.holders.c.model, tables.holders.c.version).limit(1)).one()
-    ids |= {"model": held.model, "version": held.version}
+        of_model = select(tables.holders.c.version).where(tables.holders.c.model == held.model)
+        other = connection.execute(of_model.where(tables.holders.c.version != held.version).limit(1)).scalar_one()
+    ids |= {"model": held.model, "version": held.version, "other": other}
     is_search = path.startswith(("/find", "/models/modell"))
     assert house.get(path.format(**ids)).status_code in ((200, 303, 404) if is_search else (200, 303))
     assert scans == []

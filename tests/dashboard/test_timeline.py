@@ -56,12 +56,50 @@ def test_an_alias_that_is_called_like_a_stage_is_none():
     assert found == ["Production: 1 so far, now none", "@Production: 1 so far, now version 2"]
 
 
+def bars(*found: Holding) -> dict[str, tuple[float, float, float]]:
+    """Of each version in its row: where its bar begins, its width, and how far down it is."""
+    picture = str(timeline(found, NOON + timedelta(hours=9)))
+    form = r'<rect class="bar[^"]*" x="([\d.]+)" y="(\d+)" width="([\d.]+)"[^>]*><title>version (\d+) held'
+    return {version: (float(x), float(width), float(y)) for x, y, width, version in re.findall(form, picture)}
+
+
+def labels(*found: Holding) -> list[str]:
+    return re.findall(
+        r'<text class="(?:on|beside)"[^>]*>([^<]+)</text>', str(timeline(found, NOON + timedelta(hours=9)))
+    )
+
+
+def test_what_overlaps_is_in_lanes_of_its_own():
+    found = bars(held("stage", "Archived", 1, 1), held("stage", "Archived", 2, 3), held("stage", "Archived", 3, 5))
+    assert len({y for *_, y in found.values()}) == 3
+    one_after_the_other = bars(held("stage", "Production", 1, 0, 4), held("stage", "Production", 2, 4))
+    assert len({y for *_, y in one_after_the_other.values()}) == 1
+
+
+def test_the_shortest_holding_has_its_number_too():
+    minutes = replace(held("stage", "Production", 2, 4), until=NOON + timedelta(hours=4, seconds=30))
+    row = (held("stage", "Production", 1, 0, 4), minutes, held("stage", "Production", 3, 4))
+    assert sorted(labels(*row)) == ["1", "2", "3"]
+    found = bars(*row)
+    assert found["2"][1] == 3.0
+    assert found["2"][2] != found["3"][2]  # its number would stand on the next bar
+
+
+def test_the_present_is_at_the_right_and_the_oldest_of_too_many_are_left_to_the_table():
+    archived = [held("stage", "Archived", nth, 0) for nth in range(1, 21)]
+    archived = [replace(one, since=one.since + timedelta(minutes=nth)) for nth, one in enumerate(archived)]
+    found = bars(*archived)
+    assert set(found) == {str(nth) for nth in range(15, 21)}
+    assert all(x + width <= 760 for x, width, _ in found.values())
+    assert "and 14 earlier" in str(timeline(archived, NOON + timedelta(hours=9)))
+
+
 def test_the_pages_say_it_once(lived: Lived):
     text = lived.house.get("/models/taxi").text
     assert text.count("<td>Production @champion</td>") == 1
-    assert "<dt>Production @champion, since" in text
     [cell] = re.findall(r'<td data-as="Production">(.*?)</td>', lived.house.get("/models").text, re.DOTALL)
     assert (cell.count("version 1"), cell.count("@champion")) == (1, 1)
+    assert 'Production <span class="soft">@champion</span></h2>' in text
 
 
 def test_what_ended_since_its_version_was_made_anew_says_so(lived: Lived):

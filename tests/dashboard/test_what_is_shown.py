@@ -90,7 +90,7 @@ def test_what_was_settled_is_in_dispute_no_more(disputed: House):
 def test_what_was_asked_of_a_deleted_model_is_not_taken_for_its_namesakes(house: House):
     live(house.harness, "r1", "r2")
     made_anew(house)
-    versions = html(house, "/models/taxi").partition("<h2>Versions</h2>")[2].partition("<h2>")[0]
+    versions = html(house, "/models/taxi").partition(">Versions</h2>")[2].partition("<h2>")[0]
     assert re.findall(r"<td><strong><a [^>]+>version (\d+)</a></strong>", versions) == ["1"]
     said = re.findall(r'<span class="state \w+">([^<]+)</span> <a href="/promotions/[^"]+">(\w+)</a>', versions)
     assert said == [("awaiting approval", "Production"), ("promoted", "Staging")]
@@ -120,9 +120,9 @@ def test_the_picture_tells_namesakes_apart(house: House):
     live(house.harness, "r1")
     made_anew(house)
     house.harness.post("promotion.approve", by=ADA, model="taxi", version=1)
-    picture = html(house, "/models/taxi").partition("<svg")[2].partition("</svg>")[0]
+    picture = html(house, "/models/taxi").partition('<svg class="timeline"')[2].partition("</svg>")[0]
     held = re.findall(r"<title>version 1 held Production.*?</title>", picture)
-    assert [("of the model that was deleted" in one) for one in held] == [True, False]
+    assert [("of the model that was deleted" in one) for one in held] == [False, True]  # newest first
 
 
 # A version that holds a target and is not live.
@@ -193,6 +193,6 @@ def test_a_model_made_anew_by_hand_has_none_of_the_metrics_of_its_namesake(house
     registry.set_stage("taxi", 1, "Production")
     house.harness.post("registry.reconcile", by=ADA, model="taxi")
     told = html(house, "/models/taxi")
-    versions = told.partition("<h2>Versions</h2>")[2].partition("<h2>")[0]
+    versions = told.partition(">Versions</h2>")[2].partition("<h2>")[0]
     assert "rmse 5" not in versions
     assert not re.search(r">5(\.5)?</td>", told)

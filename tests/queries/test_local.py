@@ -14,9 +14,9 @@ from registrar.ledger.promotions import PromotionRequested, PromotionStateChange
 from registrar.ledger.queries.find import find_record
 from registrar.ledger.votes import VoteCast
 from registrar.queries.cursor import encode
-from registrar.queries.dashboard import read_model
 from registrar.queries.filters import EVENT_STATES, EventFilter
 from registrar.queries.local import LocalQueries
+from registrar.queries.model_record import read_model
 from registrar.queries.query_service import BadQuestion, Unknown, up_to
 from tests.ledger.chain import EVIDENCE, NOON
 from tests.queries.conftest import Town, promoted

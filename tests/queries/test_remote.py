@@ -65,6 +65,7 @@ QUESTIONS: dict[str, Ask] = {
     "history of an alias": lambda reading, ids: reading.history(
         "taxi", HistoryFilter("@champion", None, NOON - timedelta(hours=5), NOON + timedelta(hours=5)), limit=1
     ),
+    "two versions": lambda reading, ids: reading.compare("taxi", 1, 2),
     "queue": lambda reading, ids: reading.queue(model="taxi", limit=1),
     "dead": lambda reading, ids: reading.dead(model="taxi", state="dead"),
     "a dead one": lambda reading, ids: reading.dead_one(reading.dead().rows[0]["id"]),
@@ -103,6 +104,10 @@ def test_what_is_not_there_and_what_can_not_be_meant_are_the_same_errors(remote:
                     ask(nothing)
         with pytest.raises(BadQuestion, match="cursor must be"):
             reading.events(EventFilter(), cursor="x")
+        with pytest.raises(Unknown, match="knows no model"):
+            reading.compare("nothing at all", 1, 2)
+        with pytest.raises(BadQuestion, match="two different versions"):
+            reading.compare("taxi", 1, 1)
         with pytest.raises(BadQuestion):
             reading.promotions(state="done")
         with pytest.raises(BadQuestion, match="None, Staging, Production, Archived, or an alias such as @champion"):

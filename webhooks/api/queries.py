@@ -14,7 +14,7 @@ from webhooks.api.journal_export import CONTENT_TYPES, Exports
 from webhooks.api.query_params import PAGE, cursor, limit
 from webhooks.api.responses import respond, respond_page
 from webhooks.auth import Authenticator
-from webhooks.openapi import event_schemas, model_schemas, promotion_schemas
+from webhooks.openapi import comparison_schemas, event_schemas, model_schemas, promotion_schemas
 
 Json = dict[str, Any]
 
@@ -116,6 +116,13 @@ def _add_models(api: Blueprint, service: QueryService, access: Authenticator) ->
     def model(name: str) -> Json:
         access.require(request, "viewer")
         return respond(model_schemas.Model, service.model(name))
+
+    @api.get("/v1/models/<name>/compare")
+    def compare(name: str) -> Json:
+        access.require(request, "viewer")
+        query_params.only("a", "b")
+        compared = service.compare(name, query_params.version("a"), query_params.version("b"))
+        return respond(comparison_schemas.Comparison, compared)
 
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> Json:

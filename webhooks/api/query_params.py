@@ -50,6 +50,14 @@ def number(name: str) -> int:
     return int(text)
 
 
+def version(name: str) -> int:
+    """Parse the required number of a version."""
+    text = request.args.get(name, "")
+    if not re.fullmatch("[0-9]{1,10}", text):
+        raise InvalidQuery(f"{name} must be a version, a whole number such as 3")
+    return int(text)
+
+
 def time(name: str) -> datetime | None:
     text = request.args.get(name)
     if text is None:

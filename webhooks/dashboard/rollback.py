@@ -37,7 +37,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             model=name,
             plan=read,
             to=to,
-            may=_may(context, principal, name, read.target),
+            may=may_roll_back(context, principal, name, read.target),
             dispute=disputed if disputed and not disputed.moves else None,
         )
 
@@ -73,7 +73,8 @@ def _read(context: DashboardContext, model: str, target: str, to: int | None) ->
         return read_rollback(connection, context.policy, model, target, to=to)
 
 
-def _may(context: DashboardContext, principal: Principal, model: str, target: Target) -> bool:
+def may_roll_back(context: DashboardContext, principal: Principal, model: str, target: Target) -> bool:
+    """Return whether this person may roll a target back, as the worker will decide."""
     needed = required_role(context.policy, ModelRollback.type, model=model, target=target.stage)
     return principal.may(needed) and may_remove(context.policy, principal.actor.id, [target])
 

@@ -1,4 +1,8 @@
-"""Draws which version held which stage or alias when, as SVG: a row per stage and alias, a bar per version."""
+"""Draws which version held which stage or alias when, as SVG: a row per stage and alias, a bar per version.
+
+Holdings of a row that overlap are in lanes beneath each other. The present is at the right, and so are the rows' names:
+a phone shows that end first.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,11 +12,16 @@ from typing import TypeVar
 from markupsafe import Markup
 
 from registrar.ledger.queries.holdings import Holding
+from registrar.text.wording import cut
 from webhooks.dashboard.formatting import span
 
-_LEFT, _WIDTH, _ROW, _BAR = 120, 900, 34, 22  # in the picture's units
+# In the picture's units.
+_WIDTH, _NAMES, _LANE, _BAR, _BETWEEN = 900, 140, 26, 22, 10
+_PLOT = _WIDTH - _NAMES
+_LETTER, _PADDING = 7.5, 12  # of a number's width
+_NAME_LINE, _NAME_LETTERS = 14, 18
 _TICKS = 5
-_FITS = 26  # the least width of a bar with its version's number
+_LANES = 6  # of a row; further holdings are in the table alone
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,41 @@ class _Scale:
 
     def x(self, at: datetime) -> float:
         share = (at - self.begin) / max(self.end - self.begin, timedelta(seconds=1))
-        return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, share))
+        return _PLOT * min(1.0, max(0.0, share))
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """A holding's place. label_at: where its number begins, in the bar (inside) or beside it."""
+
+    holding: Holding
+    label: str
+    begin: float
+    width: float
+    label_at: float
+    inside: bool
+
+    @property
+    def left(self) -> float:
+        return min(self.begin, self.label_at)
+
+    @property
+    def right(self) -> float:
+        return max(self.begin + self.width, self.label_at + _label_width(self.label))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """lanes: each with bars that don't overlap, the newest first. hidden: how many holdings have no room."""
+
+    names: Sequence[str]
+    lanes: Sequence[Sequence[_Bar]]
+    hidden: int
+
+    @property
+    def height(self) -> int:
+        lines = len(self.names) + bool(self.hidden)
+        return max(len(self.lanes) * _LANE, lines * _NAME_LINE) + _BETWEEN
 
 
 def timeline(held: Sequence[Holding], now: datetime, *, recreated_at: datetime | None = None) -> Markup:
@@ -35,11 +78,15 @@ def timeline(held: Sequence[Holding], now: datetime, *, recreated_at: datetime |
     if not held:
         return Markup("")
     scale = _Scale(min(holding.since for holding in held), now, recreated_at)
-    rows = _rows(held)
-    height = len(rows) * _ROW + 22
-    drawn = [_row(nth, names, holdings, scale) for nth, (names, holdings) in enumerate(rows)]
+    grouped = _rows(held)
+    rows = [_place_bars(names, holdings, scale) for names, holdings in grouped]
+    height = sum(row.height for row in rows) + 22
+    drawn, y = [], 4
+    for nth, row in enumerate(rows):
+        drawn.append(_draw_row(row, y, scale, first=nth == 0))
+        y += row.height
     return Markup('<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
-        _WIDTH, height, _label(rows), _axis(scale, height), Markup("").join(drawn)
+        _WIDTH, height, _label(grouped), _axis(scale, height), Markup("").join(drawn)
     )
 
 
@@ -67,26 +114,67 @@ def _order(key: str) -> int:
     return ("Production", "Staging", "Archived").index(key) if key in ("Production", "Staging", "Archived") else 0
 
 
-def _row(nth: int, names: Sequence[str], held: Iterable[Holding], scale: _Scale) -> Markup:
-    y = nth * _ROW + 4
-    first = y + 15 - 6 * (len(names) - 1)
-    lines = [Markup('<text x="0" y="{}">{}</text>').format(first + 13 * line, name) for line, name in enumerate(names)]
-    return Markup("").join([*lines, *(_bar(holding, y, " ".join(names), scale) for holding in held)])
+def _place_bars(names: Sequence[str], held: Sequence[Holding], scale: _Scale) -> _Row:
+    """Put the holdings into lanes, the newest first: where all lanes are full, the oldest are left out."""
+    lanes: list[list[_Bar]] = []
+    hidden = 0
+    for holding in sorted(held, key=lambda one: one.since, reverse=True):
+        bar = _bar(holding, scale)
+        lane = next((lane for lane in lanes if bar.right <= lane[-1].left), None)
+        if lane is not None:
+            lane.append(bar)
+        elif len(lanes) < _LANES:
+            lanes.append([bar])
+        else:
+            hidden += 1
+    return _Row(names, lanes, hidden)
 
 
-def _bar(holding: Holding, y: int, name: str, scale: _Scale) -> Markup:
+def _bar(holding: Holding, scale: _Scale) -> _Bar:
+    """Place a bar, and its number beside it where it is too short."""
     begin, end = scale.x(holding.since), scale.x(holding.until or scale.end)
-    width = max(3.0, end - begin - 1)
+    label = f"({holding.version})" if is_of_deleted(holding, scale.recreated_at) else str(holding.version)
+    width, needed = max(3.0, end - begin - 1), _label_width(label)
+    begin = min(begin, _PLOT - width)
+    if width >= needed:
+        label_at = begin + 6 if holding.until else begin + width - needed + 6  # of what goes on: at the end that is now
+        return _Bar(holding, label, begin, width, label_at, inside=True)
+    after = begin + width + 3
+    return _Bar(holding, label, begin, width, after if after + needed <= _PLOT else begin - needed, inside=False)
+
+
+def _label_width(label: str) -> float:
+    return len(label) * _LETTER + _PADDING
+
+
+def _draw_row(row: _Row, y: float, scale: _Scale, *, first: bool) -> Markup:
+    """first: without a line above it."""
+    rule = Markup('<line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>').format(_WIDTH, y - 5, y - 5)
+    more = [f"and {row.hidden} earlier"] if row.hidden else []
+    form = Markup('<text{} x="{}" y="{}">{}</text>')
+    names = [
+        form.format(
+            Markup(' class="tick"') if line >= len(row.names) else "",
+            _PLOT + 8,
+            y + 15 + _NAME_LINE * line,
+            cut(name, _NAME_LETTERS),
+        )
+        for line, name in enumerate([*row.names, *more])
+    ]
+    name = " ".join(row.names)
+    bars = [_draw_bar(bar, y + nth * _LANE, name, scale) for nth, lane in enumerate(row.lanes) for bar in lane]
+    return Markup("").join(["" if first else rule, *names, *bars])
+
+
+def _draw_bar(bar: _Bar, y: float, name: str, scale: _Scale) -> Markup:
+    holding = bar.holding
     title = f"version {holding.version} held {name} from {holding.since:%Y-%m-%d %H:%M} UTC "
     title += f"for {span(holding.until - holding.since)}" if holding.until else "until now"
-    deleted = is_of_deleted(holding, scale.recreated_at)
-    title += ", of the model that was deleted" if deleted else ""
-    bar = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
-    drawn = bar.format("" if holding.until is None else " then", begin, y, width, _BAR, title)
-    if width < _FITS:
-        return drawn
-    return drawn + Markup('<text class="on" x="{:.1f}" y="{}">{}</text>').format(
-        begin + 6, y + 15, f"({holding.version})" if deleted else holding.version
+    title += ", of the model that was deleted" if is_of_deleted(holding, scale.recreated_at) else ""
+    rect = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
+    text = Markup('<text class="{}" x="{:.1f}" y="{}">{}</text>')
+    return rect.format("" if holding.until is None else " then", bar.begin, y, bar.width, _BAR, title) + text.format(
+        "on" if bar.inside else "beside", bar.label_at, y + 15, bar.label
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from registrar.queries.filters import DEAD_STATES, EVENT_STATES, PROMOTION_LISTS
-from webhooks.openapi import event_schemas, model_schemas, promotion_schemas, schemas
+from webhooks.openapi import comparison_schemas, event_schemas, model_schemas, promotion_schemas, schemas
 from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
 SHAPES = (
@@ -19,6 +19,7 @@ SHAPES = (
     promotion_schemas.WholePromotion,
     model_schemas.Models,
     model_schemas.Model,
+    comparison_schemas.Comparison,
     model_schemas.Overview,
     model_schemas.PolicyInEffect,
     schemas.Manifest,
@@ -81,6 +82,14 @@ def _others() -> dict[str, Any]:
     return {
         "/v1/models": read("Registered models, by name", model_schemas.Models, *PAGE),
         "/v1/models/{model}": read("A registered model", model_schemas.Model, model, missing=True),
+        "/v1/models/{model}/compare": read(
+            "Two versions of a model side by side",
+            comparison_schemas.Comparison,
+            model,
+            *(_version(name) for name in ("a", "b")),
+            more="By the record, which has no parameters. `verdict` says it of b, where a gate gives the direction.",
+            missing=True,
+        ),
         "/v1/models/{model}/history": read(held, model_schemas.History, model, *PAGE, *_PAST),
         "/v1/queue": read("Unfinished tasks, in order of execution", event_schemas.Queue, *PAGE, _MODEL, more=_DROP),
         "/v1/dead": read(
@@ -100,6 +109,11 @@ def _others() -> dict[str, Any]:
         ),
         "/v1/artifacts/file": _file(),
     }
+
+
+def _version(name: str) -> dict[str, Any]:
+    schema = query(name, "a version of the model", type="integer", minimum=1)
+    return {**schema, "required": True}
 
 
 _POLICY = "Without the names of secrets, channels' addresses, and options of kinds of sources and channels."

@@ -1,7 +1,7 @@
 """A model's history: its holdings, each with the promotion behind it, its approvals and evidence."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -178,6 +178,14 @@ def history(
         newest = newest.where(holders.c.seq < before)
     newest = newest.order_by(holders.c.seq.desc()).limit(limit)
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def present_holdings(connection: Connection, model: str, places: Collection[tuple[str, str]]) -> list[Holding]:
+    """Return the holdings of these stages and aliases that go on, oldest first. places: (kind, key)."""
+    if not places:
+        return []
+    any_place = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
+    return holdings(connection, and_(holders.c.model == model, holders.c.until.is_(None), any_place))
 
 
 def count_holdings(connection: Connection, model: str) -> int:

@@ -96,6 +96,13 @@ def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any
     return [dict(row) for row in rows.mappings()]
 
 
+def of_versions(connection: Connection, model: str, numbers: Collection[int], *, limit: int) -> list[dict[str, Any]]:
+    """Return the promotions of these versions as `page` does."""
+    query = _query().where(promotions.c.model == model, promotions.c.version.in_(numbers))
+    query = query.order_by(promotions.c.created_at.desc(), promotions.c.id.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()] if numbers else []
+
+
 def _query() -> Select[Any]:
     """Select promotions with the requester's name, which an event of theirs has: after a repeated request, the
     promotion's own event has another actor.

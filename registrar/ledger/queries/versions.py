@@ -1,20 +1,23 @@
 """A model's versions in the record: how they were registered, and which gates held them back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select, text
+from sqlalchemy import Connection, and_, exists, func, or_, select, text
 
 from registrar.events.facts import FactType
 from registrar.events.types import EvaluationRunFinished, ModelVersionRegister, PromotionRequest, TrainingRunFinished
 from registrar.ledger.incarnations import AT_ONCE, CLOCKS, known, made_anew_at
-from registrar.ledger.tables import events, holders, promotions, tasks, version_states
+from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
+from registrar.ledger.version_state import HELD_BACK, Key
 
 MOST = 50  # events of a type
 _TYPES = (TrainingRunFinished.type, ModelVersionRegister.type, EvaluationRunFinished.type, PromotionRequest.type)
 _TASKS = (TrainingRunFinished.task, PromotionRequest.task, "worker.adopt_version")
+# States whose event registered a version, took it in, or announced its run; beside them those of HELD_BACK.
+_ORIGINS = (Key.REGISTRANT.value, Key.EVENT.value, Key.ANNOUNCED.value)
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,13 @@ class KnownVersion:
     held_back: tuple[HeldBack, ...] = ()
 
 
-def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
-    """Return versions, newest first, by the newest MOST events of each type that registers or evaluates versions."""
+def known_versions(connection: Connection, model: str, *, numbers: Collection[int] = ()) -> list[KnownVersion]:
+    """Return versions, newest first, by the newest MOST events of each type that registers or evaluates versions.
+
+    numbers: versions that are returned however old they are, where the record has what their events left.
+    """
     ids = {event_id for type_ in _TYPES for event_id in _newest(connection, model, type_)}
-    ids |= set(_newest_taken_in(connection, model))
+    ids |= set(_newest_taken_in(connection, model)) | _events_about(connection, model, numbers)
     columns = (tasks.c.event_id, tasks.c.outcome, tasks.c.finished_at, events.c.actor_name)
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
@@ -64,9 +70,10 @@ def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
     return sorted(versions.values(), key=lambda version: version.version, reverse=True)
 
 
-def present_versions(connection: Connection, model: str) -> list[KnownVersion]:
+def present_versions(connection: Connection, model: str, *, numbers: Collection[int] = ()) -> list[KnownVersion]:
     """Return known_versions without those of a deleted model of the same name. Clocks may differ by CLOCKS."""
-    versions, recreated_at = known_versions(connection, model), made_anew_at(connection, [model]).get(model)
+    versions = known_versions(connection, model, numbers=numbers)
+    recreated_at = made_anew_at(connection, [model]).get(model)
     if recreated_at is None:
         return versions
     return [one for one in versions if max(_times(one), default=recreated_at) + CLOCKS >= recreated_at]
@@ -78,6 +85,22 @@ def present_numbers(connection: Connection, model: str) -> list[int]:
     seen = known(connection, model).values()
     numbers = {one.version for one in seen if recreated_at is None or one.created_at >= recreated_at}
     return sorted(numbers | {one.version for one in present_versions(connection, model)}, reverse=True)
+
+
+def newest_numbers(
+    connection: Connection, model: str, *, since: datetime | None, before: int | None = None, limit: int
+) -> list[int]:
+    """Return numbers of versions that a task saw or that have a state, highest first. since: the model's creation, if
+    it was created again; before: only smaller ones.
+    """
+    state_since = func.coalesce(version_states.c.version_created_at, version_states.c.at)
+    numbers: set[int] = set()
+    for table, made in ((incarnations, incarnations.c.created_at), (version_states, state_since)):
+        query = select(table.c.version).where(table.c.model == model)
+        query = query if since is None else query.where(made >= since)
+        query = query if before is None else query.where(table.c.version < before)
+        numbers.update(connection.execute(query.distinct().order_by(table.c.version.desc()).limit(limit)).scalars())
+    return sorted(numbers, reverse=True)[:limit]
 
 
 def is_known(connection: Connection, model: str, version: int) -> bool:
@@ -101,11 +124,39 @@ def _newest_taken_in(connection: Connection, model: str) -> Sequence[str]:
     return connection.execute(query.limit(MOST)).scalars().all()
 
 
+def _events_about(connection: Connection, model: str, numbers: Collection[int]) -> set[str]:
+    """Return the events by which these versions were registered, seen first, or held back."""
+    if not numbers:
+        return set()
+    states_of = or_(version_states.c.key.in_(_ORIGINS), version_states.c.key.startswith(HELD_BACK, autoescape=True))
+    queries = (
+        select(incarnations.c.event_id).where(incarnations.c.model == model, incarnations.c.version.in_(numbers)),
+        select(version_states.c.event_id).where(
+            version_states.c.model == model, version_states.c.version.in_(numbers), states_of
+        ),
+    )
+    return {event_id for query in queries for event_id in connection.execute(query).scalars()}
+
+
 def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     for row in rows:
         for fact in (row.outcome or {}).get("facts") or []:
             if fact.get("version") is not None:
                 yield row, fact
+
+
+def _created_at(fact: Mapping[str, Any]) -> datetime | None:
+    """Return when the registry created the version; None in facts from before it was noted."""
+    text_ = (fact.get("details") or {}).get("created_at")
+    return datetime.fromisoformat(text_) if text_ else None
+
+
+def _is_later(number: int, than: int, made: Mapping[int, datetime | None], created_at: datetime | None) -> bool:
+    """Return whether a version that was registered before another one is a later one of the same model, which was taken
+    in first. Else it is of a deleted model of that name, as numbers grow with time.
+    """
+    own = made.get(number)
+    return number > than and own is not None and created_at is not None and own >= created_at
 
 
 def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVersion:

@@ -48,6 +48,8 @@ def paths(site: Site) -> dict[str, str]:
         "version": f"/models/{MODEL}/versions/2",
         "rollback": f"/models/{MODEL}/rollback",
     }
+    one |= {"version": f"/models/{MODEL}/versions/2", "rollback": f"/models/{MODEL}/rollback"}
+    one |= {"compare": f"/models/{MODEL}/compare?a=2&b=4"}
     return {"overview": "/", **{name: f"/{name}" for name in lists}, **one, "missing": "/events/evt_0"}
 
 
@@ -79,9 +81,9 @@ def test_pictures(elsewhere: Elsewhere, paths: dict[str, str]):
         shot(viewer, {f"viewer-{look}": promotion(viewer)}, to)
 
 
-def in_production(site: Site, version: int) -> None:
+def in_production(site: Site, version: int, model: str = MODEL) -> None:
     until = time.monotonic() + PATIENCE
-    while "champion" not in site.mlflow.get_model_version(MODEL, str(version)).aliases:
+    while "champion" not in site.mlflow.get_model_version(model, str(version)).aliases:
         assert time.monotonic() < until
         time.sleep(0.3)
 

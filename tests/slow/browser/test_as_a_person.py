@@ -56,10 +56,10 @@ def test_a_promotion_is_approved_and_its_end_shows_without_a_reload(page: Page, 
 def test_a_stage_changes_on_a_page_that_is_open(page: Page, site: Site, model: str):
     site.trained(model, rmse=6.5)
     page.goto(f"/models/{model}")
-    expect(page.locator("#model .figures")).not_to_contain_text("Production")
+    expect(page.locator("#target-production .target-version")).to_have_count(0)
     expect(page.locator("#live")).to_have_text("live")
     site.sender.slash(f"approve {model} 1")
-    expect(page.locator("#model .figures")).to_contain_text("Production", timeout=SOON)
+    expect(page.locator("#target-production .target-version")).to_contain_text("version 1", timeout=SOON)
 
 
 def test_a_promotion_is_rejected_with_a_reason(page: Page, site: Site, model: str):
@@ -136,12 +136,12 @@ def test_what_a_person_typed_opened_and_scrolled_to_stays_while_the_page_changes
     site.trained(model, rmse=6.5)
     page.set_viewport_size({"width": 390, "height": 500})
     page.goto(f"/models/{model}")
-    page.locator("#model summary").click()
+    page.locator("#model summary").first.click()
     page.get_by_role("searchbox").fill("half a na")
     page.evaluate("window.scrollTo(0, 300)")
     site.sender.slash(f"approve {model} 1")
-    expect(page.locator("#model .figures")).to_contain_text("Production", timeout=SOON)
-    expect(page.locator("#model details")).to_have_attribute("open", "")
+    expect(page.locator("#target-production .target-version")).to_contain_text("version 1", timeout=SOON)
+    expect(page.locator("#model details").first).to_have_attribute("open", "")
     expect(page.get_by_role("searchbox")).to_be_focused()
     expect(page.get_by_role("searchbox")).to_have_value("half a na")
     assert page.evaluate("window.scrollY") == 300

@@ -29,7 +29,7 @@ def paths(site: Site) -> list[str]:
     asked = next(fact["details"]["promotion"] for fact in facts(event) if fact["type"] == "promotion.awaiting_approval")
     lists = ["/", "/events", "/promotions", "/models", "/dead", "/rejections", "/policy", "/audit", "/events?actor=x"]
     one = [f"/events/{event['id']}", f"/promotions/{asked}", f"/models/{MODEL}", f"/dead/{failed['tasks'][0]['id']}"]
-    return [*lists, *one, f"/models/{MODEL}/versions/1", "/events/evt_0"]
+    return [*lists, *one, f"/models/{MODEL}/versions/1", f"/models/{MODEL}/compare?a=1&b=2", "/events/evt_0"]
 
 
 def facts(event: dict[str, Any]) -> list[dict[str, Any]]:

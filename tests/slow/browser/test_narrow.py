@@ -50,6 +50,7 @@ def paths(house: House) -> list[str]:
         *(f"/events/{one}" for one in (first, failed)),
         f"/models/{LONG}",
         f"/models/{LONG}/versions/1",
+        f"/models/{LONG}/compare?a=1&b=2",
         f"/promotions/{opened.id}",
         f"/dead/{task}",
         f"/events?model={LONG}",

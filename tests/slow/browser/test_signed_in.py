@@ -37,7 +37,7 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     site.trained(model, rmse=6.5)
     watching = page.context.new_page()
     watching.goto(f"/models/{model}")
-    expect(watching.locator("#model .figures")).not_to_contain_text("Production")
+    expect(watching.locator("#target-production .target-version")).to_have_count(0)
     watching.evaluate("window.loaded = 'once'")
     page.goto("/")
     row = page.locator(".model-rows tr", has_text=model)
@@ -46,7 +46,7 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("#standing .lead .state")).to_have_text("promoted", timeout=SOON)
     expect(page.locator("#promotion")).to_contain_text("looks right")
-    expect(watching.locator("#model .figures")).to_contain_text("Production", timeout=SOON)
+    expect(watching.locator("#target-production .target-version")).to_contain_text("version 2", timeout=SOON)
     assert watching.evaluate("window.loaded") == "once"
     assert site.mlflow.get_model_version_by_alias(model, "champion").version == "2"
 
