@@ -39,7 +39,7 @@ class PromotionView:
         return sum(1 for gate in self.gates if gate["passed"])
 
     def waits_for(self, actor_id: str) -> bool:
-        """Return whether this person's approval would bring it nearer: voting.is_vote_missing for all at once."""
+        """Return whether this person's approval would bring it nearer: as voting.fills_a_seat says of one person."""
         may_vote = (
             self.voting
             and self.promotion.state == PromotionState.AWAITING_APPROVAL
@@ -81,13 +81,13 @@ def _view(
         voting(policy, promotion, agreed, at=at),
         tuple(name(policy, who) for who, _ in agreed),
         tuple(promotion.evidence.get("gates") or ()),
-        is_stale(policy, promotion),
+        _stale(policy, promotion),
         disputed if promotion.open and disputed and not disputed.moves else None,
         tuple(agreed),
     )
 
 
-def is_stale(policy: Policy, promotion: Promotion) -> bool:
+def _stale(policy: Policy, promotion: Promotion) -> bool:
     """A promotion in the state `waiting` is never stale: its gates are evaluated again when its time comes."""
     is_bound = promotion.state in (PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
     return is_bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)

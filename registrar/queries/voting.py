@@ -111,29 +111,6 @@ def voting(
     )
 
 
-def is_vote_missing(
-    policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], who: str, *, at: datetime
-) -> bool:
-    """Return whether the approval of this person would bring a promotion that awaits approval nearer to it.
-
-    As the rules of `voting` have it, for one person in a fraction of the time.
-    """
-    approval = _approval(policy, promotion)
-    if approval is None or who in dict(agreed):
-        return False
-    excluded = frozenset(each.id for each in excluded_people(policy, promotion, approval) if each.id)
-    if not policy.may_vote(who, approval.groups, at=at, excluded=excluded):
-        return False
-    seats = _Seats(policy, approval, agreed, excluded, at)
-    return sum(seats.missing(who)) < sum(seats.missing())
-
-
-def _approval(policy: Policy, promotion: Promotion) -> Approval | None:
-    """Return the approval that a promotion's target needs; None: it needs none."""
-    target = policy.model(promotion.model).target(promotion.target)
-    return target.approval if target and isinstance(target.approval, Approval) else None
-
-
 @dataclass(frozen=True)
 class _Seats:
     """agreed: who approved, and when. without: who is excluded."""

@@ -6,12 +6,11 @@ from datetime import datetime
 from registrar.ledger import Connection
 from registrar.ledger.disputes import disputes
 from registrar.ledger.queries.metrics import count_dead_letters
-from registrar.ledger.votes import approvals_of, awaiting_approval
+from registrar.ledger.votes import awaiting_approval
 from registrar.policy import Policy
 from registrar.policy.access import Role
 from registrar.policy.permissions import includes
-from registrar.queries.promotion_view import is_stale
-from registrar.queries.voting import is_vote_missing
+from registrar.queries import promotion_list
 
 MOST = 200  # promotions, and dead letters, that are looked at
 
@@ -37,22 +36,11 @@ class WaitingFor:
 
 
 def waiting_for(connection: Connection, policy: Policy, who: str, role: Role, *, at: datetime) -> WaitingFor:
-    """Return what waits for a person with this role. Takes four statements, whatever the ledger holds."""
-    open_disputes = disputes(connection) if includes(role, "approver") else {}
-    stopped = {model for model, one in open_disputes.items() if not one.moves}
-    operator = includes(role, "operator")
-    return WaitingFor(
-        _votes(connection, policy, who, stopped, at) if includes(role, "approver") else (),
-        count_dead_letters(connection, at_most=MOST) if operator else 0,
-        tuple(sorted(open_disputes)) if operator else (),
-    )
-
-
-def _votes(connection: Connection, policy: Policy, who: str, stopped: set[str], at: datetime) -> tuple[str, ...]:
-    awaiting = [one for one in awaiting_approval(connection, limit=MOST) if one.model not in stopped]
-    agreed = approvals_of(connection, [one.id for one in awaiting])
-    return tuple(
-        one.id
-        for one in awaiting
-        if is_vote_missing(policy, one, agreed.get(one.id, []), who, at=at) and not is_stale(policy, one)
-    )
+    """Return what waits for a person with this role. Takes five statements at most, whatever the ledger holds."""
+    if not includes(role, "approver"):
+        return WaitingFor((), 0, ())
+    awaiting = awaiting_approval(connection, limit=MOST)
+    votes = tuple(one.id for one in promotion_list.waiting_for(connection, policy, awaiting, who, at=at))
+    if not includes(role, "operator"):
+        return WaitingFor(votes, 0, ())
+    return WaitingFor(votes, count_dead_letters(connection, at_most=MOST), tuple(sorted(disputes(connection))))
