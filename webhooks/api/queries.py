@@ -2,13 +2,15 @@
 journal's.
 """
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from registrar.ledger.queries.event_status import for_strangers
 from registrar.queries.filters import DEAD_STATES, EVENT_STATES, OPEN, PROMOTION_STATES, EventFilter, HistoryFilter
-from registrar.queries.query_service import QueryService
+from registrar.queries.query_service import QueryService, Unknown
+from registrar.text.sanitize import printable
 from webhooks.api import query_params
 from webhooks.api.journal_export import CONTENT_TYPES, Exports
 from webhooks.api.query_params import PAGE, cursor, limit
@@ -117,6 +119,13 @@ def _add_models(api: Blueprint, service: QueryService, access: Authenticator) ->
     def model(name: str) -> Json:
         access.require(request, "viewer")
         return respond(model_schemas.Model, service.model(name))
+
+    @api.get("/v1/models/<name>/versions/<number>")
+    def version(name: str, number: str) -> Json:
+        access.require(request, "viewer")
+        if not re.fullmatch("[0-9]{1,10}", number):
+            raise Unknown(f"a version is a number, not {printable(number)}")
+        return respond(model_schemas.Version, service.version(name, int(number)))
 
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> Json:

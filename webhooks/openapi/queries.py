@@ -19,6 +19,7 @@ SHAPES = (
     promotion_schemas.WholePromotion,
     model_schemas.Models,
     model_schemas.Model,
+    model_schemas.Version,
     model_schemas.Overview,
     model_schemas.PolicyInEffect,
     schemas.Manifest,
@@ -75,6 +76,7 @@ def _promotions() -> dict[str, Any]:
 
 def _others() -> dict[str, Any]:
     model = path("model", "a registered model's name")
+    version = path("version", "its number") | {"schema": {"type": "integer", "minimum": 1}}
     task = path("task", "a task's id, from /v1/dead or an event")
     state = query("state", "failed: no retry would help; dead: its attempts are used up", enum=list(DEAD_STATES))
     held = "A model's history: which version held which target when, and who approved; newest first"
@@ -83,7 +85,10 @@ def _others() -> dict[str, Any]:
     return {
         "/v1/models": read("Registered models, by name", model_schemas.Models, *PAGE),
         "/v1/models/{model}": read("A registered model", model_schemas.Model, model, missing=True),
-        "/v1/models/{model}/history": read(held, model_schemas.History, model, *PAGE, *_PAST),
+        "/v1/models/{model}/versions/{version}": read(
+            "A model version", model_schemas.Version, model, version, missing=True
+        ),
+        "/v1/models/{model}/history": read(held, model_schemas.History, model, *PAGE, *_PAST, missing=True),
         "/v1/queue": read("Unfinished tasks, in order of execution", event_schemas.Queue, *PAGE, _MODEL, more=_DROP),
         "/v1/dead": read(
             "Dead letters: tasks that failed for good", event_schemas.Dead, *PAGE, state, _MODEL, more=_ACT
