@@ -39,8 +39,8 @@ def _describe_value(value: object) -> str:
 
 
 def _suggest_duration(value: object) -> str:
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        value = int(value[:6])
+    if isinstance(value, str) and len(value) < 6 and value.isascii() and value.isdecimal():
+        value = int(value)
     if not isinstance(value, bool) and re.fullmatch(r"0+\s*[a-z]*", str(value).lower()):
         return "; it must be more than zero"
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000:
