@@ -17,7 +17,7 @@ from worker.retention.plan import PrunePlan, plan_prune
 
 @dataclass(frozen=True)
 class Answer:
-    """text: for chat. content: a table's title, columns, rows and `more`, or a `plan`, or both."""
+    """text: for chat. content: a table's title, columns, rows, values and `more`, or a `plan`, or both."""
 
     text: str
     content: Mapping[str, Any]
@@ -52,7 +52,7 @@ def look_up(registry: Registry, now: datetime, data: RegistryQuery) -> lookups.T
             return lookups.models(registry, now)
         case "versions":
             newest = data.max_results or lookups.NEWEST
-            return lookups.versions(registry, now, model=data.model or "", newest=newest)
+            return lookups.versions(registry, now, model=data.model or "", newest=newest, version=data.version)
     return lookups.runs(
         registry,
         now,

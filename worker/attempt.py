@@ -17,7 +17,7 @@ from registrar.ledger.interventions import TaskAlreadyRunning
 from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import load
-from worker import observability, retry, version_binding
+from worker import observability, retry, suggestions, version_binding
 from worker.actions import Action
 from worker.context import WorkerContext
 from worker.downloads import LONG
@@ -25,7 +25,7 @@ from worker.lease import Lease
 from worker.notifications import routing
 from worker.promotions import deployment_gate_response
 from worker.promotions.version_identity import VersionChanged, VersionIdentityCheck, checked_registry
-from worker.registry.protocol import RegistryError, RetryableError
+from worker.registry.protocol import Refused, RegistryError, RetryableError
 from worker.registry.recent_reads import RecentReads, recording, reusing
 from worker.retry import pause, retry_while_unavailable
 from worker.task_context import TaskContext
@@ -158,6 +158,10 @@ def _task_context(
 
 
 def _handle_failure(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> Ended:
+    if isinstance(error, Refused):
+        may_name = suggestions.nameable(context.policy, context.task.source, context.task.event_type)
+        named = {**context.task.data, **context.task.args}
+        error = suggestions.explain(error, context.registry, named, may_name=may_name)
     if final := retry.final_state(context.task, error, at=context.now, answers=context.registry_answers):
         state, reason = final
         return _give_up(worker_context, context.task, state, worker_context.redact(reason))

@@ -1,8 +1,10 @@
 """Answer people's questions about the registry and the record as tables, for chat and command line."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
@@ -11,20 +13,23 @@ from registrar.ledger.queries.holdings import history as ledger_history
 from registrar.ledger.version_state import HELD_BACK
 from registrar.text.sanitize import shown
 from registrar.text.wording import cut
+from worker.registry.entities import Run, Version
 from worker.registry.protocol import Registry, find_run
 
 IN_CHAT = 20  # rows
 NEWEST, BEST = 20, 10  # versions and runs of an answer, unless another number is asked for
+_DESCRIPTION, _TAG, _TAGS = 20_000, 500, 100  # characters of a version's texts in an answer; tags
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts. more: how many rows were left out."""
+    """A table of texts. more: how many rows were left out. values: the same rows for programs, with types."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     more: int = 0
+    values: Sequence[Mapping[str, Any]] = ()
 
     def as_text(self, *, most: int = IN_CHAT) -> str:
         """Return a chat message with aligned columns and at most `most` rows."""
@@ -39,8 +44,10 @@ class Table:
 
 
 def experiments(registry: Registry, now: datetime) -> Table:
-    rows = [(e.name, e.id, age(e.created_at, now)) for e in registry.experiments()]
-    return Table("Experiments", ("name", "id", "age"), rows)
+    found = registry.experiments()
+    rows = [(each.name, each.id, age(each.created_at, now)) for each in found]
+    values = [{"name": each.name, "id": each.id, "created_at": each.created_at} for each in found]
+    return Table("Experiments", ("name", "id", "age"), rows, values=values)
 
 
 def runs(
@@ -66,30 +73,56 @@ def runs(
     rows = [
         (run.id, run.name, run.status, _metrics(run.metrics), run.user, age(run.started_at, now)) for run in matches
     ]
-    return Table(f"Runs of {experiment}", ("run", "name", "status", "metrics", "user", "age"), rows)
+    columns = ("run", "name", "status", "metrics", "user", "age")
+    return Table(f"Runs of {experiment}", columns, rows, values=[_run_values(run) for run in matches])
+
+
+def _run_values(run: Run) -> dict[str, Any]:
+    shown = {"run_id": run.id, "name": run.name, "status": run.status, "metrics": _numbers(run.metrics)}
+    return {**shown, "user": run.user, "started_at": run.started_at}
 
 
 def models(registry: Registry, now: datetime) -> Table:
-    rows = [(m.name, _aliases(m.aliases), age(m.created_at, now)) for m in registry.models()]
-    return Table("Registered models", ("model", "aliases", "age"), rows)
+    found = registry.models()
+    rows = [(each.name, _aliases(each.aliases), age(each.created_at, now)) for each in found]
+    values = [{"model": one.name, "aliases": dict(one.aliases), "created_at": one.created_at} for one in found]
+    return Table("Registered models", ("model", "aliases", "age"), rows, values=values)
 
 
-def versions(registry: Registry, now: datetime, *, model: str, newest: int = NEWEST) -> Table:
+def versions(
+    registry: Registry, now: datetime, *, model: str, newest: int = NEWEST, version: int | None = None
+) -> Table:
     """Return the versions, newest first, with stage, aliases, age, author, the metrics of their runs, and why they were
     held back.
+
+    version: this one alone, its values with description and tags.
     """
     aliases = registry.model(model).aliases
-    rows = []
-    for version in registry.versions(model, newest=newest):
-        held = " ".join(f"@{alias}" for alias, number in sorted(aliases.items()) if number == version.version)
-        run = find_run(registry, version.run_id)
-        metrics = _metrics(run.metrics if run else {})
-        user = version.user or (run.user if run else "") or "somebody"
-        registered_by = version.tags.get("registrar.by") or f"{shown(user)} in MLflow"
-        cells = (str(version.version), version.stage, held, metrics, age(version.created_at, now), registered_by)
-        rows.append((*cells, _held_back(version.tags)))
+    found = registry.versions(model, newest=newest) if version is None else [registry.version(model, version)]
+    rows, values = [], []
+    for each in found:
+        held = sorted(alias for alias, number in aliases.items() if number == each.version)
+        run = find_run(registry, each.run_id)
+        user = each.user or (run.user if run else "") or "somebody"
+        registered_by = each.tags.get("registrar.by") or f"{shown(user)} in MLflow"
+        metrics = run.metrics if run else {}
+        cells = (str(each.version), each.stage, " ".join(f"@{alias}" for alias in held), _metrics(metrics))
+        rows.append((*cells, age(each.created_at, now), registered_by, _held_back(each.tags)))
+        known = {"aliases": held, "metrics": _numbers(metrics), "registered_by": registered_by}
+        values.append(_version_values(each, known) | ({} if version is None else _texts(each)))
     columns = ("version", "stage", "alias", "metrics", "age", "registered by", "held back")
-    return Table(f"Versions of {model}", columns, rows)
+    return Table(f"Versions of {model}", columns, rows, values=values)
+
+
+def _version_values(version: Version, known: Mapping[str, Any]) -> dict[str, Any]:
+    made = {"run_id": version.run_id, "created_at": version.created_at}
+    return {"version": version.version, "stage": version.stage, **made, **known, "held_back": _reasons(version.tags)}
+
+
+def _texts(version: Version) -> dict[str, Any]:
+    """Return a version's description and tags, cut where they are too long for an answer."""
+    tags = {key: cut(value, _TAG) for key, value in sorted(version.tags.items())[:_TAGS]}
+    return {"description": cut(version.description, _DESCRIPTION), "tags": tags, "source": version.source}
 
 
 def history(ledger: Ledger, *, model: str) -> Table:
@@ -128,12 +161,20 @@ def _holding_row(holding: Holding) -> tuple[str, ...]:
 
 def _held_back(tags: Mapping[str, str]) -> str:
     """Return the failed gates by target, as the tags show them: "Staging: rmse 9.1 is not < 7"."""
-    reasons = {key.removeprefix(HELD_BACK): why for key, why in sorted(tags.items()) if key.startswith(HELD_BACK)}
-    return cut("; ".join(f"{target}: {why}" for target, why in reasons.items()), 120)
+    return cut("; ".join(f"{target}: {why}" for target, why in _reasons(tags).items()), 120)
+
+
+def _reasons(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key.removeprefix(HELD_BACK): why for key, why in sorted(tags.items()) if key.startswith(HELD_BACK)}
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:
     return " ".join(f"{name}={value:.4g}" for name, value in sorted(metrics.items())[:4])
+
+
+def _numbers(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Return metrics for JSON, which knows no NaN and no infinity: null."""
+    return {name: value if math.isfinite(value) else None for name, value in sorted(metrics.items())}
 
 
 def _aliases(aliases: Mapping[str, int]) -> str:

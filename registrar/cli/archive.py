@@ -1,5 +1,7 @@
 """`registrar archive`: one version, or a model's old ones, to the stage Archived."""
 
+import shlex
+
 import click
 
 from registrar.cli import command, params, plan
@@ -47,7 +49,8 @@ def archive(
     why = {"reason": reason} if reason else {}
     if older_than is None:
         if keep or only_plan:
-            raise click.UsageError("--keep and --plan go with --older-than")
+            what = f"what version {version} holds: registrar versions {shlex.quote(model)} {version}"
+            raise click.UsageError(f"--keep and --plan are about old versions: they go with --older-than; {what}")
         command.submit_and_exit(ctx, how, "model_version.archive", {"model": model, "version": version, **why})
     if only_plan:
         plan.print_archive_plan(ctx, model, older_than=older_than, keep=keep or 1, as_json=how.as_json)

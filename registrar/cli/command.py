@@ -13,10 +13,7 @@ from registrar.cli import formatting, tables
 from registrar.cli.context import Context
 from registrar.cli.lazy_group import load
 from registrar.cli.waiting import Then, waiting
-from registrar.errors import UserError
 from registrar.http.event_client import Receipt, Unreachable
-from registrar.queries.query_service import MOST
-from registrar.text.wording import nearest
 
 FAILED = 1
 WAIT = "Wait until all is done, and print what came of it."
@@ -95,21 +92,25 @@ def submit_and_exit(
 ) -> NoReturn:
     """Submit one command, report its end, and exit. then: see report_receipts. Raises UserError, UsageError."""
     check_data(type_, data)
-    code = report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token)
-    if code and how.wait is not None and "model" in data:
-        _suggest_model(how.context, data["model"])
-    ctx.exit(code)
+    ctx.exit(report_receipts([submit(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
 
 
-def _suggest_model(context: Context, name: str) -> None:
-    """Say on stderr which model may have been meant, where the record has none of that name."""
-    try:
-        with context.reading() as reading:
-            known = [str(row["model"]) for row in reading.models(limit=MOST).rows]
-    except UserError:
-        return  # the answer has been printed
-    if name not in known and (near := nearest(name, known)):
-        click.echo(f"the record knows no model {name}; did you mean {near}?", err=True)
+def print_answer_and_exit(ctx: click.Context, how: How, type_: str, data: dict[str, Any]) -> NoReturn:
+    """Submit a command that only answers, such as a plan; print the answer alone, and exit. Raises as submit_and_exit.
+
+    Where it was not answered, or not waited for, or with --json, it is printed as any other.
+    """
+    check_data(type_, data)
+    receipt = submit(how.context, type_, data)
+    if how.wait is None:
+        ctx.exit(print_results([(receipt, [])], as_json=how.as_json))
+    with waiting(how.wait, how.context.receiver.token) as wait:
+        events = wait.followed(receipt, None)
+    answer = (events[-1]["tasks"][0].get("outcome") or {}).get("summary") if events[-1]["tasks"] else None
+    if how.as_json or answer is None or not is_done(events[-1]):
+        ctx.exit(print_results([(receipt, events)], as_json=how.as_json))
+    click.echo(formatting.sentence(answer, indent=""))
+    ctx.exit(0)
 
 
 def submit(context: Context, type_: str, data: dict[str, Any]) -> Receipt:

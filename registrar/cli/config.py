@@ -1,6 +1,7 @@
 """`registrar check-config`, `policy`, `schema`, `secret`: registrar.yml and what it needs."""
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from registrar.cli.context import Context, existing_config
 from registrar.cli.formatting import print_json
 from registrar.config.key_generation import new_key, new_webhook_secret
 from registrar.config.settings import Settings, SettingsError, folder_environment, process_environment
+from registrar.errors import UserError
 from registrar.policy import Policy, PolicyError, installation_check
 from registrar.policy.errors import Complaint
 from registrar.policy.explain import explain
@@ -25,6 +27,12 @@ from registrar.text.wording import plural
 from webhooks.signatures import source_signing
 
 WARNED = 1
+
+
+class FileThere(UserError):
+    """The file that a secret should go to exists."""
+
+    exit_code = 2
 
 
 def policy_errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
@@ -185,12 +193,35 @@ def schema() -> None:
 @click.option(
     "--webhook", "--standard", "webhook", is_flag=True, help="A Standard Webhooks secret instead (whsec_...)."
 )
-def secret(webhook: bool, as_json: bool) -> None:
+@click.option(
+    "--to",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it there, in place of printing it: a new file that only you can read, and its folder.",
+)
+def secret(webhook: bool, file: Path | None, as_json: bool) -> None:
     """Make a new key for REGISTRAR_SECRET_KEY, or a source's secret, and print it.
 
     \b
     registrar secret > secret_key
-    registrar secret --webhook > ci.whsec
+    registrar secret --webhook --to .registrar/secrets/ci.whsec
     """
     made = new_webhook_secret() if webhook else new_key()
-    click.echo(json.dumps({"secret": made}) if as_json else made)
+    if file:
+        _write_secret(file, made)
+    if as_json:
+        click.echo(json.dumps({"file": str(file)} if file else {"secret": made}))
+    else:
+        click.echo(f"{file} has a new secret, and nobody but you can read it" if file else made)
+
+
+def _write_secret(file: Path, text: str) -> None:
+    """Raises FileThere: a secret in use is never overwritten."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise FileThere(f"{file} exists, and stays as it is: name another file, or move it away") from None
+    with open(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(f"{text}\n")

@@ -38,7 +38,8 @@ class ReportedError(click.ClickException):
         self.exit_code = problem.exit_code  # type: ignore[misc]  # click's own subclasses set it on the class
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"registrar: {self.message}", file=file, err=file is None)
+        lines = [f"registrar: {line}" for line in self.message.splitlines() or [""]]
+        click.echo("\n".join(lines), file=file, err=file is None)
 
 
 def extra_of(package: str) -> str | None:

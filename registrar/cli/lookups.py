@@ -2,8 +2,10 @@
 
 import click
 
-from registrar.cli import command, formatting, params, questions
+from registrar.cli import command, formatting, params, questions, version_view
 from registrar.cli.context import Context
+
+NEWEST = 20  # versions of a list
 
 
 @click.group(invoke_without_command=True)
@@ -100,15 +102,21 @@ def print_models(context: Context, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("model", type=params.MODEL)
-@click.option(
-    "--max", "newest", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many."
-)
+@click.argument("version", type=params.VERSION, required=False)
+@click.option("--max", "newest", type=click.IntRange(1, 1000), help="The newest so many; else 20.")
 @formatting.as_json
 @click.pass_obj
-def versions(context: Context, *, model: str, newest: int, as_json: bool) -> None:
-    """List the versions of MODEL: stage, aliases, metrics, age, and who registered them.
+def versions(context: Context, *, model: str, version: int | None, newest: int | None, as_json: bool) -> None:
+    """List the versions of MODEL: stage, aliases, metrics, age, and who registered them; or show one VERSION.
 
     \b
     registrar versions churn --max 5
+    registrar versions churn 3     # its description and tags, what it holds, and what holds it back
     """
-    questions.print_table(questions.ask(context, "versions", model=model, max_results=newest), as_json=as_json)
+    if version is None:
+        answer = questions.ask(context, "versions", model=model, max_results=newest or NEWEST)
+        questions.print_table(answer, as_json=as_json)
+        return
+    if newest is not None:
+        raise click.UsageError("--max is of a list: leave out VERSION, or --max")
+    version_view.print_version(context, model, version, as_json=as_json)

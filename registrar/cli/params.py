@@ -71,9 +71,11 @@ class Length(click.ParamType[str]):
     name = "length"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not load("registrar.text.duration:PATTERN").match(str(value)):  # it imports pydantic
-            self.fail(f"{value!r} is no length of time such as 90d", param, ctx)
-        return str(value)
+        try:
+            length: str = load("registrar.text.duration:checked")(value)  # it imports pydantic
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return length
 
 
 class Words(click.ParamType[Word]):

@@ -22,7 +22,7 @@ def plan() -> None:
     """Say what a promotion or a prune would do, without doing it.
 
     \b
-    registrar plan MODEL VERSION --to production
+    registrar plan MODEL [VERSION] --to production
     registrar plan prune MODEL
 
     Exit code 0: there is something to do; 2: blocked; 3: nothing to do; 4: the registry does not answer.
@@ -32,12 +32,12 @@ def plan() -> None:
 
 @plan.command()
 @click.argument("model", type=params.MODEL)
-@click.argument("version", type=params.VERSION)
+@click.argument("version", type=params.VERSION, required=False)
 @click.option("--to", "stage", type=params.TARGET, required=True)
 @formatting.as_json
 @click.pass_context
-def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
-    """Say what a promotion of MODEL VERSION would do, gate by gate.
+def promotion(ctx: click.Context, *, model: str, version: int | None, stage: str, as_json: bool) -> None:
+    """Say what a promotion of MODEL VERSION would do, gate by gate; without VERSION, of the one that could go there.
 
     \b
     registrar plan promotion churn 3 --to production    # "promotion" may be left out
@@ -45,13 +45,16 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     print_promotion_plan(ctx, model, version, stage, as_json=as_json)
 
 
-def print_promotion_plan(ctx: click.Context, model: str, version: int, target: str, *, as_json: bool) -> NoReturn:
+def print_promotion_plan(
+    ctx: click.Context, model: str, version: int | None, target: str, *, as_json: bool
+) -> NoReturn:
     """Print what a promotion would do, and exit as `registrar plan` does."""
     planned = questions.ask(ctx.obj, "plan", model=model, version=version, target=target)["plan"]
     if as_json:
         formatting.print_json({"model": model, **planned})
     else:
-        click.echo("\n".join([f"{model} version {version} to {target}: {planned['state']}", *planned["lines"]]))
+        heading = f"{model} version {planned['version']} to {target}: {planned['state']}"
+        click.echo("\n".join([heading, *planned["lines"]]))
     ctx.exit(CODES[planned["state"]])
 
 

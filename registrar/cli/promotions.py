@@ -228,8 +228,7 @@ def _find_subject(context: Context, promotion: str, version: int | None, target:
 
 
 def _not_open(reading: QueryService, model: str, version: int, target: str | None) -> str:
-    """Raises Unknown where there is no such model: to ask for its promotion would lead nowhere."""
-    reading.model(model)
+    """Raises Unknown where the record has no such model or version: to ask for its promotion would lead nowhere."""
     asked = [each for each in reading.promotions(model=model, limit=500).rows if each["version"] == version]
     ended = next((each for each in asked if target in (None, each["target"])), None)
     nothing = f"nothing is open for {model} version {version}"
@@ -239,6 +238,8 @@ def _not_open(reading: QueryService, model: str, version: int, target: str | Non
         nothing += f": {where} ended as {promotion_view.state(ended)}, {formatting.text(when)}"
         if promotion_view.state(ended) == "promoted":
             return nothing
+    else:
+        reading.version(model, version)
     to_ask = f"registrar promote {shlex.quote(model)} {version} --to {target or 'Production'}"
     return f"{nothing}; `registrar promotions list` lists what is; to ask: {to_ask}"
 

@@ -30,7 +30,8 @@ class NotAnswered(UserError):
 
 
 def ask(context: Context, question: str, **about: Any) -> dict[str, Any]:
-    """Return an answer: a table's title, columns, rows and `more`, or a `plan`, or both. about: fields of the event.
+    """Return an answer: a table's title, columns, rows, values and `more`, or a `plan`, or both. about: the event's
+    fields.
 
     Raises UserError, click.UsageError.
     """
@@ -56,17 +57,17 @@ def _ask_elsewhere(context: Context, data: dict[str, Any]) -> dict[str, Any]:
         raise NotAnswered(str(task.get("error") or (task.get("outcome") or {}).get("summary") or event["state"]))
     try:
         answer: dict[str, Any] = task["outcome"]["answer"]
+        answer["plan" if data["question"] in _PLANS else "values"]  # a worker of an earlier version has no values
     except (LookupError, TypeError):
         raise NotTaken(f"{context.receiver.url} gives no answer to questions: its worker has another version") from None
     return answer
 
 
 def print_table(answer: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer's table. As JSON each row is an object."""
-    columns, rows = answer["columns"], answer["rows"]
+    """Print an answer's table. As JSON each row is an object, with numbers as numbers and times in ISO 8601."""
     if as_json:
-        formatting.print_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
-    formatting.table(columns, rows, empty=f"{answer['title']}: none")
+        formatting.print_json(answer["values"])
+    else:
+        formatting.table(answer["columns"], answer["rows"], empty=f"{answer['title']}: none")
     if answer["more"]:
         formatting.print_note(f"... and {answer['more']} more")

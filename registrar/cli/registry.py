@@ -83,7 +83,10 @@ def adopt(
     if (model is None) != everything:
         raise click.UsageError("name a model, or say --all")
     data = {"model": model, "plan": plan, "reason": reason}
-    command.submit_and_exit(ctx, how, "model.adopt", {name: value for name, value in data.items() if value})
+    given = {name: value for name, value in data.items() if value}
+    if plan:
+        command.print_answer_and_exit(ctx, how, "model.adopt", given)
+    command.submit_and_exit(ctx, how, "model.adopt", given)
 
 
 class NothingHeld(UserError):

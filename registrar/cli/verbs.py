@@ -94,8 +94,6 @@ def promote(
     `registrar plan`.
     """
     if only_plan:
-        if version is None:
-            raise click.UsageError("--plan is about one version: name it, too")
         plan.print_promotion_plan(ctx, model, version, target, as_json=how.as_json)
     command.submit_and_exit(
         ctx, how, "promotion.request", _about(model, version) | {"target": target} | _drop_empty({"reason": reason})

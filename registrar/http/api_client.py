@@ -168,10 +168,11 @@ class Client:
             return Unknown(detail)
         if code == "invalid_query":
             return BadQuestion(detail)
+        whole = detail and status < 500  # then it is a sentence about what was asked
         return (
             _unexpected_answer(self.url)
             if status in (404, 405)
-            else NotTaken(f"{self.url} refused it, {status}: {detail or answer.reason}")
+            else NotTaken(detail if whole else f"{self.url} answered {status}: {detail or answer.reason}")
         )
 
     def _unauthenticated(self) -> NotAllowed:

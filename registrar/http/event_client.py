@@ -102,7 +102,7 @@ def deliver(
     except OSError as error:
         raise Unreachable(connection_error_message(url, error)) from None
     if answer.status_code not in (200, 202):
-        raise NotTaken(f"{url} refused it, {_problem(answer)}")
+        raise NotTaken(f"{url} refused it{_problem(answer)}")
     return answer
 
 
@@ -138,13 +138,15 @@ def asked_at(receipt: Receipt, base: str) -> Receipt:
 
 
 def _problem(answer: requests.Response) -> str:
-    """Return the detail of an application/problem+json, else the beginning of the answer."""
+    """Return the detail of an application/problem+json, else the status and the beginning of the answer."""
     try:
         content = answer.json()
-        detail = content.get("detail") or content.get("title") or content
+        if detail := content.get("detail"):
+            return f": {detail}"
+        text = content.get("title") or content
     except (ValueError, AttributeError):
-        detail = answer.text[:300] or answer.reason
-    return f"{answer.status_code}: {detail}"
+        text = answer.text[:300] or answer.reason
+    return f", {answer.status_code}: {text}"
 
 
 def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from registrar.policy.load import with_lines
 from registrar.text.wording import nearest
 
 log = logging.getLogger(__name__)
+# Kinds of sources whose secret is made here, and those whose secret is any text that both sides are given.
+_OURS, _CHOSEN = ("standard", "mlflow"), ("github", "gitlab")
 _ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")
 
 
@@ -105,12 +107,17 @@ def references(policy: Policy) -> Iterator[tuple[Place, str]]:
 
 
 def _how_to_make(policy: Policy, at: Place, reference: str, folder: Path) -> str:
-    """Say how to make a missing file; only for secrets of ours: those of other kinds come from their product."""
+    """Say how to make a missing secret; not for those that come from another product, such as Slack's."""
     kind, _, name = reference.partition(":")
-    ours = at[0] == "sources" and policy.sources[str(at[1])].kind == "standard"
-    if kind != "file" or not ours or (folder / name).exists():
+    source = policy.sources[str(at[1])].kind if at[0] == "sources" else None
+    if source not in (*_OURS, *_CHOSEN) and at[::2] != ("channels", "secret"):
         return ""
-    return f"; to make one: registrar secret --webhook > {shlex.quote(str(folder / name))}"
+    then = f"; give it to {source}, too" if source in _CHOSEN else ""
+    if kind == "env":
+        return f'; to make one: export {name}="$(registrar secret --webhook)"{then}'
+    if (folder / name).exists():
+        return ""
+    return f"; to make one: registrar secret --webhook --to {shlex.quote(str(folder / name))}{then}"
 
 
 def _suggest_reference(reference: str, environ: Mapping[str, str], folder: Path) -> str:

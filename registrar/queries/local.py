@@ -31,9 +31,10 @@ from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
-from registrar.queries.version_comparison import compare, unknown_model
+from registrar.queries.version_comparison import compare
+from registrar.queries.version_view import unknown_model, view
 from registrar.queries.voting import voting
-from registrar.text.sanitize import is_visible
+from registrar.text.sanitize import is_visible, printable
 
 _LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
 _AT_ONCE = 1000  # journal entries of one read
@@ -62,7 +63,7 @@ class LocalQueries:
             when = f"{event_id} was archived on {location.started_at:%Y-%m-%d}"
             raise Archived(f"{when}: registrar compact show {event_id}", file=f"{location.folder}/{location.name}")
         if event is None:
-            raise Unknown(f"the ledger has no event {_printable(event_id)}; `registrar events` lists those it has")
+            raise Unknown(f"the ledger has no event {printable(event_id)}; `registrar events` lists those it has")
         return event
 
     def promotions(
@@ -83,7 +84,7 @@ class LocalQueries:
             promotion = promotion_record.get_promotion(connection, promotion_id) if _is_text(promotion_id) else None
             if promotion is None:
                 raise Unknown(
-                    f"the ledger has no promotion {_printable(promotion_id)}; `registrar promotions list` lists them"
+                    f"the ledger has no promotion {printable(promotion_id)}; `registrar promotions list` lists them"
                 )
             row = self._promotion(connection, promotion, load_results(connection, [promotion]))
             detail = promotion_detail.read_promotion(connection, self.policies(), _as_promotion(promotion), at=now())
@@ -118,6 +119,11 @@ class LocalQueries:
                 "incidents": [entry.to_json() for entry in incidents(connection, model=name)],
             }
 
+    def version(self, model: str, version: int) -> Row:
+        _check(model)
+        with self.ledger.read() as connection:
+            return view(connection, self.policies(), model, version)
+
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
         _check(model, past.target)
         if past.target is not None and past.place is None:
@@ -125,6 +131,8 @@ class LocalQueries:
         before = decode("history", cursor, int)[0] if cursor else None
         with self.ledger.read() as connection:
             holdings = history(connection, model, past, before=before, limit=limit + 1)
+            if not holdings and model not in self.policies().models and not models.is_known(connection, model):
+                raise unknown_model(connection, model)
         return _page("history", [holding.to_json() for holding in reversed(holdings)], limit, "seq")
 
     def compare(self, model: str, a: int, b: int) -> Row:
@@ -148,7 +156,7 @@ class LocalQueries:
             detail = dead_letter_detail(connection, task_id) if _is_text(task_id) else None
         if detail is None:
             raise Unknown(
-                f"the ledger has no task {_printable(task_id)}; `registrar dead list` lists what failed for good"
+                f"the ledger has no task {printable(task_id)}; `registrar dead list` lists what failed for good"
             )
         return detail
 
@@ -243,9 +251,5 @@ def _check(*names: str | None) -> None:
     for name in names:
         if name is not None and not _is_text(name):
             raise BadQuestion(
-                f"{_printable(name)} is no name: it must be one line of visible characters, 320 of them at most"
+                f"{printable(name)} is no name: it must be one line of visible characters, 320 of them at most"
             )
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text[:100])

@@ -30,13 +30,13 @@ from registrar.events.types import (
 )
 from registrar.ledger import Connection
 from registrar.ledger.promotions import Promotion, ended_since, still_open
-from registrar.ledger.queries.models import get_model, known_names
+from registrar.ledger.queries.models import get_model, is_known, known_names
 from registrar.ledger.version_state import Key
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.queries.model_standing import ModelStanding
 from registrar.text.sanitize import is_visible
-from registrar.text.wording import nearest
+from registrar.text.wording import nearest, ranges
 
 # How long people may still have what has just ended or moved before their eyes.
 JUST_NOW = timedelta(minutes=15)
@@ -60,7 +60,7 @@ def complete(
     may_name: whether its sender may be told that a model of a name exists.
     """
     model = str(data.registered_model)
-    summary = get_model(connection, model) if is_visible(model) else None
+    summary = get_model(connection, model) if is_visible(model) and is_known(connection, model) else None
     if summary is None:
         near = nearest(model, filter(may_name, known_names(connection)))
         raise VersionInDoubt(f"the record has no model {model}" + (f"; did you mean {near}?" if near else ""))
@@ -183,6 +183,8 @@ class _Meant:
     def _before(self, version: int) -> str:
         if stage := self.record.step_back(version):
             return stage
+        if version not in (numbers := self.record.numbers):
+            raise VersionInDoubt(f"the record knows no version {version} of {self._model}: {ranges(numbers)}")
         raise VersionInDoubt(f"version {version} of {self._model} holds no target of registrar.yml")
 
     def _only_version(self) -> int:

@@ -60,6 +60,9 @@ class QueryService(Protocol):
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def model(self, name: str) -> Row: ...
+    def version(self, model: str, version: int) -> Row:
+        """Return what the record has of a version, but not its history."""
+
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page: ...
 
     def compare(self, model: str, a: int, b: int) -> Row:

@@ -10,7 +10,7 @@ from registrar.queries.filters import ALL, EventFilter, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
 # Fields of senders, workers and gates, which are returned unchanged.
-_UNCHANGED = {"data", "args", "outcome", "was", "evidence", "gates", "document", "tags"}
+_UNCHANGED = {"data", "args", "outcome", "was", "evidence", "gates", "document", "metrics", "tags", "held_back"}
 _TIMES = {"since", "until", "at", "not_before", "oldest"}
 
 
@@ -57,6 +57,9 @@ class RemoteQueries:
 
     def model(self, name: str) -> Row:
         return self._get_one("models", name)
+
+    def version(self, model: str, version: int) -> Row:
+        return self._get_one("models", model, "versions", str(version))
 
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
         params = {name: _iso(value) for name, value in asdict(past).items()}

@@ -21,13 +21,12 @@ from registrar.queries.model_versions import VersionRow, read_rows
 from registrar.queries.query_service import BadQuestion, Row, Unknown
 from registrar.queries.target_cards import how_it_came
 from registrar.queries.version_record import held_by, incarnation
-from registrar.text.sanitize import is_visible
-from registrar.text.wording import nearest
+from registrar.queries.version_view import unknown_model
+from registrar.text.sanitize import is_visible, printable
 
 LARGEST = 2**31 - 1  # of a version's number
 _HOLDINGS = 100  # of a version, the newest
 _MOMENT = timedelta(minutes=1)
-_NAMES = 500  # models that a misspelt name is compared with
 _LONGEST = 320  # characters of a model's name
 
 
@@ -122,17 +121,6 @@ def compare(connection: Connection, policy: Policy, model: str, a: int, b: int) 
     return read_comparison(connection, policy, model, a, b).to_json()
 
 
-def unknown_model(connection: Connection, name: str) -> Unknown:
-    """Return the error about a model that no event was about, with the nearest name."""
-    near = nearest(name, (row["model"] for row in models.page(connection, limit=_NAMES)))
-    others = f"did you mean {near}?" if near else "`registrar models` lists those it does"
-    return Unknown(f"the ledger knows no model {_printable(name)}; {others}")
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text[:100])
-
-
 def read_comparison(connection: Connection, policy: Policy, model: str, a: int, b: int) -> Comparison:
     """Raises Unknown for a model or a version that the record lacks, BadQuestion for one version twice."""
     if a == b:
@@ -143,7 +131,7 @@ def read_comparison(connection: Connection, policy: Policy, model: str, a: int, 
     for number in (a, b):
         if not (0 < number <= LARGEST and is_known(connection, model, number)):
             raise Unknown(
-                f"the record knows no version {str(number)[:20]} of {_printable(model)}; MLflow may have one that was "
+                f"the record knows no version {str(number)[:20]} of {printable(model)}; MLflow may have one that was "
                 "registered past Registrar"
             )
     record = ModelStanding(connection, policy.model(model), model, summary["holders"])

@@ -15,7 +15,8 @@ _PIECE = re.compile(
 )
 
 
-def _checked(value: object) -> str:
+def checked(value: object) -> str:
+    """Return a length of time as it is. Raises ValueError, which says what is wrong with another value."""
     if isinstance(value, str) and PATTERN.match(value):
         return value
     raise ValueError(
@@ -23,7 +24,7 @@ def _checked(value: object) -> str:
     )
 
 
-Duration = Annotated[str, BeforeValidator(_checked), Field(json_schema_extra={"pattern": PATTERN.pattern})]
+Duration = Annotated[str, BeforeValidator(checked), Field(json_schema_extra={"pattern": PATTERN.pattern})]
 
 
 def length(duration: str) -> timedelta:
@@ -38,6 +39,10 @@ def _describe_value(value: object) -> str:
 
 
 def _suggest_duration(value: object) -> str:
+    if isinstance(value, str) and len(value) < 6 and value.isascii() and value.isdecimal():
+        value = int(value)
+    if not isinstance(value, bool) and re.fullmatch(r"0+\s*[a-z]*", str(value).lower()):
+        return "; it must be more than zero"
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000:
         return f"; it lacks its unit: {value}s, {value}m, {value}h or {value}d"
     suggestion = _read(value.lower()) if isinstance(value, str) else None

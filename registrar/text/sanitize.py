@@ -39,6 +39,11 @@ def shown(text: str, *, lines: bool = False) -> str:
     return "".join(_shown(char, after, lines=lines) for after, char in zip(before, text, strict=True))
 
 
+def printable(text: str) -> str:
+    """Return the first 100 characters of what somebody asked for, with a ? for each that can't be printed."""
+    return "".join(char if char.isprintable() else "?" for char in text[:100])
+
+
 def escaped(text: str) -> str:
     """Return JSON in which the characters that `shown` escapes are \\u escapes."""
     return _MOVING.sub(lambda found: json.dumps(found[0])[1:-1], text)

@@ -32,6 +32,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(words[:_MOST])}{more}"
 
 
+def ranges(numbers: Iterable[int], *, most: int = 5) -> str:
+    """Return the versions that there are: "it has versions 1 to 7", "it has versions 1, 3 to 5 and 9", "it has none".
+
+    most: of many ranges, the last ones.
+    """
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and runs[-1][-1] + 1 == number:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    if not runs:
+        return "it has none"
+    words = [" to ".join(map(str, run)) for run in runs[-most:]]
+    listed = " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+    one = len(runs) == 1 and len(runs[0]) == 1
+    return f"it has version{'' if one else 's'} {'..., ' if len(runs) > most else ''}{listed}"
+
+
 def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
     """Name who approved, for people; None where nobody had to."""
     names = ", ".join(dict.fromkeys(approvers))

@@ -27,7 +27,7 @@ def test_what_a_gate_held_back_is_not_moved_past_it(harness):
 
 def test_a_move_to_a_guarded_stage_of_a_version_that_is_not_there_is_refused_and_no_dead_letter(harness):
     assert move(harness, 99, "Staging") == [("transition", "succeeded"), ("request", "refused")]
-    assert harness.fact("task.refused").endswith("was refused: reading taxi version 99: no such version")
+    assert harness.fact("task.refused").endswith("was refused: MLflow has no registered model 'taxi'")
 
 
 def test_nor_from_where_the_policy_names_no_way(harness):

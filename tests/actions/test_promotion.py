@@ -201,7 +201,7 @@ def test_a_holder_set_by_hand_is_archived_too_when_another_takes_the_stage(harne
 def test_an_unknown_version_is_refused_and_told(harness):
     train(harness)
     harness.post("model_version.transition", model="taxi", version=99, stage="Archived")
-    assert "no such version" in harness.fact("task.refused")
+    assert "MLflow has no version 99 of taxi: it has version" in harness.fact("task.refused")
 
 
 @pytest.mark.edits_the_record

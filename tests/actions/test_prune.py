@@ -460,4 +460,4 @@ def test_by_its_schedule_it_is_pruned_without_being_asked(harness):
 def test_a_model_that_is_not_there_is_said(harness):
     event = prune(harness)
     assert harness.tasks_of(event) == [("prune", "refused")]
-    assert "no such model" in harness.fact("task.refused")
+    assert "MLflow has no registered model 'taxi'" in harness.fact("task.refused")

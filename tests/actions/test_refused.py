@@ -13,11 +13,26 @@ from worker.registry.protocol import PermanentError
 
 # What is asked, by whom, and of what the answer tells.
 MISTAKES = {
-    "no such version": ("promotion.request", ADA, {"version": 9, "target": "Production"}, "no such version"),
+    "no such version": (
+        "promotion.request",
+        ADA,
+        {"version": 9, "target": "Production"},
+        "no version 9 of taxi: it has versions 1 to 3",
+    ),
     "no such target": ("promotion.request", ADA, {"version": 1, "target": "Archived"}, "has no target Archived"),
     "past its gates": ("promotion.request", CI, {"version": 3, "target": "Staging"}, "was held back from Staging"),
-    "a version to move": ("model_version.transition", CI, {"version": 9, "stage": "Archived"}, "no such version"),
-    "a version to describe": ("model_version.describe", CI, {"version": 9, "tags": {"a": "b"}}, "no such version"),
+    "a version to move": (
+        "model_version.transition",
+        CI,
+        {"version": 9, "stage": "Archived"},
+        "no version 9 of taxi: it has versions 1 to 3",
+    ),
+    "a version to describe": (
+        "model_version.describe",
+        CI,
+        {"version": 9, "tags": {"a": "b"}},
+        "no version 9 of taxi: it has versions 1 to 3",
+    ),
     "may not take it out": ("model_version.archive", EVE, {"version": 1}, "may"),
     "may not roll it back": ("model.rollback", EVE, {"reason": "bad"}, "Eve may not roll taxi back"),
     "nothing to go back to": ("model.rollback", ADA, {"reason": "bad"}, "no earlier version"),

@@ -296,7 +296,7 @@ def test_what_waited_for_its_time_and_is_gone_by_then_has_failed(harness):
     train(harness)
     del harness.registry._models["taxi"][1]
     harness.later(hours=2)
-    assert "no such version" in harness.fact("task.failed")
+    assert "MLflow has no version 1 of taxi: it has none" in harness.fact("task.failed")
     assert last(harness) == (1, "Production", "failed")
 
 

@@ -46,6 +46,12 @@ def test_the_plan_comes_first_and_then_what_it_said(house: House, where: str, mo
     assert (done.exit_code, "each by an event of its own: taxi" in done.output) == (0, True), done.output
     house.harness.work()
     assert house.harness.holding() == {"Production": [1], "Staging": [2], "@challenger": [2]}
+    assert "model.adopt" not in planned.output
+    assert "succeeded" not in planned.output
+    with house.working():
+        again = house.run(*there, "adopt", "--all")
+    assert (again.exit_code, "nothing is left to take in of taxi" in again.output) == (0, True), again.output
+    assert "each by an event of its own" not in again.output
     assert "from now on (version 1 holds Production" in house.harness.fact("model.adopted")
 
 

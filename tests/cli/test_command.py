@@ -123,7 +123,7 @@ def test_where_the_receiver_is_not_running_it_is_said_how_to_start_it(house: Hou
 def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(house: House, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert "no such model" in house.done("prune", "taxi").output
+    assert "MLflow has no registered model 'taxi'" in house.done("prune", "taxi").output
     assert "unfinished" in house.run("send", "training_run.failed", "model=taxi", "--wait", "--timeout", "0").output
 
 

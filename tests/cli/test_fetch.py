@@ -177,7 +177,7 @@ def test_what_can_not_be_meant_is_a_sentence(house: House, line: str, says: str)
 
 def test_what_could_not_be_fetched_is_said(house: House, tmp_path: Path):
     failed = house.run("fetch", "taxi", "9", "--to", str(tmp_path / "x"))
-    assert (failed.exit_code, "no such version" in failed.output.lower()) == (1, True), failed.output
+    assert (failed.exit_code, "no version 9 of taxi: it has" in failed.output) == (1, True), failed.output
 
 
 EVIL = {"origin": "x", "files": {f"{'../' * 30}etc/passwd": {"bytes": 1, "sha256": "0" * 64}}}

@@ -1,6 +1,8 @@
 """`registrar check-config` and `registrar schema`."""
 
 import json
+import shlex
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -239,11 +241,11 @@ def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
         f"registrar: {path}:5: sources.ci.kind: there is no kind 'standrad'; did you mean standard?",
-        f"{path}:6: sources.ci.secrets.1: file:old.whsec can't be read: No such file or directory",
-        f"{path}:9: sources.idle.secrets.0: env:SLACK is empty or not set",
-        f"{path}:33: channels.team.kind: there is no kind 'slakc'; did you mean slack?",
-        f"{path}:33: channels.team.url: env:TEAM_URL is empty or not set",
-        f"{path}:41: access.oidc.client_secret: env:OIDC is empty or not set",
+        f"registrar: {path}:6: sources.ci.secrets.1: file:old.whsec can't be read: No such file or directory",
+        f"registrar: {path}:9: sources.idle.secrets.0: env:SLACK is empty or not set",
+        f"registrar: {path}:33: channels.team.kind: there is no kind 'slakc'; did you mean slack?",
+        f"registrar: {path}:33: channels.team.url: env:TEAM_URL is empty or not set",
+        f"registrar: {path}:41: access.oidc.client_secret: env:OIDC is empty or not set",
     ]
 
 
@@ -254,10 +256,32 @@ def test_a_secret_of_ours_that_is_not_there_comes_with_how_to_make_it(run, tmp_p
     )
     path.write_text(source.replace("KIND", "standard"))
     lacks = "sources.ci.secrets.0: file:ci.whsec can't be read: No such file or directory"
-    make = f"; to make one: registrar secret --webhook > {tmp_path / 'ci.whsec'}"
-    assert run("check-config", str(path)).stderr == f"registrar: {path}:3: {lacks}{make}\n"
+    make = f"; to make one: registrar secret --webhook --to {tmp_path / 'ci.whsec'}"
+    for kind, then in (("standard", ""), ("mlflow", ""), ("github", "; give it to github, too")):
+        path.write_text(source.replace("KIND", kind))
+        assert f"registrar: {path}:3: {lacks}{make}{then}\n" in run("check-config", str(path)).stderr
     path.write_text(source.replace("KIND", "slack"))
     assert run("check-config", str(path)).stderr == f"registrar: {path}:3: {lacks}\n"
+
+
+def test_the_command_that_makes_a_secret_works_as_it_is_printed(run, tmp_path):
+    path = tmp_path / "registrar.yml"
+    secrets = '["file:.registrar/secrets/ci.whsec", "file:.registrar/secrets/old.whsec"]'
+    path.write_text(
+        f'version: 1\nsources:\n  ci: {{kind: standard, secrets: {secrets}, may: [{{events: ["*"], models: ["*"]}}]}}\n'
+    )
+    lines = run("check-config", str(path)).stderr.splitlines()
+    commands = [shlex.split(line.partition("to make one: registrar ")[2]) for line in lines]
+    assert (len(commands), {line.partition(": ")[0] for line in lines}) == (2, {"registrar"})
+    for command in commands:
+        done = run(*command)
+        assert (done.exit_code, Path(command[-1]).stat().st_mode & 0o777) == (0, 0o600), done.output
+    assert run("check-config", str(path)).exit_code == 0
+    before = Path(commands[0][-1]).read_text()
+    again = run(*commands[0])
+    assert (again.exit_code, "exists, and stays as it is" in again.stderr) == (2, True)
+    assert Path(commands[0][-1]).read_text() == before
+    assert before.strip() not in again.output
 
 
 def test_options_that_a_kind_does_not_take_name_file_and_line(run, tmp_path):

@@ -77,10 +77,22 @@ def test_a_target_that_is_none_is_said(run, record):
 
 
 def test_history_of_nothing_is_a_sentence_and_for_programs_an_empty_list(run, record):
+    approve(record, 1, NOON)
     result = run("history", "taxi", "--at", "2026-11-22")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("no version of taxi held a stage or an alias at 2026-11-22 00:00:00 UTC")
-    assert json.loads(run("history", "taxi", "--json").stdout) == []
+    assert json.loads(run("history", "taxi", "--at", "2026-11-22", "--json").stdout) == []
+
+
+def test_history_of_a_model_that_nobody_knows_is_an_error(run, record, data):
+    approve(record, 1, NOON)
+    for json_ in ((), ("--json",)):
+        result = run("history", "taxy", *json_)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "registrar: the ledger knows no model taxy; did you mean taxi?\n"
+    targets = "{targets: [{stage: Staging, approval: automatic}]}"
+    (data / "registrar.yml").write_text(f"version: 1\nmodels: {{taxy: {targets}}}\n")
+    assert run("history", "taxy").exit_code == 0
 
 
 def test_a_time_that_is_none_is_explained(run, record):

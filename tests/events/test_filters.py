@@ -31,6 +31,7 @@ REFUSED = {
     "metrics.val-loss < 1": "is not understood",
     "metric_s.rmse < 7": "is nothing that a run has: it has metrics, parameters, tags, attributes, datasets",
     "attributes.owner = 'ada'": "'owner' is no attribute of a run",
+    "rmse < 7": "'rmse' is no attribute of a run; did you mean metrics.rmse, or params.rmse?",
     "attributes.status IN ('FINISHED')": "IN does not go with the attribute 'status'",
     r"run_id IN ('\x00')": "is not understood",
     "run_id IN (a, b)": "is not understood",

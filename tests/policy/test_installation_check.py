@@ -56,7 +56,7 @@ def said(reference: str, folder: Path) -> str:
 
 
 def test_how_to_make_a_secret_or_which_is_meant_is_said(tmp_path: Path):
-    assert said("file:ci:1.whsec", tmp_path) == f"to make one: registrar secret --webhook > {tmp_path}/ci:1.whsec"
+    assert said("file:ci:1.whsec", tmp_path) == f"to make one: registrar secret --webhook --to {tmp_path}/ci:1.whsec"
     for name in ("ci:1.whsec", "old.whsec"):
         (tmp_path / name).write_text("whsec_x")
     assert said("file:ci:1.whsek", tmp_path) == "did you mean file:ci:1.whsec?"
@@ -65,7 +65,7 @@ def test_how_to_make_a_secret_or_which_is_meant_is_said(tmp_path: Path):
 
 def test_a_variable_that_is_only_somewhat_alike_is_not_meant(tmp_path: Path):
     assert said("env:GITHUB_SECERT", tmp_path) == "did you mean env:GITHUB_SECRET?"
-    assert said("env:CI_SECRET", tmp_path) == ""
+    assert said("env:CI_SECRET", tmp_path) == 'to make one: export CI_SECRET="$(registrar secret --webhook)"'
 
 
 def test_the_kinds_that_a_policy_names_are_imported_as_far_as_they_can_be(monkeypatch: pytest.MonkeyPatch):

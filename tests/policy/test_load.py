@@ -236,7 +236,7 @@ def test_a_length_of_time_is_understood_and_still_refused(written, meant):
     )
 
 
-@pytest.mark.parametrize("written", ["soon", "0h", "-3d", "1month", "", "99999999h"])
+@pytest.mark.parametrize("written", ["soon", "-3d", "1month", "", "99999999h"])
 def test_what_is_no_length_of_time_has_no_suggestion(written):
     said = complaint(WHOLE.replace("stage: Production,", f'stage: Production, gates: [{{soak: "{written}"}}],'))
     assert said.endswith("is no length of time such as 30s, 15m, 12h or 7d")

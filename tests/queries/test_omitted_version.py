@@ -183,7 +183,7 @@ def test_a_step_back_leads_to_where_the_policy_takes_versions_from_there(harness
     harness.policy(POLICY.replace("{stage: Staging,", "{stage: Staging, from: [None, Production],"))
     assert meant(harness, "model_version.transition", stage=None).stage == "Staging"
     assert doubt(harness, "model_version.transition", stage=None, version=2) == (
-        "version 2 of taxi holds no target of registrar.yml"
+        "the record knows no version 2 of taxi: it has version 1"
     )
 
 

@@ -60,6 +60,7 @@ QUESTIONS: dict[str, Ask] = {
     "one that waits": lambda reading, ids: reading.promotion(ids[2]),
     "models": lambda reading, ids: reading.models(),
     "a model": lambda reading, ids: reading.model("taxi"),
+    "a version": lambda reading, ids: reading.version("taxi", 2),
     "history": lambda reading, ids: reading.history("taxi"),
     "history at a time": lambda reading, ids: reading.history("taxi", HistoryFilter(at=NOON + timedelta(hours=5))),
     "history of an alias": lambda reading, ids: reading.history(
@@ -96,12 +97,21 @@ def plain(answer: Any) -> str:
     )
 
 
-def test_what_is_not_there_and_what_can_not_be_meant_are_the_same_errors(remote: RemoteQueries, local: LocalQueries):
+def test_what_is_not_there_and_what_can_not_be_meant_are_the_same_errors(
+    remote: RemoteQueries, local: LocalQueries, town: Town
+):
+    promoted(town)
     for reading in (remote, local):
         for ask in (reading.event, reading.promotion, reading.model, reading.dead_one):
             for nothing in ("nothing at all", "a/b", "..", "", "%2e"):
                 with pytest.raises(Unknown):
                     ask(nothing)
+        with pytest.raises(Unknown, match=r"the record knows no version 9 of taxi: it has"):
+            reading.version("taxi", 9)
+        with pytest.raises(Unknown, match=r"the ledger knows no model taxy; did you mean taxi\?"):
+            reading.version("taxy", 1)
+        with pytest.raises(Unknown, match=r"the ledger knows no model taxy; did you mean taxi\?"):
+            reading.history("taxy")
         with pytest.raises(BadQuestion, match="cursor must be"):
             reading.events(EventFilter(), cursor="x")
         with pytest.raises(Unknown, match="knows no model"):
@@ -156,6 +166,7 @@ PROBLEM = {"Content-Type": "application/problem+json"}
         ((302, {"Location": "https://evil.example/"}, b""), "t", BadAddress, "sends on to https://evil.example/"),
         ((200, {}, b"<html>"), None, NotTaken, "is the address right"),
         ((404, {}, b"nginx"), None, NotTaken, "is the address right"),
+        ((422, PROBLEM, b'{"code": "version_unclear", "detail": "name one"}'), "t", NotTaken, "^name one$"),
         ((503, PROBLEM, b'{"code": "unavailable", "detail": "the ledger is away"}'), None, NotTaken, "ledger is away"),
     ],
 )

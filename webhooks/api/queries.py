@@ -2,13 +2,15 @@
 journal's.
 """
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from registrar.ledger.queries.event_status import for_strangers
 from registrar.queries.filters import DEAD_STATES, EVENT_STATES, PROMOTION_LISTS, EventFilter, HistoryFilter
-from registrar.queries.query_service import QueryService
+from registrar.queries.query_service import QueryService, Unknown
+from registrar.text.sanitize import printable
 from webhooks.api import query_params
 from webhooks.api.journal_export import CONTENT_TYPES, Exports
 from webhooks.api.query_params import PAGE, cursor, limit
@@ -123,6 +125,13 @@ def _add_models(api: Blueprint, service: QueryService, access: Authenticator) ->
         query_params.only("a", "b")
         compared = service.compare(name, query_params.version("a"), query_params.version("b"))
         return respond(comparison_schemas.Comparison, compared)
+
+    @api.get("/v1/models/<name>/versions/<number>")
+    def version(name: str, number: str) -> Json:
+        access.require(request, "viewer")
+        if not re.fullmatch("[0-9]{1,10}", number):
+            raise Unknown(f"a version is a number, not {printable(number)}")
+        return respond(model_schemas.Version, service.version(name, int(number)))
 
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> Json:

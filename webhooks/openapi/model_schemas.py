@@ -141,6 +141,43 @@ class Model(ListedModel):
     incidents: Annotated[list[Incident], Field(description="the newest 50, newest first")]
 
 
+class OpenPromotion(Shape):
+    """A promotion that waits for a time or for approvals, or is approved and not yet promoted."""
+
+    id: str
+    target: str
+    state: str
+    requested_by_name: str
+    created_at: datetime
+    reason: str | None
+
+
+class Version(Shape):
+    """A model version by the record. null: the record does not have it."""
+
+    model: str
+    version: int
+    stage: str
+    holds: Annotated[list[str], Field(description="stages and @aliases")]
+    created_at: Annotated[datetime | None, Field(description="in MLflow")]
+    source: str | None
+    run_id: str | None
+    registered_at: datetime | None
+    registered_by: str | None
+    event_id: Annotated[str | None, Field(description="of the event that registered it")]
+    commit: str | None
+    author: Annotated[str | None, Field(description="the run's user, as the registry says")]
+    metrics: Annotated[dict[str, float], Field(description="those of its run at registration")]
+    tags: Annotated[dict[str, str], Field(description="those that events gave it")]
+    deleted: Annotated[bool, Field(description="of a model that was deleted, and created again")]
+    held_back: Annotated[dict[str, str], Field(description="why its gates hold it back, by target")]
+    quarantined: Annotated[str | None, Field(description="why; `quarantine.lift` ends it")]
+    prune_after: Annotated[str | None, Field(description="from then on it may be deleted")]
+    dispute: Annotated[str | None, Field(description="why nothing of its model is moved")]
+    not_live: list[NotLive]
+    promotions: Annotated[list[OpenPromotion], Field(description="those that are open")]
+
+
 class Part(Shape):
     """A process, or a part that has none (`missing`). seen: its last heartbeat, by the database's clock."""
 

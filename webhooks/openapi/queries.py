@@ -20,6 +20,7 @@ SHAPES = (
     model_schemas.Models,
     model_schemas.Model,
     comparison_schemas.Comparison,
+    model_schemas.Version,
     model_schemas.Overview,
     model_schemas.PolicyInEffect,
     schemas.Manifest,
@@ -74,6 +75,7 @@ def _promotions() -> dict[str, Any]:
 
 def _others() -> dict[str, Any]:
     model = path("model", "a registered model's name")
+    version = path("version", "its number") | {"schema": {"type": "integer", "minimum": 1}}
     task = path("task", "a task's id, from /v1/dead or an event")
     state = query("state", "failed: no retry would help; dead: its attempts are used up", enum=list(DEAD_STATES))
     held = "A model's history: which version held which target when, and who approved; newest first"
@@ -90,7 +92,10 @@ def _others() -> dict[str, Any]:
             more="By the record, which has no parameters. `verdict` says it of b, where a gate gives the direction.",
             missing=True,
         ),
-        "/v1/models/{model}/history": read(held, model_schemas.History, model, *PAGE, *_PAST),
+        "/v1/models/{model}/versions/{version}": read(
+            "A model version", model_schemas.Version, model, version, missing=True
+        ),
+        "/v1/models/{model}/history": read(held, model_schemas.History, model, *PAGE, *_PAST, missing=True),
         "/v1/queue": read("Unfinished tasks, in order of execution", event_schemas.Queue, *PAGE, _MODEL, more=_DROP),
         "/v1/dead": read(
             "Dead letters: tasks that failed for good", event_schemas.Dead, *PAGE, state, _MODEL, more=_ACT

@@ -13,6 +13,7 @@ from registrar.events.event import Actor, Event
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import ModelAdopt
+from registrar.ledger.disputes import dispute
 from registrar.ledger.holders import ARCHIVED, HoldingStarted, held_now
 from registrar.ledger.interventions import EventCaused
 from registrar.policy.document import NONE, policy_of
@@ -66,10 +67,29 @@ def _all(context: TaskContext, data: ModelAdopt) -> Outcome:
         return Outcome("MLflow has no model that registrar.yml names")
     if data.plan:
         return Outcome("\n".join(line for name in named for line in _plan_or_reason(context, name)))
+    complete = {name: survey.records for name in named if (survey := _nothing_new(context, name))}
+    left = [name for name in named if name not in complete]
     actor = Actor(context.task.actor, context.actor_name)
-    events = [Event(ModelAdopt(model=name, reason=data.reason), actor, context.task.accepted_at) for name in named]
+    events = [Event(ModelAdopt(model=name, reason=data.reason), actor, context.task.accepted_at) for name in left]
     caused = tuple(EventCaused(event, context.task.source, nth) for nth, event in enumerate(events))
-    return Outcome(f"taken in next, each by an event of its own: {', '.join(named)}", records=caused)
+    parts = [f"taken in next, each by an event of its own: {', '.join(left)}"] if left else []
+    parts += [f"nothing is left to take in of {', '.join(complete)}"] if complete else []
+    records = (*caused, *(record for records in complete.values() for record in records))
+    return Outcome("; ".join(parts), records=records)
+
+
+def _nothing_new(context: TaskContext, model: str) -> Survey | None:
+    """Return the survey of a model of which nothing is left to take in; None: an event of its own says more of it."""
+    with context.ledger.read() as connection:
+        if dispute(connection, model):
+            return None
+    try:
+        survey = _survey(context, model)
+    except RetryableError:
+        raise
+    except RegistryError:
+        return None
+    return None if survey.holders or survey.new else survey
 
 
 def _plan_or_reason(context: TaskContext, model: str) -> list[str]:

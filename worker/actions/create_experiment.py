@@ -17,8 +17,10 @@ def act(context: TaskContext) -> Outcome:
             "or choose another name"
         )
     if existing and context.task.attempts == 1:
-        return Outcome(f"experiment {data.name!r} is there already (id {existing.id})")
+        text = f"experiment {data.name!r} is there already (id {existing.id})"
+        return Outcome(text, answer={"experiment_id": existing.id})
     # A second attempt may find what the first one created before it was interrupted.
     experiment_id = existing.id if existing else context.registry.create_experiment(data.name, tags=data.tags)
     text = f"experiment {data.name!r} (id {experiment_id}) was created by {context.actor_name}"
-    return Outcome(text, facts=(Fact(FactType.EXPERIMENT_CREATED, text),))
+    fact = Fact(FactType.EXPERIMENT_CREATED, text)
+    return Outcome(text, facts=(fact,), answer={"experiment_id": experiment_id})

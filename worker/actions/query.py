@@ -8,46 +8,19 @@ from typing import Any
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryQuery
 from registrar.http.page_links import MlflowLinks, version_page
-from registrar.ledger.queries.models import known_names
-from registrar.text.wording import nearest
 from worker.answers import answer
-from worker.registry.protocol import NotFound
 from worker.task_context import TaskContext
 
-# Characters of an answer's JSON, which is kept in the record: the rows of 200 runs or versions take less.
+# Characters of an answer's JSON, which is kept in the record: 200 runs or versions with a few metrics take less.
 LARGEST = 200_000
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(RegistryQuery)
-    try:
-        if data.question == "fetch":
-            return Outcome(_links(context))
-        found = answer(context, data)
-    except NotFound as error:
-        if data.model is None:
-            raise
-        raise NotFound(f"{error}{_suggestion(context, data.model)}") from None
+    if data.question == "fetch":
+        return Outcome(_links(context))
+    found = answer(context, data)
     return Outcome(found.text, answer=_bounded(found.content))
-
-
-def _suggestion(context: TaskContext, model: str) -> str:
-    """Return "; did you mean X?" for a misspelt model, where the record has one that this source may ask about."""
-    source = context.policy.sources.get(context.task.source)
-    if source is None or _exists(context, model):
-        return ""
-    with context.ledger.read() as connection:
-        names = [name for name in known_names(connection) if name != model and source.grants(RegistryQuery.type, name)]
-    near = nearest(model, names)
-    return f"; did you mean {near}?" if near else ""
-
-
-def _exists(context: TaskContext, model: str) -> bool:
-    try:
-        context.registry.model(model)
-    except NotFound:
-        return False
-    return True
 
 
 def _links(context: TaskContext) -> str:
@@ -70,6 +43,7 @@ def _bounded(content: Mapping[str, Any]) -> dict[str, Any]:
     while len(json.dumps(sent)) > LARGEST and sent.get("rows"):
         kept = len(sent["rows"]) // 2
         sent["more"] += len(sent["rows"]) - kept
+        sent["values"] = sent["values"][:kept]
         for holder in (sent, sent.get("plan", {})):
             holder["rows"] = holder.get("rows", [])[:kept]
     return sent

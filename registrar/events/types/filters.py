@@ -137,7 +137,9 @@ def _column(match: re.Match[str]) -> _Column:
         known = ", ".join(names[-1] if kind != "attribute" else "attributes" for kind, names in _KINDS.items())
         raise ValueError(f"{prefix[:60]!r} is nothing that a run has: it has {known}")
     if kind == "attribute" and key not in (*_TIMES, *_TEXTS):
-        raise ValueError(f"{key[:60]!r} is no attribute of a run; they are {', '.join((*_TIMES, *_TEXTS[:5]))}")
+        meant = "" if match["kind"] else f"; did you mean metrics.{match['key'][:60]}, or params.{match['key'][:60]}?"
+        known = ", ".join((*_TIMES, *_TEXTS[:5]))
+        raise ValueError(f"{key[:60]!r} is no attribute of a run{meant or f'; they are {known}'}")
     if kind == "dataset" and key not in _DATASET:
         raise ValueError(f"a dataset has no {key[:60]!r}, but {', '.join(_DATASET)}")
     return _Column(kind, _TIMES.get(key, key) if kind == "attribute" else key)

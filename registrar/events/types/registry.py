@@ -125,7 +125,9 @@ class RegistryQuery(Data):
         "dead",
     ]
     model: ModelName | None = None
-    version: Version | None = Field(None, description="of fetch; of a plan, with target: the stage it should reach")
+    version: Version | None = Field(
+        None, description="of fetch; of versions, this one alone; of a plan, with target: the stage it should reach"
+    )
     target: Stage | None = None
     experiment: Name | None = None
     filter_string: Filter = ""
@@ -149,8 +151,8 @@ class RegistryQuery(Data):
             raise ValueError("fetch needs a version")
         if self.question != "plan" and self.target is not None:
             raise ValueError("only plan takes a target")
-        if self.question not in ("plan", "fetch") and self.version is not None:
-            raise ValueError("only plan and fetch take a version")
+        if self.question not in ("plan", "fetch", "versions") and self.version is not None:
+            raise ValueError("only plan, fetch and versions take a version")
         if self.question == "runs" and self.experiment is None:
             raise ValueError("runs needs an experiment")
         return self

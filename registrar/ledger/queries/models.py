@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, literal_column, or_, select
 
 from registrar.events.states import TaskState
 from registrar.events.types import (
@@ -46,6 +46,11 @@ def get_model(connection: Connection, model: str) -> dict[str, Any] | None:
     """Return one model; None: no event was about it."""
     known = connection.execute(select(events.c.seq).where(events.c.model == model).limit(1)).first()
     return _summaries(connection, [model])[0] if known else None
+
+
+def is_known(connection: Connection, model: str) -> bool:
+    """Return whether the registry has or had a model of that name, by the record; not where it was misspelt alone."""
+    return bool(connection.execute(select(_is_model(literal(model)))).scalar_one())
 
 
 def known_names(connection: Connection, *, after: str = "", limit: int = 500) -> Sequence[str]:
