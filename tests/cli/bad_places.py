@@ -31,6 +31,8 @@ VALUES = {
     "person": "you",
     "folder": "fetched",
     "words": "1 team=fares",
+    "a": "1",
+    "b": "2",
 }
 # What a command needs beside what it requires, to come as far as its work.
 MORE = {

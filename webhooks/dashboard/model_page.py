@@ -57,25 +57,13 @@ def shown(
     """Return the template's variables. metric: the chosen one; "": the first. before: where the page begins."""
     name = record.summary["model"]
     policy, rows = context.policy.model(name), record.versions.rows
-    names = metric_names(policy, rows)[:_MOST_NAMED]
-    chosen = metric if metric in names else next(iter(names), "")
-    series = metric_series(policy, rows, chosen) if chosen else None
     holds, pair, ways = _by_version(record.summary["holders"]), _pair(policy, record), directions(policy)
-    filters: dict[str, Any] = {"metric": metric} if metric in names else {}
-    older = record.versions.older
     return {
+        **_pages(record, metric, before),
+        **_metric_over_versions(policy, record, metric, before),
         "model": record.summary,
         "record": record,
         "policy": policy,
-        "before": before,
-        "older": url_for("pages.model", name=name, before=older, **filters) + "#versions" if older else None,
-        "newest": url_for("pages.model", name=name, **filters) if before else None,
-        "metric_links": [(one, _metric_link(name, one, before)) for one in names],
-        "linked": _LINKED,
-        "series": series,
-        "chart": metric_chart(series) if series else "",
-        "legend": legend(series) if series else (),
-        "describe": describe,
         "holds": holds,
         "badges": {row.version: list(_badges(row, holds.get(row.version, ()), record)) for row in rows},
         "held": _rows(record.held),
@@ -91,6 +79,33 @@ def shown(
         "numbers": sorted({*(row.version for row in rows), *record.versions.also}, reverse=True),
         "rollbacks": _rollbacks(context, principal, record),
         "live": live_badge,
+    }
+
+
+def _pages(record: ModelRecord, metric: str, before: int | None) -> dict[str, Any]:
+    """Return the links to older versions and back to the newest; None: there are none."""
+    name, older = record.summary["model"], record.versions.older
+    filters: dict[str, Any] = {"metric": metric} if metric else {}
+    return {
+        "before": before,
+        "older": url_for("pages.model", name=name, before=older, **filters) + "#versions" if older else None,
+        "newest": url_for("pages.model", name=name, **filters) if before is not None else None,
+    }
+
+
+def _metric_over_versions(policy: ModelPolicy, record: ModelRecord, metric: str, before: int | None) -> dict[str, Any]:
+    """Return the chart of the chosen metric, or of the first one, and the links to the others."""
+    name, rows = record.summary["model"], record.versions.rows
+    names = metric_names(policy, rows)[:_MOST_NAMED]
+    chosen = metric if metric in names else next(iter(names), "")
+    series = metric_series(policy, rows, chosen) if chosen else None
+    return {
+        "metric_links": [(one, _metric_link(name, one, before)) for one in names],
+        "linked": _LINKED,
+        "series": series,
+        "chart": metric_chart(series) if series else "",
+        "legend": legend(series) if series else (),
+        "describe": describe,
     }
 
 
