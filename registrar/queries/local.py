@@ -22,7 +22,7 @@ from registrar.ledger.queries.promotion_results import PromotionResult, load_res
 from registrar.ledger.queries.queue import overview, waiting
 from registrar.ledger.votes import approvals
 from registrar.policy import Policy
-from registrar.queries import journal_archive, policy_view, promotion_detail
+from registrar.queries import journal_archive, policy_view
 from registrar.queries.cursor import decode, encode
 from registrar.queries.filters import ALL, PROMOTION_LISTS, EventFilter, HistoryFilter
 from registrar.queries.journal_archive import JournalFilter
@@ -30,6 +30,7 @@ from registrar.queries.model_rows import list_models
 from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
+from registrar.queries.promotion_detail import read_promotion, to_json
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.queries.version_comparison import compare
 from registrar.queries.version_view import unknown_model, view
@@ -87,11 +88,12 @@ class LocalQueries:
                     f"the ledger has no promotion {printable(promotion_id)}; `registrar promotions list` lists them"
                 )
             row = self._promotion(connection, promotion, load_results(connection, [promotion]))
-            detail = promotion_detail.read_promotion(connection, self.policies(), _as_promotion(promotion), at=now())
-        return {**row, "evidence": promotion["evidence"], **promotion_detail.to_json(detail)}
+            whole = Promotion(**pick(promotion, *Promotion.__dataclass_fields__))
+            detail = read_promotion(connection, self.policies(), whole, at=now())
+        return {**row, "evidence": promotion["evidence"], **to_json(detail)}
 
     def _promotion(self, connection: Connection, row: Mapping[str, Any], results: Mapping[str, PromotionResult]) -> Row:
-        promotion = _as_promotion(row)
+        promotion = Promotion(**pick(row, *Promotion.__dataclass_fields__))
         shown = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
         shown["became"] = results[promotion.id].to_json() if promotion.id in results else None
         if not promotion.open:
@@ -236,10 +238,6 @@ def _page(kind: str, rows: Sequence[Mapping[str, Any]], limit: int, *columns: st
     if hide:
         shown = [{name: value for name, value in row.items() if name != "seq"} for row in shown]
     return Page(shown, cursor)
-
-
-def _as_promotion(row: Mapping[str, Any]) -> Promotion:
-    return Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
 
 
 def _is_text(text: str) -> bool:

@@ -86,7 +86,7 @@ def voting(
         return None
     excluded = tuple(excluded_people(policy, promotion, approval))
     seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
-    everybody = [*policy.people, *(f"source:{name}" for name in policy.sources)]
+    everybody = _concerned(policy, approval)
     new = [person for person in everybody if person not in dict(agreed) and seats.may(person, approval.groups)]
     missing, taken = seats.missing(), approvers(policy, approval, agreed, seats.without)
     helpful = [person for person in new if sum(seats.missing(person)) < sum(missing)]
@@ -109,6 +109,15 @@ def voting(
         _impossible(approval, seats.missing(*helpful)),
         approval.reject_reason == "required",
     )
+
+
+def _concerned(policy: Policy, approval: Approval) -> list[str]:
+    """Return the members of an approval's groups, and those who may stand in for one, in the order of registrar.yml."""
+    groups = [*approval.groups, *([approval.break_glass.group] if approval.break_glass else [])]
+    members = {member for group in groups for member in policy.groups.get(group, [])}
+    delegates = {each.delegate.to for who, each in policy.people.items() if who in members and each.delegate}
+    everybody = (*policy.people, *(f"source:{name}" for name in policy.sources))
+    return [who for who in everybody if who in members or who in delegates]
 
 
 @dataclass(frozen=True)

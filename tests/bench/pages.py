@@ -138,6 +138,8 @@ def _pages(ledger: Ledger, size: int) -> dict[str, str]:
         "events of a source, a type and a state": "/events?source=ci&type=training_run.finished&state=succeeded",
         "an event": f"/events/{event}",
         "promotions": "/promotions",
+        "promotions that need me": "/promotions?show=mine",
+        "promotions that were decided": "/promotions?show=decided",
         "a promotion": f"/promotions/{promotion}",
         "models": "/models",
         "a model": "/models/model-7",

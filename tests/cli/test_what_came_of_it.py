@@ -97,7 +97,7 @@ def test_what_was_rolled_back_is_no_success(house: House):
     assert "rolled back" in house.run("promotions", "list", "--all").output
     shown = house.run("promotions", "show", second["id"]).output
     assert re.search(r"quarantined +wrong fares \(rolled back on .* by Ada\)", shown)
-    for path in ("/promotions", "/models/taxi", f"/promotions/{second['id']}"):
+    for path in ("/promotions?show=decided", "/models/taxi", f"/promotions/{second['id']}"):
         html = requests.get(house.url + path, timeout=10).text
         assert '<span class="state bad">rolled back</span>' in html, path
     assert '<span class="state ok">promoted</span>' not in html

@@ -3,7 +3,7 @@
 from itertools import permutations, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registrar.policy.approvals import missing_approvals, taken_seats
@@ -55,12 +55,21 @@ def test_no_other_seating_fills_more(rules, agreed):
     seats = [rule for rule, count in enumerate(required) for _ in range(count)]
     choices = product(*[[None, *sorted(whom)] for whom in agreed.values()])
     best = max(_seated([one for one in chosen if one], members, seats) for chosen in choices)
-    missing = missing_approvals(required, members, agreed)
-    assert sum(missing) == len(seats) - best
-    taken = taken_seats(required, members, agreed)
-    assert [sum(seat.rule == rule for seat in taken.values()) for rule in range(len(required))] == [
-        count - lacks for count, lacks in zip(required, missing, strict=True)
-    ]
+    assert sum(missing_approvals(required, members, agreed)) == len(seats) - best
+
+
+@settings(deadline=None)
+@given(
+    rules=st.lists(st.tuples(st.integers(1, 2), people), min_size=1, max_size=2),
+    agreed=st.dictionaries(
+        st.sampled_from("abcd"), st.sets(st.sampled_from("abcd"), min_size=1, max_size=2), max_size=3
+    ),
+)
+def test_who_takes_which_seat_is_what_the_rules_do_not_lack(rules, agreed):
+    required, members = [count for count, _ in rules], [who for _, who in rules]
+    taken, missing = taken_seats(required, members, agreed), missing_approvals(required, members, agreed)
+    filled = [sum(seat.rule == rule for seat in taken.values()) for rule in range(len(required))]
+    assert filled == [count - lacks for count, lacks in zip(required, missing, strict=True)]
     assert all(seat.member in agreed[who] and seat.member in members[seat.rule] for who, seat in taken.items())
     assert len({seat.member for seat in taken.values()}) == len(taken)
 
