@@ -138,7 +138,9 @@ def test_the_whole_link_may_be_pasted(site: Site):
 
 
 @pytest.mark.parametrize(
-    "code", ["", "x", "rgl_", new_link_code(), new_token(), "' OR 1=1 --", "\x00", "rgl_" + "é" * 43]
+    "code",
+    ["", "x", "rgl_", new_link_code(), new_token(), "' OR 1=1 --", "\x00", "rgl_" + "é" * 43],
+    ids=["empty", "short", "bare", "another", "a token", "SQL", "NUL", "letters"],
 )
 def test_a_code_that_is_none_signs_nobody_in(site: Site, code: str):
     made(site.ledger)
