@@ -14,11 +14,14 @@ _MODELS, _VERSIONS = 1000, 200  # that are looked through: names of models, newe
 def explain(
     error: Refused, registry: Registry, data: Mapping[str, Any], *, may_name: Callable[[str], bool] = lambda name: True
 ) -> Refused:
-    """Return in place of a refusal that the model, version or experiment does not exist, and which do; the refusal
-    itself where all exists that the data names, or where MLflow does not answer.
+    """Return in place of an error that MLflow lacks something which model, version or experiment that is, and which
+    there are; the error itself where all exists that the data names, where MLflow does not answer, and any other
+    refusal: it has its own reason.
 
     data: of the event. may_name: whether its sender may be told that a model of a name exists.
     """
+    if not isinstance(error, NotFound):
+        return error
     try:
         text = _missing_experiment(registry, data) or _missing_version(registry, data, may_name)
     except RegistryError:

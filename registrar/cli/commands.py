@@ -127,7 +127,7 @@ SECTIONS = {
         ),
         "versions": LazyCommand(
             "registrar.cli.lookups:versions",
-            "List the versions of MODEL: stage, aliases, metrics, age, and who registered them.",
+            "List the versions of MODEL: stage, aliases, metrics, age, and who registered them; or show one VERSION.",
         ),
     },
     "Set up and look after": {

@@ -23,7 +23,7 @@ def test_a_stage_that_nothing_is_promoted_to_is_a_mistake(run, record):
 
 def test_help_says_both(run):
     output = run("plan", "--help").output
-    assert "registrar plan MODEL VERSION --to production" in output
+    assert "registrar plan MODEL [VERSION] --to production" in output
     assert "registrar plan prune MODEL" in output
 
 

@@ -184,8 +184,6 @@ def test_what_is_not_there_is_said(house: House, name: str):
         command, *options = verb.split()
         refused = house.run(command, name, "9", *options)
         assert (refused.exit_code, f"no version 9 of {name}: it has versions 1 to 2" in refused.stdout) == (1, True)
-    refused = house.run("rollback", name[:-1], "--reason", "x")
-    assert (refused.exit_code, f"did you mean {name}?" in refused.stdout) == (1, True), refused.output
 
 
 def test_a_viewer_may_ask_and_a_stranger_may_not(house: House, name: str):

@@ -21,7 +21,7 @@ def series(values: Sequence[float | None], *lines: GateLine, metric: str = "rmse
 
 def drawn(found: MetricSeries) -> ElementTree.Element:
     """Parsed: what is no XML is an error."""
-    return ElementTree.fromstring(str(metric_chart(found)))  # noqa: S314 - ours
+    return ElementTree.fromstring(str(metric_chart(found)))  # noqa: S314 (an SVG of our own)
 
 
 def texts(root: ElementTree.Element, cls: str) -> list[str]:

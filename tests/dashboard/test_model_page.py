@@ -117,7 +117,7 @@ def test_production_comes_first_with_its_version_and_who_approved_it(house: Hous
 def test_what_waits_for_a_target_is_on_its_card_and_says_if_it_waits_for_you(house: House):
     promoted(house, "r1", 6.5)
     good(house, "r2", 6.0)
-    assert "awaiting approval version 2 waits for you" in card(house, "Production")
+    assert "awaiting approval version 2 for Production waits for you" in card(house, "Production")
     assert "waits for you" not in text(markup(house, "Production", **viewer(house)))
 
 

@@ -131,7 +131,8 @@ def test_lists_are_for_this_machine_only(receiver: Receiver, path: str, asked: d
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
 def test_lists_are_open_to_this_machine(receiver: Receiver, path: str, host: str):
-    assert receiver.client.get(path, headers={"Host": host}).status_code == 200
+    expected = 404 if "nyc-taxi-regressor" in path else 200  # a model that no event was about
+    assert receiver.client.get(path, headers={"Host": host}).status_code == expected
 
 
 def test_a_ledger_that_fails_is_503_and_nothing_of_its_inside_is_told(receiver: Receiver):
