@@ -204,8 +204,8 @@ def test_a_fault_of_ours_is_a_sentence_and_says_how_its_traceback_is_shown(monke
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         f"registrar: {said}",
-        "registrar: This is a fault of Registrar: please report it, with what `python -X dev -m registrar` says in place "
-        "of `registrar`",
+        "registrar: This is a fault of Registrar: please report it, with what `python -X dev -m registrar` says in "
+        "place of `registrar`",
     ]
 
 
