@@ -138,7 +138,7 @@ class Faults:
             stopped.append(self._stack.pid(name))
             os.kill(stopped[0], signal.SIGSTOP)
 
-        if not self._proxy(name).ambush((LOOK,), stop, within=AMBUSH):
+        if not self._proxy(name).ambush((LOOK,), stop, within=AMBUSH) or not stopped:
             return False
         time.sleep(FROZEN)
         os.kill(stopped[0], signal.SIGCONT)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MOODS = ("pass", "refuse", "unavailable", "cut", "hang", "late")
 LOOK = b"GET /api/2.0/mlflow/model-versions/search"
@@ -23,7 +23,17 @@ class Ambush:
 
     prefixes: tuple[bytes, ...]
     act: Callable[[], object]
-    sprung: threading.Event
+    sprung: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: bool = False  # an answer that comes later strikes nobody: who laid it has gone on
+
+    def strike(self) -> None:
+        with self.lock:
+            if self.over or self.sprung.is_set():
+                return
+            self.sprung.set()
+            with suppress(KeyError, ProcessLookupError):  # who was to be struck is being restarted just now
+                self.act()
 
 
 class Proxy:
@@ -43,17 +53,19 @@ class Proxy:
 
     def ambush(self, prefixes: tuple[bytes, ...], act: Callable[[], object], *, within: float) -> bool:
         """Whether such a request came within so many seconds, and `act` was called between it and its answer."""
-        self._ambush = laid = Ambush(prefixes, act, threading.Event())
-        came = laid.sprung.wait(within)
+        self._ambush = laid = Ambush(prefixes, act)
+        laid.sprung.wait(within)
         self._ambush = None
-        return came
+        with laid.lock:
+            laid.over = True
+        return laid.sprung.is_set()
 
     def serve(self) -> None:
         while not self._closing.is_set():
             try:
                 client, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError:  # closed, or a client that was killed before
+                continue
             threading.Thread(target=_Connection(self, client).serve, daemon=True).start()
 
     def close(self) -> None:
@@ -122,10 +134,8 @@ class _Connection:
                 if self._proxy.mood == "cut" and self._proxy.unlucky():
                     _reset(self._client)
                     return
-                if (laid := self._ambush) and not laid.sprung.is_set():
-                    laid.sprung.set()
-                    with suppress(KeyError, ProcessLookupError):  # who was to be struck is being restarted just now
-                        laid.act()
+                if laid := self._ambush:
+                    laid.strike()
                 self._client.sendall(data)
 
 
