@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -42,41 +42,52 @@ def serve(
     workers: its processes; more than one wants another database than SQLite. python: that of an environment with
     another MLflow. options: further ones of `mlflow server`. url: where those have it answer.
     """
-    port = free_port()
-    address = url.format(port=port)
-    command = [python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", str(workers), *options]
-    command += [
-        "--backend-store-uri",
-        backend or f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        f"{folder}/artifacts",
-    ]
-    with (folder / "mlflow.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, **QUIET, **environment}, start_new_session=True
-        )
-        try:
-            _wait(f"{address}/health", server, folder / "mlflow.log")
-            yield address
-        finally:
-            os.killpg(server.pid, 15)
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, 9)
+    command = [python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", str(workers), *options]
+    command += ["--backend-store-uri", backend or f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", f"{folder}/artifacts"]
+    log = folder / "mlflow.log"
+    server, address = _start(command, url, log, {**os.environ, **QUIET, **environment})
+    try:
+        yield address
+    finally:
+        _end(server)
 
 
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        if server.poll() is not None:
-            break
-        try:
-            if requests.get(url, timeout=2, verify=False).ok:  # noqa: S501 (the test itself verifies)
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
+def _start(
+    command: Sequence[str], url: str, log: Path, environment: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the server. A port that was free may be another's by the time that the server wants it: then on another."""
+    for _ in range(3):
+        port = free_port()
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                [*command, "--port", str(port)], stdout=output, stderr=output, env=environment, start_new_session=True
+            )
+        address = url.format(port=port)
+        if _answers(f"{address}/health", server):
+            return server, address
+        _end(server)
     raise RuntimeError(f"MLflow did not start:\n{log.read_text()[-2000:]}")
+
+
+def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers; return whether it did before it ended, within two minutes."""
+    until = time.monotonic() + 120
+    while server.poll() is None and time.monotonic() < until:
+        with suppress(requests.RequestException):
+            if requests.get(url, timeout=2, verify=False).ok:  # noqa: S501 (the test itself verifies)
+                return server.poll() is None
+        time.sleep(0.2)
+    return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, 15)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, 9)
 
 
 def train(

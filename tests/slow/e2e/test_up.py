@@ -21,7 +21,7 @@ def pids(stack: Installation) -> dict[str, int]:
 def test_every_part_runs_and_other_terminals_find_them(stack: Installation) -> None:
     assert set(pids(stack)) >= {"redis", "mlflow", "receiver", "worker", "beat"}
     assert requests.get(f"{stack.settings.public_url}/readyz", timeout=10).status_code == 200
-    for command in (("events",), ("rejections",), ("history", "none"), ("models",)):
+    for command in (("events",), ("rejections",), ("promotions", "list"), ("models",)):
         done = stack.registrar(*command)
         assert done.returncode == 0, done.stderr
     checked = stack.registrar("check-config")

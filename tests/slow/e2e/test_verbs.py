@@ -75,7 +75,7 @@ def test_each_thing_that_is_done_with_versions_is_a_command(
     best = train_logged_model(client, experiment=experiment, name="models", rmse=5.0)
     by = ("--order-by", "metrics.rmse ASC")
     shown = json.loads(engineer.types("runs", "-e", experiment, "--filter", "metrics.rmse < 7", *by, "--json"))
-    assert [row["metrics"] for row in shown] == ["rmse=5", "rmse=6"]
+    assert [row["metrics"] for row in shown] == [{"rmse": 5.0}, {"rmse": 6.0}]
 
     said = engineer.types("register", model, "-e", experiment, "--best", "metrics.rmse < 7", *by)
     assert f"{model} version 1 was registered from run" in said

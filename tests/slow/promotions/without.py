@@ -88,7 +88,7 @@ FOUND_BY = {
     "exclude": 30,
     "requester": 10,
     "incarnations": 10,
-    "files": 5,
+    "files": 1,
     "replaced": 11,
     "time-gates": 12,
 }
