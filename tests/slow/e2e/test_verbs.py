@@ -109,7 +109,7 @@ def test_each_thing_that_is_done_with_versions_is_a_command(
         assert f"was held back from Staging: rmse {rmse:g} is not < 7" in said
     assert stages(client, model) == {1: "Archived", 2: "Production", 3: "None", 4: "None"}
     listed = {row["version"]: row["stage"] for row in json.loads(engineer.types("versions", model, "--json"))}
-    assert listed == {"1": "Archived", "2": "Production", "3": "None", "4": "None"}
+    assert listed == {1: "Archived", 2: "Production", 3: "None", 4: "None"}
 
     old = ("archive", model, "--older-than", "1s", "--keep", "1")
     assert engineer.types(*old, "--plan").startswith(f"{model} version 3 would be archived")

@@ -85,7 +85,7 @@ FOUND_BY = {
     "way": 10,
     "rules": 11,
     "groups": 100,
-    "exclude": 30,
+    "exclude": 3,
     "requester": 10,
     "incarnations": 10,
     "files": 1,
