@@ -1,6 +1,7 @@
 """A real MLflow server on a free port, and what a data scientist does with it."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,10 +21,16 @@ from mlflow.entities import LoggedModelOutput
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
+# Below the ports that the system gives to connections, which would take one between here and the server's start.
+_PORTS = range(12_000, 32_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens at. Several test processes ask at once: each draws by its own chance."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port := secrets.choice(_PORTS)))
+            return port
 
 
 @contextmanager

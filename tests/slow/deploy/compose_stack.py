@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from tests import postgres_server
 from tests.deploy.composefile import ROOT, Ground, ours, services
+from tests.mlflow_server import free_port
 from tests.slow.deploy import postgres
 
 PORTS = ("6379", "5432", "5000", "8080", "9101", "9102", "9103")
@@ -177,11 +177,7 @@ def seconds(duration: str) -> float:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
