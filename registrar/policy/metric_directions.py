@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from registrar.policy.gates import Comparison, Threshold, named
+from registrar.policy.gates import Comparison, Threshold, is_greater_better, named
 from registrar.policy.models import ModelPolicy, Target
 
 Verdict = Literal["better", "worse", "equal"]
@@ -14,8 +14,7 @@ def directions(policy: ModelPolicy) -> dict[str, bool]:
     """Return whether greater is better, by metric as people read it; the first gate that says so counts."""
     found: dict[str, bool] = {}
     for gate in (gate for target in reversed(policy.targets) for gate in metric_gates(target)):
-        greater = gate.greater_is_better if isinstance(gate, Comparison) else gate.op in (">", ">=")
-        found.setdefault(named(gate.metric, gate.of), greater)
+        found.setdefault(named(gate.metric, gate.of), is_greater_better(gate))
     return found
 
 

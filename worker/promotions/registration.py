@@ -126,7 +126,7 @@ def registered_outcome(
     )
 
 
-_EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tags; taken up: the first. Shown only
+_EVENT = "registrar.event"  # of what was registered here or taken up; for people: the record counts
 
 
 def take_up(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
